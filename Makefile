@@ -1,0 +1,43 @@
+# The front door; CMakeLists.txt knows how.  `make help` says what there is.
+BUILD = build
+PREFIX = /usr/local
+JOBS = $(shell nproc 2>/dev/null || echo 2)
+FORMATTED = $(wildcard include/*.h src/*/*.h src/*/*.inc src/*.c src/*/*.c cli/*.[ch] tests/*/*.[ch])
+
+.PHONY: all deps demo test check-asan check-ubsan check-tsan format install clean help
+
+all: # the program and the libraries, into build/
+	@tools/install-deps --check
+	@cmake -S . -B $(BUILD) -DRONDO_TESTS=OFF -DCMAKE_INSTALL_PREFIX=$(PREFIX) --log-level=WARNING
+	@cmake --build $(BUILD) -j$(JOBS) -- --no-print-directory
+
+deps: # installs what building and testing need and this machine lacks
+	@tools/install-deps
+
+demo: deps # builds, then trains, evaluates and uses the tutorial's network: a minute
+	@$(MAKE) --no-print-directory all
+	@sh examples/demo.sh
+
+test: deps # builds and runs every test
+	@tools/run-tests $(BUILD)/test -DRONDO_WERROR=ON
+
+check-asan: deps # the tests under AddressSanitizer
+	@tools/run-tests $(BUILD)/asan -DRONDO_SANITIZE=address
+
+check-ubsan: deps # the tests under UndefinedBehaviorSanitizer
+	@tools/run-tests $(BUILD)/ubsan -DRONDO_SANITIZE=undefined
+
+check-tsan: deps # the tests under ThreadSanitizer
+	@tools/run-tests $(BUILD)/tsan -DRONDO_SANITIZE=thread
+
+format: # clang-format over the sources
+	@clang-format -i $(FORMATTED)
+
+install: all # into $(DESTDIR)$(PREFIX)
+	@cmake --install $(BUILD)
+
+clean: # removes build/
+	@rm -rf $(BUILD)
+
+help: # this list
+	@sed -n 's/^\([a-z-]*\):[^#]*# /  make \1\t/p' Makefile | expand -t 20

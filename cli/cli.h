@@ -1,0 +1,114 @@
+/* cli - the program.  It stands on the two public headers; what it adds is words: options in, tables,
+ * bars, JSON and exit codes out.  Results go to stdout, everything else to stderr. */
+#ifndef RONDO_CLI_H
+#define RONDO_CLI_H
+#include "rondo_task.h"
+#include <stdio.h>
+
+enum exit_codes {
+    EXIT_OK,
+    EXIT_CHECK,    /* a check failed */
+    EXIT_USAGE,    /* the command line or the recipe */
+    EXIT_INPUT,    /* malformed data or model */
+    EXIT_FILES,    /* reading or writing */
+    EXIT_MEMORY,   /* memory, or over a limit */
+    EXIT_DIVERGED, /* the loss is not a number */
+    EXIT_OTHER_RUN, /* the checkpoint is another run's */
+    EXIT_PREEMPTED = 75,
+    EXIT_INTERRUPTED = 130
+};
+int exit_of(rondo_status);
+
+enum { MAX_WORDS = 4, MAX_OPTIONS = 128 };
+
+typedef struct given { /* an option as it was given */
+    const char *key, *value;
+} given;
+
+typedef struct call { /* one command line */
+    const struct command *command;
+    const char *words[MAX_WORDS];
+    int n_words;
+    given options[MAX_OPTIONS];
+    int n_options;
+    rondo_recipe *recipe; /* the options; for train, of the recipe file, too */
+    bool help, json, quiet;
+    int threads;
+} call;
+
+typedef struct command {
+    const char *name;
+    const char *words; /* "MODEL [FILE]" */
+    int least, most;   /* how many words */
+    const char *help;
+    const char *more; /* what --help says besides, examples last; may be NULL */
+    int (*run)(call *);
+} command;
+
+/* ---- commands.c ---- */
+const command *command_find(const char *name); /* NULL with a message on stderr */
+const command *command_at(int i);              /* NULL past the last */
+int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
+    command_stream(call *), command_inspect(call *), command_check(call *), command_doctor(call *),
+    command_help(call *);
+
+/* ---- options.c ---- */
+/* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
+int options_read(call *, int argc, char **argv);
+int options_apply(call *); /* … this, after a recipe file was read */
+
+/* ---- recipe.c ---- */
+/* Reads FILE.yaml into the call's recipe; paths in it are relative to it. */
+int recipe_read(call *, const char *path);
+
+/* ---- help.c ---- */
+void help_all(FILE *);
+void help_command(FILE *, const command *);
+
+/* ---- output.c ---- */
+int fail(rondo_status); /* "rondo: sentence" of the last failure; gives its exit code */
+int complain(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void remark(const call *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int finish_output(void); /* flushes stdout; EXIT_FILES with a message when that failed */
+void json_text(FILE *, const char *text); /* quoted */
+void json_number(FILE *, double);         /* null when it is none */
+void csv_text(FILE *, const char *text);  /* quoted where it must be */
+void prediction_row(FILE *, const rondo_pipeline *, const rondo_prediction *, bool json);
+int terminal_width(FILE *); /* 0: no terminal */
+/* Facts as an aligned list, or as members of a JSON object. */
+typedef struct fact_sheet {
+    FILE *out;
+    bool json;
+    int n;
+} fact_sheet;
+rondo_fact show_fact; /* user is a fact_sheet */
+
+/* ---- data.c ---- */
+typedef struct job { /* a model and data for it */
+    rondo_pipeline *pipeline;
+    rondo_dataset *data;
+    FILE *input; /* standard input, kept */
+    long long batch;
+} job;
+int open_both(call *, job *, bool need_targets);
+void close_both(job *);
+
+/* ---- progress.c ---- */
+typedef struct progress {
+    FILE *out;
+    bool quiet, colour, unicode;
+    int width;
+    double begun, epoch_begun, drawn; /* seconds */
+    int64_t first_epoch, first_batch; /* where this process took up */
+    bool under_way;
+    char last[1024]; /* members of a JSON object: scores of the last epoch */
+} progress;
+void progress_init(progress *, FILE *, bool quiet);
+rondo_callback progress_callback(progress *);
+void progress_clear(progress *); /* before other text is written */
+
+/* ---- signals.c ---- */
+void signals_ignore(void);
+void signals_catch(void (*interrupt)(void)); /* SIGINT, SIGTERM: once softly, then hard */
+int signals_exit(void);                      /* the exit code of the signal that came, or 0 */
+#endif

@@ -1,0 +1,96 @@
+/* The commands: one file each, one row here. */
+#include "cli.h"
+#include <string.h>
+
+static const command commands[] = {
+    { "new", "TASK DIR", 0, 2, "write a commented recipe and sample data to begin with",
+      "Examples:\n"
+      "  rondo new classify gestures && rondo train gestures/recipe.yaml\n"
+      "  rondo new forecast demand\n",
+      command_new },
+    { "train", "[RECIPE.yaml]", 0, 1, "train a model, or go on training it",
+      "The last layer's units may be left out: the data say them. Stopped or killed, the same\n"
+      "command goes on from its last checkpoint; --epochs raised goes on from the end.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo train recipe.yaml --epochs 20\n"
+      "  rondo train --model \"gru 64; dense softmax\" --data train.csv --target label -o runs/a\n"
+      "  rondo train --model \"lstm 32; dense\" --data series.csv --target y --window 24 \\\n"
+      "      --horizon 1 --scale standard --validation-split 0.2\n"
+      "  rondo train --model \"lstm 64; dense\" --data 'task:adding?length=50' --epochs 3\n",
+      command_train },
+    { "eval", "MODEL [FILE]", 1, 2, "how good a model is on data that have the answers",
+      "MODEL is a model file or a run directory. Metrics are in the data's own units; the loss is\n"
+      "in those of training (of scaled targets, where they are scaled).\n"
+      "\n"
+      "Examples:\n"
+      "  rondo eval runs/a --data test.csv\n"
+      "  rondo eval runs/a/best.safetensors test.csv --json\n",
+      command_eval },
+    { "predict", "MODEL [FILE]", 1, 2, "the model's answers, one row a sample",
+      "Writes CSV with a header: the label and each class's probability, or the numbers.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo predict runs/a --data new.csv > answers.csv\n"
+      "  cat new.csv | rondo predict runs/a - --json\n",
+      command_predict },
+    { "stream", "MODEL", 1, 1, "answer line by line: one time step in, one answer out",
+      "Reads comma-separated numbers from standard input, one time step a line, in the data's own\n"
+      "units, and answers each at once; the state is carried from line to line.\n"
+      "\n"
+      "Examples:\n"
+      "  tail -f sensor.csv | rondo stream runs/a\n"
+      "  rondo stream runs/a --state sensor.state < today.csv\n",
+      command_stream },
+    { "inspect", "MODEL", 1, 1, "layers, shapes, parameters, memory, pipeline",
+      "Examples:\n"
+      "  rondo inspect runs/a\n"
+      "  rondo inspect model.safetensors --json\n",
+      command_inspect },
+    { "check", "MODEL", 1, 1, "compare this very model's gradients with finite differences",
+      "In double precision, on generated inputs; fails (exit 1) over a relative error of 1e-6.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo check runs/a\n",
+      command_check },
+    { "doctor", "", 0, 0, "what was built in, and what this machine can do",
+      "Examples:\n"
+      "  rondo doctor\n"
+      "  RONDO_ISA=scalar rondo doctor --json\n",
+      command_doctor },
+    { "help", "[COMMAND]", 0, 1, "this, or all about a command", NULL, command_help },
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+const command *command_at(int i)
+{
+    return i >= 0 && i < COMMANDS ? &commands[i] : NULL;
+}
+
+/* How many letters two words share at their beginning and end: enough for a hint. */
+static size_t likeness(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), same = 0, tail = 0;
+    while (a[same] && a[same] == b[same]) same++;
+    while (tail < n - same && tail < m - same && a[n - 1 - tail] == b[m - 1 - tail]) tail++;
+    return same + tail;
+}
+
+const command *command_find(const char *name)
+{
+    const command *best = NULL;
+    size_t most = 0;
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+        const size_t alike = likeness(name, commands[i].name);
+        if (alike > most && 2 * alike > strlen(commands[i].name)) {
+            best = &commands[i];
+            most = alike;
+        }
+    }
+    if (best)
+        complain(EXIT_USAGE, "unknown command \"%s\"; did you mean %s?", name, best->name);
+    else
+        complain(EXIT_USAGE, "unknown command \"%s\"; rondo help lists them", name);
+    return NULL;
+}

@@ -1,0 +1,67 @@
+/* rondo train */
+#include "cli.h"
+#include <string.h>
+
+typedef struct session {
+    call *call;
+    progress progress;
+} session;
+
+static void started(const rondo_run_report *r, const rondo_model *m, void *user)
+{
+    const session *s = user;
+    (void)m;
+    if (s->call->quiet) return;
+    fputs(r->notes, stderr);
+    fprintf(stderr, "%lld parameters, %lld samples", (long long)r->parameters,
+            (long long)r->samples);
+    if (r->validation_samples)
+        fprintf(stderr, " and %lld to validate by", (long long)r->validation_samples);
+    fprintf(stderr, ", seed %llu, into %s\n", (unsigned long long)r->seed, r->output);
+    if (r->resumed) fputs("going on from the last checkpoint\n", stderr);
+}
+
+static void print_json(const session *s, const rondo_run_report *r)
+{
+    fputs("{\"output\": ", stdout);
+    json_text(stdout, r->output);
+    fputs(", \"task\": ", stdout);
+    json_text(stdout, r->task);
+    printf(", \"parameters\": %lld, \"samples\": %lld, \"seed\": %llu, \"epochs\": %lld, "
+           "\"resumed\": %s, \"already_done\": %s%s}\n",
+           (long long)r->parameters, (long long)r->samples, (unsigned long long)r->seed,
+           (long long)r->epochs, r->resumed ? "true" : "false", r->already_done ? "true" : "false",
+           s->progress.last);
+}
+
+static void what_next(const call *c, const rondo_run_report *r)
+{
+    const char *data = rondo_recipe_get(c->recipe, "validation");
+    const char *labels = rondo_recipe_get(c->recipe, "validation_labels");
+    if (r->already_done)
+        remark(c, "%s is finished already: nothing was done. Raise --epochs to go on, or start over "
+                  "with --fresh", r->output);
+    else if (data)
+        remark(c, "next: rondo eval %s --data %s%s%s", r->output, data, labels ? " --labels " : "",
+               labels ? labels : "");
+    else
+        remark(c, "next: rondo predict %s --data FILE, rondo eval %s --data FILE, rondo inspect %s",
+               r->output, r->output, r->output);
+}
+
+int command_train(call *c)
+{
+    session s = { .call = c };
+    rondo_run_report report;
+    progress_init(&s.progress, stderr, c->quiet);
+    signals_catch(rondo_interrupt);
+    const rondo_callback bar = progress_callback(&s.progress);
+    const rondo_status status = rondo_run_train(c->recipe, &bar, 1, started, &s, &report);
+    progress_clear(&s.progress);
+    if (report.stopped && signals_exit())
+        return complain(signals_exit(), "stopped; checkpoint saved; the same command goes on");
+    if (status) return fail(status);
+    if (c->json) print_json(&s, &report);
+    what_next(c, &report);
+    return finish_output();
+}

@@ -1,0 +1,120 @@
+/* rondo_task.h - pipelines and runs, for programs such as ours: task + data in, run directory out.
+ *
+ * A recipe is what to do, as keys and values; every command-line option is a key.  A pipeline is a
+ * model with all it needs to read raw data and to say what its numbers mean: task, reader, classes,
+ * scalers.  It travels in the model file.  A run is a directory: model.safetensors (the result),
+ * best.safetensors (the best epoch by validation), last.safetensors (the checkpoint), log.csv,
+ * events.out.tfevents.*, manifest.json. */
+#ifndef RONDO_TASK_H
+#define RONDO_TASK_H
+#include "rondo.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+/* ---- Recipes ---------------------------------------------------------------------------- */
+typedef struct rondo_recipe rondo_recipe;
+typedef struct rondo_recipe_key {
+    const char *name;     /* "learning_rate"; --learning-rate on a command line */
+    const char *argument; /* "N" "FILE" "DIR" "TEXT" …, NULL for a flag */
+    const char *initial;  /* the default, for people; NULL: none */
+    const char *help;
+    const char *verbs; /* "train eval": who takes it */
+    const char *join;  /* what lies between the items when a recipe gives a list */
+} rondo_recipe_key;
+/* Ours first, then the options of every reader and optimizer that is built in. */
+const rondo_recipe_key *rondo_recipe_keys(int *n);
+/* The key of that name (dashes or underscores, aliases such as "lr") that the verb takes; NULL with
+ * the sentence set ("did you mean") when it takes none. verb NULL: any. */
+const rondo_recipe_key *rondo_recipe_find(const char *verb, const char *name);
+rondo_recipe *rondo_recipe_new(void);
+/* E_NAME when the verb takes no such key; E_ARG when the value is none of its kind. */
+rondo_status rondo_recipe_set(rondo_recipe *, const char *verb, const char *key, const char *value);
+const char *rondo_recipe_get(const rondo_recipe *, const char *key); /* NULL when not set */
+void rondo_recipe_free(rondo_recipe *);
+
+/* ---- Facts: what inspect and doctor show ------------------------------------------------- */
+/* Called once per fact, in order; a list has tabs between its items. */
+typedef void rondo_fact(const char *name, const char *value, bool list, void *user);
+/* Version, CPU, kernel tables, threads, libraries, everything built in. E_IO when the machine lacks
+ * something Rondo needs (a writable temporary folder); the facts are given all the same. */
+rondo_status rondo_doctor(rondo_fact *, void *user);
+
+/* ---- Runs ------------------------------------------------------------------------------- */
+typedef struct rondo_run_report {
+    bool resumed;      /* went on from a checkpoint */
+    bool already_done; /* nothing to do: finished before */
+    bool stopped;      /* by a signal; a checkpoint is there */
+    int64_t first_epoch, epochs, parameters, samples, validation_samples;
+    uint64_t seed;
+    const char *task;  /* "classify" */
+    char output[1024]; /* the run directory */
+    char notes[1024];  /* what was decided for the user: loss, metrics, classes … one per line */
+} rondo_run_report;
+/* Trains as the recipe says, into its `output` directory; resumes there. `started` (may be NULL) is
+ * called once the model and the data are known. The report is filled as far as it got. */
+rondo_status rondo_run_train(const rondo_recipe *, const rondo_callback *, int n_callbacks,
+                             void (*started)(const rondo_run_report *, const rondo_model *,
+                                             void *user),
+                             void *user, rondo_run_report *);
+/* Writes a commented recipe, and sample data, for a task into a new directory. E_NAME lists them. */
+rondo_status rondo_task_start(const char *task, const char *directory);
+int rondo_task_count(void);
+const char *rondo_task_name(int i, const char **help);
+
+/* ---- Pipelines -------------------------------------------------------------------------- */
+typedef struct rondo_pipeline rondo_pipeline;
+/* A model file or a run directory; threads 0: as many as the machine has. */
+rondo_status rondo_pipeline_open(rondo_pipeline **, const char *model_or_run, int threads);
+rondo_model *rondo_pipeline_model(rondo_pipeline *);     /* borrowed */
+const char *rondo_pipeline_task(const rondo_pipeline *); /* "" when the file holds a bare model */
+const char *rondo_pipeline_json(const rondo_pipeline *); /* all it knows; "{}" for a bare model */
+/* File, task, reader, classes, features, targets, scaling, training. */
+rondo_status rondo_pipeline_facts(const rondo_pipeline *, rondo_fact *, void *user);
+/* Opens data as the model was trained on: same reader options, classes, features. Keys of the
+ * recipe: data, labels, format and the readers' options, which win over the pipeline's. */
+rondo_status rondo_pipeline_data(rondo_pipeline *, rondo_dataset **, const rondo_recipe *,
+                                 bool need_targets);
+/* Fills names[] and values[] (room for n), *count of them: loss first. The loss is in the units of
+ * training (scaled targets), metrics are in the data's own. */
+rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, int64_t batch,
+                                     const char **names, double *values, int n, int *count);
+/* The confusion matrix of the last evaluation, [true][predicted]; NULL when the task has none. */
+const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes);
+const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */
+
+/* One sample, or one step of a sample for outputs over time (step is -1 otherwise): label is the
+ * predicted class or NULL; values are probabilities or numbers in the data's own units. */
+typedef struct rondo_prediction {
+    int64_t sample, step;
+    const char *label;
+    const rondo_real *values; /* [n] */
+    int n;
+} rondo_prediction;
+/* Calls row() for each, in the order of the data. */
+rondo_status rondo_pipeline_predict(rondo_pipeline *, const rondo_dataset *, int64_t batch,
+                                    rondo_status (*row)(const rondo_prediction *, void *user),
+                                    void *user);
+int rondo_pipeline_columns(const rondo_pipeline *);
+bool rondo_pipeline_labels(const rondo_pipeline *); /* predictions have labels */
+const char *rondo_pipeline_column(const rondo_pipeline *, int i);
+bool rondo_pipeline_over_time(const rondo_pipeline *); /* predictions have steps */
+
+/* One step: x[n] in the data's own units → the prediction (valid until the next step). The state is
+ * carried inside. */
+rondo_status rondo_pipeline_stream(rondo_pipeline *, const rondo_real *x, int64_t n,
+                                   rondo_prediction *);
+int64_t rondo_pipeline_inputs(const rondo_pipeline *); /* numbers a step takes */
+/* The carried state in a safetensors file, atomic. E_MISMATCH when it is another model's. */
+rondo_status rondo_pipeline_state_save(rondo_pipeline *, const char *path);
+rondo_status rondo_pipeline_state_load(rondo_pipeline *, const char *path);
+/* Gradient check of the pipeline's model on generated inputs of its own shapes, in double. */
+rondo_status rondo_pipeline_check(rondo_pipeline *, double *worst);
+void rondo_pipeline_free(rondo_pipeline *);
+
+#pragma GCC visibility pop
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,53 @@
+#include "cell.h"
+#include <string.h>
+
+int cell_gate_count(const rondo_cell *cell)
+{
+    int n = 0;
+    for (const char *at = cell->gates; at && *at; n++) {
+        at += strspn(at, " ");
+        if (!*at) break;
+        at += strcspn(at, " ");
+    }
+    return n;
+}
+
+rondo_status cell_parse_args(const rondo_cell *cell, const char *options,
+                             real args[RONDO_MAX_PARAMETERS])
+{
+    double values[RONDO_MAX_PARAMETERS];
+    RONDO_TRY(parameters_parse(values, cell->parameters, options, cell->name));
+    for (int i = 0; i < RONDO_MAX_PARAMETERS; i++) args[i] = (real)values[i];
+    return RONDO_OK;
+}
+
+rondo_status cell_check(const rondo_cell *cell)
+{
+    if (!cell || !cell->name || !*cell->name)
+        return rondo_fail(RONDO_E_ARG, "a cell row needs a name");
+    if (!cell->step || !cell->step_backward)
+        return rondo_fail(RONDO_E_ARG, "cell %s needs step and step_backward", cell->name);
+    if (cell->states < 1 || cell->states > MAX_STATES)
+        return rondo_fail(RONDO_E_ARG, "cell %s has %d states; 1 to %d are possible", cell->name,
+                          cell->states, MAX_STATES);
+    if (cell->x_gates < 1 || cell->h_gates < 0 || cell->saves < 0 || cell->made_gates < 0)
+        return rondo_fail(RONDO_E_ARG, "cell %s: a number of gates or saves is negative", cell->name);
+    if (cell->made_gates && (!cell->prepare || !cell->prepare_backward))
+        return rondo_fail(RONDO_E_ARG, "cell %s has made_gates, so it needs prepare and prepare_backward",
+                          cell->name);
+    if (cell->additive && (cell->h_gates != cell->x_gates || cell->made_gates))
+        return rondo_fail(RONDO_E_ARG, "cell %s: additive cells have as many h_gates as x_gates",
+                          cell->name);
+    if (cell->n_params && !cell->params)
+        return rondo_fail(RONDO_E_ARG, "cell %s has n_params but no params", cell->name);
+    if (cell_gate_count(cell) > MAX_GATES || cell->n_params > MAX_CELL_PARAMS)
+        return rondo_fail(RONDO_E_LIMIT, "cell %s: at most %d activations and %d params", cell->name,
+                          MAX_GATES, MAX_CELL_PARAMS);
+    return RONDO_OK;
+}
+
+rondo_status rondo_register_cell(const rondo_cell *cell)
+{
+    RONDO_TRY(cell_check(cell));
+    return registry_add(REGISTRY_CELL, cell->name, cell);
+}

@@ -1,0 +1,32 @@
+/* cell - pointwise mathematics with its gradient: activations by name, one recurrent cell per file. */
+#ifndef RONDO_CELL_H
+#define RONDO_CELL_H
+#include "kernel/kernel.h"
+
+/* "tanh", "leaky_relu(0.1)", "elu(alpha=0.5)" → row and arguments. NULL or "" is linear. */
+rondo_status activation_parse(rondo_function *, const char *text);
+bool activation_is(const rondo_function *, const char *name);
+/* y[rows][width] = f(x), row by row where the activation mixes a row. */
+void activation_forward(const rondo_function *, real *y, const real *x, int64_t rows,
+                        int64_t width);
+void activation_backward(const rondo_function *, real *dx, const real *x, const real *y,
+                         const real *dy, int64_t rows, int64_t width);
+
+/* "negative_slope=0.2 max=6": names and defaults; given: "0.1" or "max=1" or "0.1, max=1". */
+rondo_status parameters_parse(double args[RONDO_MAX_PARAMETERS], const char *declared,
+                              const char *given, const char *what);
+/* Whether `declared` has a parameter of that name. */
+bool parameters_have(const char *declared, const char *name);
+
+/* Values of a row's `parameters` ("reset_after=1"): defaults, then those that `options` sets. */
+rondo_status cell_parse_args(const rondo_cell *, const char *options,
+                             real args[RONDO_MAX_PARAMETERS]);
+/* Number of gate names in "i f c o h". */
+int cell_gate_count(const rondo_cell *);
+rondo_status cell_check(const rondo_cell *); /* what rondo_register_cell asks of a row */
+
+enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 4 };
+
+void cell_register_all(void);       /* table.c */
+void activation_register_all(void); /* the rows of the kernel table in use */
+#endif

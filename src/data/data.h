@@ -1,0 +1,270 @@
+/* data - where samples come from (one reader per file) and how they become batches. */
+#ifndef RONDO_DATA_H
+#define RONDO_DATA_H
+#include "base/base.h"
+
+enum { MAX_FIELDS = 8 };
+
+/* What a field of a sample is, per example, in the public convention: F32 {T,F} or {F}; I32 {T} tokens or labels per
+ * step, {} one label.  T of 0: differs from sample to sample. */
+typedef struct field_shape {
+    rondo_type type;
+    rondo_shape shape;
+} field_shape;
+static inline bool field_is_sequence(const field_shape *f)
+{
+    return f->type == RONDO_F32 ? f->shape.rank == 2 : f->shape.rank == 1;
+}
+static inline int64_t field_features(const field_shape *f)
+{
+    return f->type == RONDO_F32 ? f->shape.dim[f->shape.rank - 1] : 1;
+}
+
+typedef struct field { /* borrowed, contiguous [steps][features] */
+    const real *data;
+    const int32_t *tokens;
+    int64_t steps; /* 1 unless a sequence */
+} field;
+typedef struct sample {
+    field input[MAX_FIELDS], target[MAX_FIELDS];
+    float weight;
+} sample;
+
+typedef struct cursor { /* memory for readers that convert on the way; one per user */
+    void *memory;
+    size_t size;
+} cursor;
+rondo_status cursor_reserve(cursor *, size_t bytes); /* grows memory */
+void cursor_free(cursor *);
+
+struct rondo_dataset {
+    int64_t count;
+    int n_inputs, n_targets; /* no targets: data to predict */
+    field_shape input[MAX_FIELDS], target[MAX_FIELDS];
+    bool weighted;
+    /* Steps of sample i's first sequence (input first, then target); 1 when it has none. Cheap. */
+    int64_t (*length)(const rondo_dataset *, int64_t i);
+    rondo_status (*get)(const rondo_dataset *, cursor *, int64_t i,
+                        sample *); /* valid until the cursor's next get */
+    void (*close)(rondo_dataset *);
+    char **classes; /* names of labels, or NULL */
+    int n_classes;
+    char **features; /* names of the first input's features, or NULL */
+    int n_features;
+    char **targets; /* names of target columns, or NULL */
+    int n_target_names;
+    uint64_t
+        digest; /* of the content (first 8 bytes of its SHA-256), for manifests and resume; 0: not known */
+    void *self; /* the reader's */
+};
+int64_t dataset_longest(const rondo_dataset *);
+rondo_status dataset_new(rondo_dataset **, int64_t count); /* zeroed, for readers to fill */
+/* A view: some samples of another dataset (split for validation). Borrows it; copies the items. */
+rondo_status dataset_subset(rondo_dataset **, const rondo_dataset *of, const int64_t *items,
+                            int64_t n);
+
+/* ---- Readers ---- */
+typedef enum target_kind { TARGET_AUTO, TARGET_CLASSES, TARGET_NUMBERS } target_kind;
+typedef struct reader_request {
+    const char *path, *labels; /* labels: a second file, or NULL */
+    const char *spec;          /* the reader's options: "target=y window=24" */
+    target_kind
+        target; /* AUTO: text means classes, numbers mean numbers (integer label files mean classes) */
+    bool no_target; /* predicting: a missing target column or labels file is fine */
+    char *const
+        *classes; /* known label names, in order: another label is E_FORMAT; NULL: find them */
+    int n_classes;
+} reader_request;
+typedef struct reader_row {
+    const char *name, *help;
+    option_table options;
+    size_t options_size;
+    bool (*recognises)(const char *path, const unsigned char *head,
+                       size_t n); /* name and first bytes (gunzipped) */
+    rondo_status (*open)(rondo_dataset **, const reader_request *, const void *options);
+} reader_row;
+/* Chooses by spec's format=NAME, "task:NAME?…" or recognises(). */
+rondo_status reader_open(rondo_dataset **, const reader_request *);
+
+/* Generated data: "task:adding?length=150&count=1000&seed=1". */
+typedef struct generator_row {
+    const char *name, *help;
+    option_table options;
+    size_t options_size;
+    rondo_status (*open)(rondo_dataset **, const void *options);
+} generator_row;
+
+/* ---- Scaling: fitted on training data only, saved with the model ---- */
+typedef struct scaler { /* scaled = (x - shift) * factor, per feature */
+    char kind[16];      /* "standard" (population variance) or "minmax" (to [0,1]); "" none */
+    int64_t n;
+    double *shift, *factor; /* a constant feature has factor 1 */
+} scaler;
+rondo_status scaler_fit(scaler *, const char *kind, const rondo_dataset *, bool target, int which);
+void scaler_apply(const scaler *, real *x, int64_t rows); /* [rows][n], in place */
+void scaler_reverse(const scaler *, real *x, int64_t rows);
+json_t *scaler_to_json(const scaler *);
+rondo_status scaler_from_json(scaler *, const json_t *);
+void scaler_free(scaler *);
+
+/* ---- Batches: the only place that knows files are [N][T][F] and the inside is [T][B][F] ---- */
+typedef struct batch_field {
+    rondo_type type;
+    bool sequence;
+    int64_t steps, features;
+    real *data;       /* [steps][rows][features], zeros after a row's end */
+    int32_t *tokens;  /* or [steps][rows]; 0 after the end */
+    int64_t *lengths; /* [rows], or NULL when all rows have `steps` */
+} batch_field;
+typedef struct batch {
+    int64_t rows;
+    int n_inputs, n_targets;
+    batch_field input[MAX_FIELDS], target[MAX_FIELDS];
+    real *weight; /* [rows] or NULL */
+    cursor cursor;
+    void *memory;
+    size_t size;
+} batch;
+/* Gathers items[0…n-1]; memory grows to what it needs and stays, so that a second gather of no larger shapes
+ * allocates nothing.  scale_in, scale_out (may be NULL) are applied to the first input and target. */
+rondo_status batch_gather(batch *, const rondo_dataset *, const int64_t *items, int64_t n,
+                          const scaler *scale_in, const scaler *scale_out);
+/* Makes memory for n rows of the longest samples beforehand. */
+rondo_status batch_reserve(batch *, const rondo_dataset *, int64_t n);
+void batch_free(batch *);
+/* The other way: y[rows][steps][features] from time-major. */
+void batch_to_rows(real *y, const real *x, int64_t rows, int64_t steps, int64_t features);
+
+/* ---- Between the files of this folder ---- */
+
+/* number.c: decimal numbers, whatever the locale says */
+typedef enum number_kind { NUMBER_OK, NUMBER_NOT_FINITE, NUMBER_TEXT } number_kind;
+number_kind number_parse(double *, const char *text, size_t n); /* finite as a `real` */
+/* OK, or E_FORMAT: where: column "name": "abc" is not a number */
+rondo_status number_read(real *, const char *text, size_t n, const char *where, int64_t line,
+                         const char *column);
+
+/* source.c: the bytes of a file, mapped; unpacked when it is gzip */
+typedef struct source {
+    const unsigned char *data;
+    size_t size;
+    file_map map;
+    spill unpacked;
+} source;
+rondo_status source_open(source *, const char *path);
+void source_close(source *); /* safe when all zero */
+/* First bytes of a file, unpacked; *n of them. */
+rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n);
+rondo_status source_digest(const char *path, uint64_t *digest);
+bool path_ends(const char *path, const char *ending); /* "a.csv.gz" ends in ".csv" */
+
+/* classes.c: label names and their numbers */
+typedef struct class_list {
+    char **names; /* [n], then NULL; in the order of their numbers */
+    int *sorted;  /* [n] numbers in the order of names */
+    int n, capacity;
+    bool fixed; /* known beforehand: no other may come */
+} class_list;
+rondo_status class_list_fix(class_list *, char *const *names, int n);
+/* The number of a name, added when new; E_FORMAT naming the place when the list is fixed and lacks it. */
+rondo_status class_list_find(class_list *, const char *name, const char *path, int64_t line,
+                             int32_t *label);
+/* "a, b, c …" as far as it fits. */
+void names_join(char *out, size_t size, char *const *names, int n);
+bool name_is_utf8(const char *);
+/* No more names: sorts them, by value when all are numbers (1 and 1.0 become one), and renumbers labels. */
+rondo_status class_list_finish(class_list *, int32_t *labels, int64_t count);
+void class_list_give(class_list *, rondo_dataset *);
+void class_list_free(class_list *);
+
+/* store.c: samples that are runs of rows of one table; a table larger than memory pages from disk */
+typedef struct span {
+    int64_t first, steps; /* rows of inputs */
+    int64_t target;       /* first row of targets */
+} span;
+typedef struct store {
+    spill inputs;  /* [rows][features] real */
+    spill targets; /* [rows][features] real, or [rows] int32_t labels */
+    spill spans;   /* [samples] */
+    int64_t width, target_width;
+} store;
+store *store_new(int64_t width, int64_t target_width);
+rondo_status store_span(store *, int64_t first, int64_t steps, int64_t target);
+/* Takes the store, also when it fails.  The reader has yet to fill shapes and names. */
+rondo_status store_dataset(rondo_dataset **, store *);
+void store_free(store *);
+
+/* csv_rows.c: RFC 4180 text cut into rows of cells, which borrow the text */
+typedef struct csv_cell {
+    const char *text; /* without blanks and quotes around it; "" inside still stands for one quote */
+    size_t n;
+    bool quoted;
+} csv_cell;
+typedef struct csv_rows {
+    const char *path, *at, *end;
+    char delimiter;
+    int64_t line, row_line; /* of the next row; of this one */
+    csv_cell *cells;        /* [n] of this row */
+    int n, capacity;
+} csv_rows;
+void csv_begin(csv_rows *, const char *path, const char *text, size_t size);
+void csv_skip_lines(csv_rows *, int64_t n);
+/* The most frequent of , ; and tab in the line that comes next; a comma when there is none. */
+char csv_guess_delimiter(const csv_rows *);
+rondo_status csv_next(csv_rows *, bool *more); /* blank lines are passed over */
+/* The cell's text with quotes resolved, cut to fit. */
+void csv_cell_text(const csv_cell *, char out[LIMIT_NAME]);
+void csv_end(csv_rows *);
+
+/* grid.c: arrays of numbers in a file, sample after sample */
+typedef enum grid_type {
+    GRID_U8,
+    GRID_I8,
+    GRID_I16,
+    GRID_I32,
+    GRID_I64,
+    GRID_F32,
+    GRID_F64
+} grid_type;
+typedef struct grid {
+    const char *path; /* for messages */
+    source source;
+    const unsigned char *data;
+    grid_type type;
+    bool big_endian;
+    double factor; /* of every value: 1/255 for images */
+    int rank;
+    int64_t dim[5]; /* [samples] … */
+} grid;
+int64_t grid_bytes(grid_type); /* of one element */
+/* E_FORMAT unless the elements fill exactly the `size` bytes there are. */
+rondo_status grid_check(const grid *, size_t size);
+/* Takes x and y (NULL: no targets) and leaves them empty, also when it fails. `tokens`: x are I32 {T}. */
+rondo_status grid_dataset(rondo_dataset **, grid *x, grid *y, bool tokens, const reader_request *);
+void grid_close(grid *);
+/* npz.c: one array of a zip archive, unpacked into the source; its .npy bytes are [data, data+size) */
+rondo_status npz_find(source *, const char *path, const char *name);
+
+/* generate.c: samples that are functions of (seed, item) and nothing else */
+typedef struct made { /* one sample to fill */
+    int64_t item, steps;
+    real *x, *y; /* zeroed; x or tokens, y or labels, as the shapes say */
+    int32_t *tokens, *labels;
+} made;
+typedef struct generator {
+    int64_t count, seed, longest; /* longest: most steps of an input */
+    field_shape input, target;
+    const char *const *classes; /* NULL-terminated, or NULL */
+    const void *options;        /* copied; no pointers inside */
+    size_t options_size;
+    int64_t (*steps)(const void *options, rng *); /* NULL: always the longest */
+    void (*make)(const void *options, rng *, made *);
+} generator;
+rondo_status generate_dataset(rondo_dataset **, const generator *);
+/* E_ARG "adding: length must be at least 2, not 1" */
+rondo_status generate_check(const char *task, const char *option, int64_t value, int64_t least,
+                            int64_t most);
+
+void reader_register_all(void);    /* table.c */
+void generator_register_all(void); /* table.c */
+#endif

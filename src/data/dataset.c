@@ -1,0 +1,113 @@
+/* dataset.c - what every dataset does, wherever its samples come from. */
+#include "data/data.h"
+#include <string.h>
+
+rondo_status cursor_reserve(cursor *c, size_t bytes)
+{
+    if (bytes <= c->size) return RONDO_OK;
+    void *memory = alloc_grow(c->memory, bytes);
+    if (!memory) return RONDO_E_NOMEM;
+    c->memory = memory;
+    c->size = bytes;
+    return RONDO_OK;
+}
+
+void cursor_free(cursor *c)
+{
+    alloc_free(c->memory);
+    *c = (cursor){ 0 };
+}
+
+rondo_status dataset_new(rondo_dataset **out, int64_t count)
+{
+    *out = alloc_new(sizeof **out);
+    if (!*out) return RONDO_E_NOMEM;
+    (*out)->count = count;
+    return RONDO_OK;
+}
+
+int64_t rondo_dataset_count(const rondo_dataset *d)
+{
+    return d ? d->count : 0;
+}
+
+void rondo_dataset_free(rondo_dataset *d)
+{
+    if (!d) return;
+    if (d->close) d->close(d);
+    text_list_free(d->classes);
+    text_list_free(d->features);
+    text_list_free(d->targets);
+    alloc_free(d);
+}
+
+int64_t dataset_longest(const rondo_dataset *d)
+{
+    int64_t longest = 0;
+    for (int64_t i = 0; i < d->count; i++) {
+        int64_t n = d->length(d, i);
+        if (n > longest) longest = n;
+    }
+    return longest;
+}
+
+/* ---- A view of some samples ---- */
+typedef struct subset {
+    const rondo_dataset *of;
+    int64_t items[]; /* [count] */
+} subset;
+
+static int64_t subset_length(const rondo_dataset *d, int64_t i)
+{
+    const subset *s = d->self;
+    return s->of->length(s->of, s->items[i]);
+}
+
+static rondo_status subset_get(const rondo_dataset *d, cursor *c, int64_t i, sample *out)
+{
+    const subset *s = d->self;
+    return s->of->get(s->of, c, s->items[i], out);
+}
+
+static void subset_close(rondo_dataset *d)
+{
+    alloc_free(d->self);
+    d->classes = d->features = d->targets = NULL; /* borrowed */
+}
+
+rondo_status dataset_subset(rondo_dataset **out, const rondo_dataset *of, const int64_t *items,
+                            int64_t n)
+{
+    *out = NULL;
+    for (int64_t i = 0; i < n; i++)
+        if (items[i] < 0 || items[i] >= of->count)
+            return rondo_fail(RONDO_E_ARG, "sample %lld of %lld does not exist",
+                              (long long)items[i], (long long)of->count);
+    int64_t size;
+    if (!size_mul(n, sizeof *items, &size) || !size_add(size, sizeof(subset), &size))
+        return rondo_fail(RONDO_E_LIMIT, "a subset of %lld samples is too large", (long long)n);
+    subset *s = alloc_new((size_t)size);
+    if (!s) return RONDO_E_NOMEM;
+    rondo_dataset *d;
+    if (dataset_new(&d, n)) {
+        alloc_free(s);
+        return RONDO_E_NOMEM;
+    }
+    *d = *of;
+    d->count = n;
+    d->length = subset_length;
+    d->get = subset_get;
+    d->close = subset_close;
+    d->self = s;
+    s->of = of;
+    if (n) memcpy(s->items, items, (size_t)n * sizeof *items);
+    if (of->digest) {
+        uint8_t hash[32];
+        uint64_t mine;
+        sha256(hash, s->items, (size_t)n * sizeof *items);
+        memcpy(&mine, hash, sizeof mine);
+        d->digest ^= mine;
+    }
+    *out = d;
+    return RONDO_OK;
+}

@@ -1,0 +1,203 @@
+/* open.c - from a path and a spec to a dataset: which reader, which options. */
+#include "data/data.h"
+#include <string.h>
+
+static const char task_prefix[] = "task:";
+
+/* What every reader understands beside its own options. */
+typedef struct common {
+    const char *format, *labels;
+    target_kind target;
+    bool no_target;
+} common;
+
+static rondo_status take_common(common *c, const spec_word *word, bool *taken)
+{
+    *taken = true;
+    if (!word->key) {
+        if (!strcmp(word->value, "no_target"))
+            c->no_target = true;
+        else
+            *taken = false;
+        return RONDO_OK;
+    }
+    if (!strcmp(word->key, "format")) {
+        c->format = word->value;
+    } else if (!strcmp(word->key, "labels")) {
+        c->labels = word->value;
+    } else if (!strcmp(word->key, "as")) {
+        if (strcmp(word->value, "classes") && strcmp(word->value, "numbers"))
+            return rondo_fail(RONDO_E_ARG, "as= is classes or numbers, not \"%s\"", word->value);
+        c->target = !strcmp(word->value, "classes") ? TARGET_CLASSES : TARGET_NUMBERS;
+    } else {
+        *taken = false;
+    }
+    return RONDO_OK;
+}
+
+/* Moves the common words behind the reader's own, whose number *n becomes. */
+static rondo_status split_common(common *c, spec *s, int *n)
+{
+    *n = 0;
+    for (int i = 0; i < s->n; i++) {
+        bool taken;
+        RONDO_TRY(take_common(c, &s->words[i], &taken));
+        if (taken) continue;
+        const spec_word own = s->words[i];
+        s->words[i] = s->words[*n];
+        s->words[(*n)++] = own;
+    }
+    return RONDO_OK;
+}
+
+static rondo_status check_classes(const rondo_dataset *d, const reader_request *q)
+{
+    bool same = !q->classes || !d->classes || q->n_classes == d->n_classes;
+    for (int i = 0; same && q->classes && i < d->n_classes; i++)
+        same = !strcmp(q->classes[i], d->classes[i]);
+    return same ? RONDO_OK
+                : rondo_fail(RONDO_E_FORMAT, "%s has other classes than the model", q->path);
+}
+
+/* ---- Generated tasks ---- */
+static rondo_status set_query(const generator_row *row, void *options, char *query)
+{
+    while (query && *query) {
+        char *next = strchr(query, '&'), *equals;
+        if (next) *next++ = 0;
+        equals = strchr(query, '=');
+        if (equals) *equals++ = 0;
+        if (*query) RONDO_TRY(options_set(&row->options, options, row->name, query, equals));
+        query = next;
+    }
+    return RONDO_OK;
+}
+
+/* The task's name and options tell its samples. */
+static rondo_status task_digest(uint64_t *digest, const generator_row *row, const void *options)
+{
+    json_t *object = options_to_json(&row->options, options);
+    char *text = NULL, *whole = NULL;
+    uint8_t hash[32];
+    rondo_status s = object ? json_text(&text, object) : RONDO_E_NOMEM;
+    if (!s) whole = alloc_format("%s %s", row->name, text);
+    if (!s && !whole) s = RONDO_E_NOMEM;
+    if (!s) {
+        sha256(hash, whole, strlen(whole));
+        memcpy(digest, hash, sizeof *digest);
+    }
+    alloc_free(whole);
+    alloc_free(text);
+    json_decref(object);
+    return s;
+}
+
+static rondo_status open_task(rondo_dataset **out, const reader_request *request, spec *words, int n)
+{
+    const generator_row *row;
+    const void *found;
+    void *options = NULL;
+    char *query;
+    char *name = alloc_text(request->path + sizeof task_prefix - 1);
+    if (!name) return RONDO_E_NOMEM;
+    query = strchr(name, '?');
+    if (query) *query++ = 0;
+    rondo_status s = registry_get(REGISTRY_GENERATOR, name, &found);
+    if (s) goto done;
+    row = found;
+    options = alloc_new(row->options_size);
+    s = options ? options_default(&row->options, options) : RONDO_E_NOMEM;
+    if (s) goto done;
+    s = set_query(row, options, query);
+    const spec own = { .words = words->words, .n = n };
+    if (!s) s = options_from_spec(&row->options, options, row->name, &own);
+    if (!s) s = row->open(out, options);
+    if (!s) s = task_digest(&(*out)->digest, row, options);
+    if (!s) s = check_classes(*out, request);
+    options_free(&row->options, options);
+done:
+    alloc_free(options);
+    alloc_free(name);
+    return s;
+}
+
+/* ---- Files ---- */
+static rondo_status choose_reader(const reader_row **out, const char *path, const char *format)
+{
+    unsigned char head[512];
+    size_t n;
+    const void *found;
+    if (format) {
+        RONDO_TRY(registry_get(REGISTRY_READER, format, &found));
+        *out = found;
+        return RONDO_OK;
+    }
+    RONDO_TRY(source_head(path, head, sizeof head, &n));
+    for (int i = 0; i < registry_count(REGISTRY_READER); i++) {
+        *out = registry_at(REGISTRY_READER, i);
+        if ((*out)->recognises && (*out)->recognises(path, head, n)) return RONDO_OK;
+    }
+    return rondo_fail(RONDO_E_FORMAT,
+                      n ? "%s: no reader knows such a file; say format=NAME if it is one of csv, "
+                          "npy, idx, ts"
+                        : "%s is empty",
+                      path);
+}
+
+static rondo_status open_file(rondo_dataset **out, const reader_request *request, const char *format,
+                              spec *words, int n)
+{
+    const reader_row *row = NULL;
+    RONDO_TRY(choose_reader(&row, request->path, format));
+    void *options = alloc_new(row->options_size);
+    if (!options) return RONDO_E_NOMEM;
+    rondo_status s = options_default(&row->options, options);
+    if (s) goto done;
+    const spec own = { .words = words->words, .n = n };
+    uint64_t labels = 0;
+    s = options_from_spec(&row->options, options, row->name, &own);
+    if (!s) s = row->open(out, request, options);
+    if (!s) s = source_digest(request->path, &(*out)->digest);
+    if (!s && request->labels) s = source_digest(request->labels, &labels);
+    if (!s) (*out)->digest ^= labels << 1 | labels >> 63; /* turned, so that a twice is not 0 */
+    options_free(&row->options, options);
+done:
+    alloc_free(options);
+    return s;
+}
+
+rondo_status reader_open(rondo_dataset **out, const reader_request *request)
+{
+    spec words;
+    int n;
+    *out = NULL;
+    if (!request->path) return rondo_fail(RONDO_E_ARG, "which data? There is no path");
+    /* a kind in front, so that a lone flag is not taken for one */
+    char *text = alloc_format("data %s", request->spec ? request->spec : "");
+    if (!text) return RONDO_E_NOMEM;
+    rondo_status s = spec_parse(&words, text);
+    alloc_free(text);
+    RONDO_TRY(s);
+    common c = { .labels = request->labels, .target = request->target };
+    s = split_common(&c, &words, &n);
+    if (!s) {
+        reader_request q = *request;
+        q.labels = c.labels;
+        q.target = c.target;
+        q.no_target |= c.no_target;
+        s = strncmp(q.path, task_prefix, sizeof task_prefix - 1)
+                ? open_file(out, &q, c.format, &words, n)
+                : open_task(out, &q, &words, n);
+    }
+    spec_free(&words);
+    if (s) {
+        rondo_dataset_free(*out);
+        *out = NULL;
+    }
+    return s;
+}
+
+rondo_status rondo_dataset_open(rondo_dataset **out, const char *path, const char *options)
+{
+    return reader_open(out, &(reader_request){ .path = path, .spec = options });
+}

@@ -1,0 +1,78 @@
+/* store.c - samples that are runs of rows of one table: windows, sequences and rows alike, none copied. */
+#include "data/data.h"
+
+store *store_new(int64_t width, int64_t target_width)
+{
+    store *s = alloc_new(sizeof *s);
+    if (!s) return NULL;
+    spill_init(&s->inputs, 0);
+    spill_init(&s->targets, 0);
+    spill_init(&s->spans, 0);
+    s->width = width;
+    s->target_width = target_width;
+    return s;
+}
+
+void store_free(store *s)
+{
+    if (!s) return;
+    spill_free(&s->inputs);
+    spill_free(&s->targets);
+    spill_free(&s->spans);
+    alloc_free(s);
+}
+
+rondo_status store_span(store *s, int64_t first, int64_t steps, int64_t target)
+{
+    const span one = { first, steps, target };
+    return spill_append(&s->spans, &one, sizeof one);
+}
+
+static const span *find(const store *s, int64_t i)
+{
+    return (const span *)(const void *)s->spans.data + i;
+}
+
+static int64_t length(const rondo_dataset *d, int64_t i)
+{
+    return field_is_sequence(&d->input[0]) ? find(d->self, i)->steps : 1;
+}
+
+static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *out)
+{
+    const store *s = d->self;
+    const span *at = find(s, i);
+    (void)c;
+    out->input[0] = (field){ (const real *)(const void *)s->inputs.data + at->first * s->width, NULL,
+                             length(d, i) };
+    out->weight = 1;
+    if (!d->n_targets) return RONDO_OK;
+    const int64_t steps = field_is_sequence(&d->target[0]) ? at->steps : 1;
+    const void *data = s->targets.data;
+    if (d->target[0].type == RONDO_I32)
+        out->target[0] = (field){ NULL, (const int32_t *)data + at->target, steps };
+    else
+        out->target[0] =
+            (field){ (const real *)data + at->target * s->target_width, NULL, steps };
+    return RONDO_OK;
+}
+
+static void close_store(rondo_dataset *d)
+{
+    store_free(d->self);
+}
+
+rondo_status store_dataset(rondo_dataset **out, store *s)
+{
+    rondo_status status = dataset_new(out, (int64_t)(s->spans.size / sizeof(span)));
+    if (status) {
+        store_free(s);
+        return status;
+    }
+    (*out)->n_inputs = 1;
+    (*out)->length = length;
+    (*out)->get = get;
+    (*out)->close = close_store;
+    (*out)->self = s;
+    return RONDO_OK;
+}

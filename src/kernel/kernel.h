@@ -1,0 +1,115 @@
+/* kernel - the only loops over numbers besides the pointwise rows of cell/.
+ *
+ * One source (kernels.inc and its families) compiled once per ISA; each gives one constant table.  In the double
+ * build there is only the scalar table, on libm: the oracle.
+ *
+ * Determinism: every output element is computed by one call on one thread, its sum taken over k in ascending
+ * order with one accumulator (fused multiply-add where the ISA has it), whatever the shape, the tile or the tail.
+ * So gemm over any split of rows or columns gives the same bits. */
+#ifndef RONDO_KERNEL_H
+#define RONDO_KERNEL_H
+#include "base/base.h"
+
+typedef struct optimizer_terms { /* what one update needs besides the vectors; in double, for 1-beta */
+    double rate, beta1, beta2, epsilon, decay; /* decay: decoupled weight decay (adamw) */
+    double correction1, correction2;           /* 1-beta1^t, 1-beta2^t */
+    double momentum, rho;
+    bool nesterov;
+} optimizer_terms;
+
+/* Rows of [rows][width]: loss[r] = the loss of the row; dx[r] = weight[r] ∂loss[r]/∂x (weight NULL: 1; a weight of 0
+ * gives exact zeros even where x is not finite).  dx may be NULL: loss only.  target [rows][width] or label [rows]. */
+typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const real *target,
+                         const int32_t *label, const real *weight, real parameter, int64_t rows,
+                         int64_t width);
+
+typedef struct kernels {
+    const char *isa;
+    int lanes; /* elements of a vector */
+    int panel; /* columns of a packed panel */
+
+    /* ---- products.  Matrices are row-major, ld = elements from row to row.
+     * A packed matrix [k][n] is ceil(n/panel) panels of [k][panel], zero padded. ---- */
+    void (*pack)(real *packed, const real *w, int64_t ldw, int64_t k, int64_t n); /* w [k][n] */
+    void (*pack_transposed)(real *packed, const real *w, int64_t ldw, int64_t k,
+                            int64_t n); /* w [n][k] */
+    /* c[m][n] = bias[n] + a[m][k]·packed, or with add: c += a·packed (bias NULL then). bias may be NULL: 0.
+     * add starts the sum from c, so c + Σ is taken in ascending k. */
+    void (*gemm)(real *c, int64_t ldc, const real *a, int64_t lda, const real *packed,
+                 const real *bias, bool add, int64_t m, int64_t n, int64_t k);
+    /* c[m][n] (+)= a[k][m]ᵀ·b[k][n]: weight gradients, k runs over time and rows. */
+    void (*gemm_tn)(real *c, int64_t ldc, const real *a, int64_t lda, const real *b, int64_t ldb,
+                    bool add, int64_t m, int64_t n, int64_t k);
+    void (*column_sums)(real *y, const real *a, int64_t lda, bool add, int64_t m,
+                        int64_t n); /* y[n] (+)= Σ_m a[m][n] */
+
+    /* ---- vectors of n ---- */
+    void (*fill)(real *y, real value, int64_t n);
+    void (*add)(real *y, const real *x, int64_t n);                /* y += x */
+    void (*scale)(real *y, const real *x, real factor, int64_t n); /* y = factor x; y may be x */
+    void (*axpy)(real *y, real factor, const real *x, int64_t n);  /* y += factor x */
+    void (*mul)(real *y, const real *a, const real *b, int64_t n); /* y = a b; y may be a or b */
+    void (*mul_add)(real *y, const real *a, const real *b, int64_t n); /* y += a b */
+    void (*clip)(real *y, real bound, int64_t n);                      /* to [-bound, bound] */
+    double (*sum)(const real *x, int64_t n);                           /* in double; fixed order */
+    double (*sum_squares)(const real *x, int64_t n);                   /* in double; fixed order */
+    bool (*all_finite)(const real *x, int64_t n);
+
+    /* ---- rows by index: index < 0 reads as zeros, is not written ---- */
+    void (*gather)(real *y, const real *x, const int64_t *index, int64_t rows,
+                   int64_t width); /* y[r] = x[index[r]] */
+    void (*scatter)(real *y, const real *x, const int64_t *index, int64_t rows,
+                    int64_t width); /* y[index[r]] = x[r] */
+    void (*gather_add)(real *y, const real *x, const int64_t *index, int64_t rows,
+                       int64_t width); /* y[r] += x[index[r]] */
+    void (*scatter_add)(real *y, const real *x, const int64_t *index, int64_t rows,
+                        int64_t width); /* y[index[r]] += x[r], r ascending */
+
+    /* mask[r] = 1 when any x[r][i] differs from value, else 0 */
+    void (*row_mask)(uint8_t *mask, const real *x, real value, int64_t rows, int64_t width);
+
+    /* ---- rows of [rows][width] ---- */
+    void (*norm_forward)(real *y, real *xhat, real *rstd, const real *x, const real *gain,
+                         const real *shift, real epsilon, int64_t rows,
+                         int64_t width); /* layer norm; gain, shift may be NULL */
+    /* dx (+)= …; dgain += Σ dy xhat, dshift += Σ dy, rows ascending (each may be NULL). */
+    void (*norm_backward)(real *dx, bool add, real *dgain, real *dshift, const real *dy,
+                          const real *xhat, const real *rstd, const real *gain, int64_t rows,
+                          int64_t width);
+    /* Inverted dropout: mask[r][i] is 0 with probability `rate`, else 1/(1-rate); a function of
+     * (seed, step, layer, row+r, i) alone: Philox key = seed, counter = (i/4, row+r, step, layer). */
+    void (*dropout_mask)(real *mask, real rate, uint64_t seed, uint32_t step, uint32_t layer,
+                         int64_t row, int64_t rows, int64_t width);
+
+    /* ---- losses, see loss_kernel. Fused: x are logits, y receives the probabilities; the others read x itself
+     * and leave y alone.  On probabilities: clipped to [1e-7, 1-1e-7] as Keras does. ---- */
+    loss_kernel *softmax_cross_entropy; /* fused; target distribution or label; Σ over the row */
+    loss_kernel *sigmoid_cross_entropy; /* fused; mean over the row */
+    loss_kernel
+        *cross_entropy; /* rows are first normalised to sum 1, as Keras does; target or label */
+    loss_kernel *binary_cross_entropy; /* mean over the row */
+    loss_kernel *squared_error, *absolute_error,
+        *huber; /* mean over the row; parameter: huber's delta */
+
+    /* ---- optimizers: one pass over n weights ---- */
+    void (*sgd)(real *w, real *velocity, const real *g, int64_t n,
+                const optimizer_terms *); /* velocity NULL: none */
+    void (*rmsprop)(real *w, real *square, real *velocity, const real *g, int64_t n,
+                    const optimizer_terms *);
+    void (*adam)(real *w, real *m, real *v, const real *g, int64_t n, const optimizer_terms *);
+
+    const rondo_activation *activations; /* this ISA's rows */
+    int n_activations;
+} kernels;
+
+/* The table in use: the one RONDO_ISA names, or else (also when that one cannot run) the best for this CPU and
+ * system. */
+const kernels *kernel_table(void);
+/* Changes the table in use: "scalar" "avx2" "avx512" "neon"; E_ABSENT when it cannot run here.  NULL goes back to
+ * the first choice and says what was wrong with RONDO_ISA: E_NAME, E_ABSENT; then the best one is in use. */
+rondo_status kernel_select(const char *isa);
+/* For tests and doctor: the i-th table built in, and whether it runs here; NULL past the last. */
+const kernels *kernel_at(int i, bool *runs);
+extern const kernels kernels_scalar, kernels_avx2, kernels_avx512, kernels_neon; /* isa_*.c */
+
+#endif

@@ -1,0 +1,357 @@
+/* simd - a small vector vocabulary, spelled for each ISA.  Included by kernels.inc inside the ISA's target region,
+ * after the ISA file has defined one of SIMD_SCALAR, SIMD_AVX2, SIMD_AVX512, SIMD_NEON.
+ *
+ * vf is a vector of LANES reals, vm a mask of LANES truths; + - * / and unary - work on vf as on real.
+ * In the scalar tables vf is `real` itself, so one text serves float, double and every vector. */
+#ifndef RONDO_SIMD_H
+#define RONDO_SIMD_H
+#include "kernel/kernel.h"
+#include <math.h>
+#include <string.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* vf_min and vf_max: when either operand is NaN the result is the second; so clamp with the limit first.
+ * vf_ldexp: x 2^n for integral n in [-252, 254], rounded once.
+ * vf_load_n, vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
+
+#ifdef SIMD_SCALAR
+/* ---- one real at a time; libm of its width ---- */
+#ifdef RONDO_DOUBLE
+#define LIBM(function) function
+#else
+#define LIBM(function) function##f
+#endif
+typedef real vf;
+typedef bool vm;
+enum { LANES = 1, PANEL = 8, TILE_ROWS = 4 };
+/* The widths, in vectors, that a tile comes in: a whole panel, two panels. */
+#define TILE_WIDTHS(X) X(8) X(16)
+ALWAYS_INLINE vf vf_set1(real x)
+{
+    return x;
+}
+ALWAYS_INLINE vf vf_load(const real *p)
+{
+    return *p;
+}
+ALWAYS_INLINE void vf_store(real *p, vf x)
+{
+    *p = x;
+}
+ALWAYS_INLINE vf vf_load_n(const real *p, int64_t n)
+{
+    return n > 0 ? *p : 0;
+}
+ALWAYS_INLINE void vf_store_n(real *p, vf x, int64_t n)
+{
+    if (n > 0) *p = x;
+}
+ALWAYS_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return a * b + c;
+}
+ALWAYS_INLINE vf vf_min(vf a, vf b)
+{
+    return a < b ? a : b;
+}
+ALWAYS_INLINE vf vf_max(vf a, vf b)
+{
+    return a > b ? a : b;
+}
+ALWAYS_INLINE vf vf_abs(vf x)
+{
+    return LIBM(fabs)(x);
+}
+ALWAYS_INLINE vf vf_sqrt(vf x)
+{
+    return LIBM(sqrt)(x);
+}
+ALWAYS_INLINE vf vf_copysign(vf x, vf sign)
+{
+    return LIBM(copysign)(x, sign);
+}
+ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
+{
+    return LIBM(ldexp)(x, (int)n);
+}
+ALWAYS_INLINE vm vf_lt(vf a, vf b)
+{
+    return a < b;
+}
+ALWAYS_INLINE vm vf_le(vf a, vf b)
+{
+    return a <= b;
+}
+ALWAYS_INLINE vf vf_select(vm m, vf a, vf b)
+{
+    return m ? a : b;
+}
+ALWAYS_INLINE bool vm_all(vm m)
+{
+    return m;
+}
+#endif
+
+#ifdef SIMD_AVX2
+typedef __m256 vf;
+typedef __m256 vm;
+enum { LANES = 8, PANEL = 16, TILE_ROWS = 6 };
+#define TILE_WIDTHS(X) X(1) X(2) X(4)
+ALWAYS_INLINE vf vf_set1(real x)
+{
+    return _mm256_set1_ps(x);
+}
+ALWAYS_INLINE vf vf_load(const real *p)
+{
+    return _mm256_loadu_ps(p);
+}
+ALWAYS_INLINE void vf_store(real *p, vf x)
+{
+    _mm256_storeu_ps(p, x);
+}
+ALWAYS_INLINE __m256i first_n(int64_t n)
+{
+    static const int32_t on_off[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+    return _mm256_loadu_si256((const __m256i *)(const void *)(on_off + 8 - n));
+}
+ALWAYS_INLINE vf vf_load_n(const real *p, int64_t n)
+{
+    return _mm256_maskload_ps(p, first_n(n));
+}
+ALWAYS_INLINE void vf_store_n(real *p, vf x, int64_t n)
+{
+    _mm256_maskstore_ps(p, first_n(n), x);
+}
+ALWAYS_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+ALWAYS_INLINE vf vf_min(vf a, vf b)
+{
+    return _mm256_min_ps(a, b);
+}
+ALWAYS_INLINE vf vf_max(vf a, vf b)
+{
+    return _mm256_max_ps(a, b);
+}
+ALWAYS_INLINE vf vf_abs(vf x)
+{
+    return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x);
+}
+ALWAYS_INLINE vf vf_sqrt(vf x)
+{
+    return _mm256_sqrt_ps(x);
+}
+ALWAYS_INLINE vf vf_round(vf x)
+{
+    return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+ALWAYS_INLINE vf vf_copysign(vf x, vf sign)
+{
+    vf bit = _mm256_set1_ps(-0.0f);
+    return _mm256_or_ps(_mm256_andnot_ps(bit, x), _mm256_and_ps(bit, sign));
+}
+ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
+{
+    __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
+    __m256i rest = _mm256_sub_epi32(whole, half), bias = _mm256_set1_epi32(127);
+    half = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+    rest = _mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23);
+    return x * _mm256_castsi256_ps(half) * _mm256_castsi256_ps(rest);
+}
+ALWAYS_INLINE vm vf_lt(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
+}
+ALWAYS_INLINE vm vf_le(vf a, vf b)
+{
+    return _mm256_cmp_ps(a, b, _CMP_LE_OQ);
+}
+ALWAYS_INLINE vf vf_select(vm m, vf a, vf b)
+{
+    return _mm256_blendv_ps(b, a, m);
+}
+ALWAYS_INLINE bool vm_all(vm m)
+{
+    return _mm256_movemask_ps(m) == 0xff;
+}
+#endif
+
+#ifdef SIMD_AVX512
+typedef __m512 vf;
+typedef __mmask16 vm;
+enum { LANES = 16, PANEL = 64, TILE_ROWS = 6 };
+#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4) X(8)
+ALWAYS_INLINE vf vf_set1(real x)
+{
+    return _mm512_set1_ps(x);
+}
+ALWAYS_INLINE vf vf_load(const real *p)
+{
+    return _mm512_loadu_ps(p);
+}
+ALWAYS_INLINE void vf_store(real *p, vf x)
+{
+    _mm512_storeu_ps(p, x);
+}
+ALWAYS_INLINE vf vf_load_n(const real *p, int64_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+ALWAYS_INLINE void vf_store_n(real *p, vf x, int64_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), x);
+}
+ALWAYS_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+ALWAYS_INLINE vf vf_min(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
+}
+ALWAYS_INLINE vf vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+ALWAYS_INLINE vf vf_abs(vf x)
+{
+    return _mm512_abs_ps(x);
+}
+ALWAYS_INLINE vf vf_sqrt(vf x)
+{
+    return _mm512_sqrt_ps(x);
+}
+ALWAYS_INLINE vf vf_round(vf x)
+{
+    return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+ALWAYS_INLINE vf vf_copysign(vf x, vf sign)
+{
+    __m512i bit = _mm512_set1_epi32(INT32_MIN);
+    enum { BIT_CHOOSES = 0xca }; /* bit ? sign : x, bit by bit */
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+        bit, _mm512_castps_si512(sign), _mm512_castps_si512(x), BIT_CHOOSES));
+}
+ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
+{
+    return _mm512_scalef_ps(x, n);
+}
+ALWAYS_INLINE vm vf_lt(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+ALWAYS_INLINE vm vf_le(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ);
+}
+ALWAYS_INLINE vf vf_select(vm m, vf a, vf b)
+{
+    return _mm512_mask_blend_ps(m, b, a);
+}
+ALWAYS_INLINE bool vm_all(vm m)
+{
+    return m == 0xffff;
+}
+#endif
+
+#ifdef SIMD_NEON
+typedef float32x4_t vf;
+typedef uint32x4_t vm;
+enum { LANES = 4, PANEL = 16, TILE_ROWS = 6 };
+#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4) X(8)
+ALWAYS_INLINE vf vf_set1(real x)
+{
+    return vdupq_n_f32(x);
+}
+ALWAYS_INLINE vf vf_load(const real *p)
+{
+    return vld1q_f32(p);
+}
+ALWAYS_INLINE void vf_store(real *p, vf x)
+{
+    vst1q_f32(p, x);
+}
+ALWAYS_INLINE vf vf_load_n(const real *p, int64_t n)
+{
+    real lanes[LANES] = { 0 };
+    memcpy(lanes, p, (size_t)n * sizeof *p);
+    return vf_load(lanes);
+}
+ALWAYS_INLINE void vf_store_n(real *p, vf x, int64_t n)
+{
+    real lanes[LANES];
+    vf_store(lanes, x);
+    memcpy(p, lanes, (size_t)n * sizeof *p);
+}
+ALWAYS_INLINE vf vf_fma(vf a, vf b, vf c)
+{
+    return vfmaq_f32(c, a, b);
+}
+ALWAYS_INLINE vf vf_min(vf a, vf b)
+{
+    return vminq_f32(a, b);
+}
+ALWAYS_INLINE vf vf_max(vf a, vf b)
+{
+    return vmaxq_f32(a, b);
+}
+ALWAYS_INLINE vf vf_abs(vf x)
+{
+    return vabsq_f32(x);
+}
+ALWAYS_INLINE vf vf_sqrt(vf x)
+{
+    return vsqrtq_f32(x);
+}
+ALWAYS_INLINE vf vf_round(vf x)
+{
+    return vrndnq_f32(x);
+}
+ALWAYS_INLINE vf vf_copysign(vf x, vf sign)
+{
+    return vbslq_f32(vdupq_n_u32(0x80000000u), sign, x);
+}
+ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
+{
+    int32x4_t whole = vcvtq_s32_f32(n), half = vshrq_n_s32(whole, 1);
+    int32x4_t rest = vsubq_s32(whole, half), bias = vdupq_n_s32(127);
+    half = vshlq_n_s32(vaddq_s32(half, bias), 23);
+    rest = vshlq_n_s32(vaddq_s32(rest, bias), 23);
+    return x * vreinterpretq_f32_s32(half) * vreinterpretq_f32_s32(rest);
+}
+ALWAYS_INLINE vm vf_lt(vf a, vf b)
+{
+    return vcltq_f32(a, b);
+}
+ALWAYS_INLINE vm vf_le(vf a, vf b)
+{
+    return vcleq_f32(a, b);
+}
+ALWAYS_INLINE vf vf_select(vm m, vf a, vf b)
+{
+    return vbslq_f32(m, a, b);
+}
+ALWAYS_INLINE bool vm_all(vm m)
+{
+    return vminvq_u32(m) != 0;
+}
+#endif
+
+/* ---- the same for all ---- */
+#define VF(x) vf_set1((real)(x))
+
+/* Whole vectors and the tail alike: `left` is what remains of the array at p, and is not 0. */
+ALWAYS_INLINE vf load(const real *p, int64_t left)
+{
+    return left >= LANES ? vf_load(p) : vf_load_n(p, left);
+}
+ALWAYS_INLINE void store(real *p, vf x, int64_t left)
+{
+    if (left >= LANES)
+        vf_store(p, x);
+    else
+        vf_store_n(p, x, left);
+}
+#endif

@@ -1,0 +1,122 @@
+/* dense:  y = f(xW + b), at every step of a sequence. */
+#include "layer.h"
+
+typedef rondo_dense_options options;
+typedef struct extra {
+    rondo_function activation;
+    int product;
+} extra;
+typedef struct memory {
+    real *z;  /* [rows][units] pre-activations, when the activation's gradient needs them */
+    real *dz; /* [rows][units] */
+} memory;
+
+static const option_field fields[] = {
+    { "units", OPTION_INT, offsetof(options, units), NULL, "outputs" },
+    { "activation", OPTION_TEXT, offsetof(options, activation), NULL, "linear unless given" },
+    { "kernel_initializer", OPTION_TEXT, offsetof(options, kernel_initializer), "glorot_uniform", "" },
+    { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), "zeros", "" },
+    { "no_bias", OPTION_BOOL, offsetof(options, no_bias), NULL, "leave the bias out" },
+    { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer and its weights" },
+};
+
+static rondo_status open(rondo_layer *l)
+{
+    const options *o = l->options;
+    extra *e = l->extra;
+    if (o->units < 0) return rondo_fail(RONDO_E_ARG, "dense: units must be positive");
+    return activation_parse(&e->activation, o->activation);
+}
+
+static rondo_status build(rondo_layer *l, int n, const value_shape in[])
+{
+    const options *o = l->options;
+    extra *e = l->extra;
+    int kernel, bias = -1;
+    (void)n;
+    if (o->units == 0)
+        return rondo_fail(RONDO_E_ARG, "dense needs its number of units, as in \"dense 10\"");
+    const rondo_shape matrix = { 2, { in[0].features, o->units } }, vector = { 1, { o->units } };
+    RONDO_TRY(layer_param(l, "kernel", matrix, o->kernel_initializer, &kernel));
+    if (!o->no_bias) RONDO_TRY(layer_param(l, "bias", vector, o->bias_initializer, &bias));
+    return layer_linear(l, kernel, bias, in[0].features, 0, o->units, &e->product);
+}
+
+static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[], value_shape out[],
+                            int *n_out)
+{
+    const options *o = l->options;
+    (void)n;
+    if (in[0].features != l->params[0].shape.dim[0])
+        return rondo_fail(RONDO_E_SHAPE, "%s was built for %lld features, given %lld", l->name,
+                          (long long)l->params[0].shape.dim[0], (long long)in[0].features);
+    out[0] = in[0];
+    out[0].features = o->units;
+    *n_out = 1;
+    return RONDO_OK;
+}
+
+static void plan(call *c, arena *a)
+{
+    const extra *e = c->layer->extra;
+    memory *m = c->memory;
+    layer_same_rows(&c->out[0], c->in[0]);
+    if (!c->gradients) return;
+    const size_t bytes = (size_t)(value_rows(c->in[0]) * c->out[0].shape.features) * sizeof(real);
+    m->z = e->activation.row->needs_input ? arena_keep(a, bytes) : NULL;
+    m->dz = arena_scratch(a, bytes);
+}
+
+static rondo_status forward(call *c)
+{
+    const extra *e = c->layer->extra;
+    const memory *m = c->memory;
+    const value *x = c->in[0], *y = &c->out[0];
+    const int64_t rows = value_rows(x), units = y->shape.features;
+    real *z = m->z && !c->skip_activation ? m->z : y->data;
+    layer_same_rows(&c->out[0], x);
+    linear_forward(&c->layer->linears[e->product], c->weights, c->pool, z, units, x->data,
+                   x->shape.features, rows, false);
+    if (!c->skip_activation) activation_forward(&e->activation, y->data, z, rows, units);
+    return RONDO_OK;
+}
+
+/* dz = f'(z) dy   dx += dz·Wᵀ   dW += xᵀ·dz   db += Σ dz */
+static void backward(call *c)
+{
+    const extra *e = c->layer->extra;
+    const memory *m = c->memory;
+    value *x = c->in[0], *y = &c->out[0];
+    const linear *w = &c->layer->linears[e->product];
+    const int64_t rows = value_rows(x), units = y->shape.features;
+    const real *dz = y->grad;
+    bool add;
+    if (!c->skip_activation) {
+        activation_backward(&e->activation, m->dz, m->z, y->data, y->grad, rows, units);
+        dz = m->dz;
+    }
+    linear_backward_weight(w, c->gradients, c->pool, x->data, w->in, dz, units, rows);
+    real *dx = value_grad(x, &add);
+    if (dx) linear_backward_input(w, c->pool, dx, w->in, dz, units, rows, add);
+}
+
+static const rondo_function *activation(const rondo_layer *l)
+{
+    return &((const extra *)l->extra)->activation;
+}
+
+const layer_type layer_dense = { .name = "dense",
+                                 .help = "y = f(xW + b), at every step of a sequence",
+                                 .options_size = sizeof(options),
+                                 .options = OPTION_TABLE(fields),
+                                 .extra_size = sizeof(extra),
+                                 .call_size = sizeof(memory),
+                                 .min_inputs = 1,
+                                 .max_inputs = 1,
+                                 .open = open,
+                                 .build = build,
+                                 .outputs = outputs,
+                                 .plan = plan,
+                                 .forward = forward,
+                                 .backward = backward,
+                                 .activation = activation };

@@ -1,0 +1,235 @@
+/* layer - one layer per file: shapes, memory, forward, backward.  A layer does shapes; kernels do floats.
+ *
+ * A layer is a type row, its options and its parameters; applied twice, it shares them.  What one application needs
+ * lives in a `call`.  The model drives a call so:
+ *   build    once per layer: declares parameters from the input shapes
+ *   outputs  once per node: shapes of the outputs
+ *   plan     once per batch shape: asks the arena for memory; runs with a measuring arena too, so it only asks
+ *   forward, backward */
+#ifndef RONDO_LAYER_H
+#define RONDO_LAYER_H
+#include "cell/cell.h"
+#include "linear/linear.h"
+
+enum { MAX_PORTS = 8, MAX_LINEARS = 8 };
+
+typedef struct value_shape { /* of one example */
+    rondo_type type;
+    bool sequence;
+    int64_t steps;    /* of a sequence; 0: any */
+    int64_t features; /* 1 for tokens */
+} value_shape;
+
+typedef struct value { /* of one batch; time-major [steps][batch][features] */
+    value_shape shape;
+    int64_t steps, batch; /* steps is 1 unless shape.sequence */
+    real *data;
+    int32_t *tokens;        /* instead of data for I32 */
+    const int64_t *lengths; /* [batch] valid steps, or NULL: all */
+    const uint8_t *mask;    /* [steps][batch] 0 = masked, as Keras' masks; or NULL */
+    bool masked;            /* plan: a mask will be there when forward runs */
+    real *grad;             /* as data; NULL when nobody needs it */
+    bool grad_written;      /* somebody has already put his share there: add */
+} value;
+static inline int64_t value_rows(const value *v)
+{
+    return v->steps * v->batch;
+}
+static inline int64_t value_size(const value *v)
+{
+    return v->steps * v->batch * v->shape.features;
+}
+/* Where to put the gradient for v: NULL when not wanted. *add says whether a share is there already. */
+static inline real *value_grad(value *v, bool *add)
+{
+    *add = v->grad_written;
+    v->grad_written = v->grad != NULL;
+    return v->grad;
+}
+
+typedef struct param { /* of a layer; the model gives it its place */
+    char *name;        /* "kernel", "forward.kernel" */
+    rondo_shape shape;
+    char *initializer;
+    int64_t offset; /* in the weight vector */
+    bool trainable;
+} param;
+
+typedef struct linear_place { /* what a linear views, before offsets are known */
+    int kernel, bias; /* of params; bias -1: none */
+    int64_t column;
+} linear_place;
+
+struct rondo_layer {
+    const struct layer_type *type;
+    char *kind; /* how it was asked for: "lstm"; names the layer and the config */
+    char *name; /* unique in a model */
+    void *options;
+    void *extra; /* the type's own, made by open, freed by close */
+    param *params;
+    int n_params;
+    linear linears[MAX_LINEARS];
+    linear_place places[MAX_LINEARS];
+    int n_linears;
+    uint32_t index; /* in the model: keys its random masks */
+    bool built;
+    rondo_status status; /* a constructor that failed; the model reports it */
+    char *error;
+};
+
+typedef struct call { /* one application in one pass */
+    rondo_layer *layer;
+    int n_in, n_out;
+    value **in;
+    value *out;   /* [n_out] */
+    void *memory; /* type->call_size bytes, zeroed, for pointers that plan sets */
+    const real *weights;
+    real *gradients;      /* NULL: no backward will come */
+    bool training;        /* dropout is on, running statistics move */
+    uint64_t seed;        /* of dropout masks … */
+    uint32_t step;        /* … at this step */
+    bool skip_activation; /* the loss takes logits: leave the last activation out, both ways */
+    const real *carry_in; /* states before, [state][batch][units], or NULL: zeros */
+    real *carry_out;      /* where to leave the states after, or NULL */
+    pool *pool;
+} call;
+
+typedef struct layer_type {
+    const char *name, *help;
+    size_t options_size;
+    option_table options;
+    size_t extra_size, call_size;
+    int min_inputs, max_inputs;
+    bool any_input;                      /* takes token inputs (I32) */
+    /* A key that is not in `options`; may be NULL. RONDO_E_NAME: not mine either. */
+    rondo_status (*set_other)(rondo_layer *, const char *key, const char *value);
+    rondo_status (*open)(rondo_layer *); /* options are set: check them; may be NULL */
+    void (*close)(rondo_layer *);        /* may be NULL */
+    rondo_status (*build)(rondo_layer *, int n,
+                          const value_shape in[]); /* declares params; may be NULL */
+    rondo_status (*outputs)(const rondo_layer *, int n, const value_shape in[], value_shape out[],
+                            int *n_out);
+    /* Sets out[].steps, batch, lengths, mask and memory; data and grad of out are the model's to give. */
+    void (*plan)(call *, arena *);
+    rondo_status (*forward)(call *);
+    void (*backward)(
+        call *); /* reads out[].grad (zeros where nobody wrote), adds to in[]->grad and gradients */
+    /* Elements of carried state per row; NULL: none.  E_ARG in *why… when it cannot run step by step. */
+    int64_t (*state_size)(const rondo_layer *);
+    int64_t (*state_width)(const rondo_layer *); /* of one state, as units */
+    rondo_status (*can_stream)(const rondo_layer *);
+    /* The layer's last activation, when a loss may take its logits instead; NULL: none. */
+    const rondo_function *(*activation)(const rondo_layer *);
+} layer_type;
+
+/* Declares a parameter; offset comes later.  Returns its index, or fails. */
+rondo_status layer_param(rondo_layer *, const char *name, rondo_shape, const char *initializer,
+                         int *index);
+/* Declares a linear over columns [column, column+out) of params[kernel] with bias params[bias] (-1: none). */
+rondo_status layer_linear(rondo_layer *, int kernel, int bias, int64_t in, int64_t column,
+                          int64_t out, int *index);
+void layer_place(rondo_layer *); /* after offsets are known: sets the linears' offsets */
+rondo_status layer_new(rondo_layer **,
+                       const char *kind); /* of a layer type or a cell; default options */
+rondo_status layer_open(rondo_layer *);   /* after its options are set */
+rondo_status layer_parse_into(rondo_layer **, const char *spec);
+void layer_free(rondo_layer *);
+/* A layer in whatever state it is: constructors that fail return one carrying the failure. */
+json_t *layer_to_json(const rondo_layer *);
+rondo_status layer_from_json(rondo_layer **, const json_t *);
+/* Of equal type and features, and of equal steps where both are known. */
+bool shape_equal(const value_shape *, const value_shape *);
+char *shape_text(const value_shape *, char text[64]); /* "[time][28]" */
+
+void layer_same_rows(value *y, const value *x); /* steps, batch, lengths and mask as x has them */
+void layer_accumulate(real *dx, const real *d, bool add, int64_t n); /* dx (+)= d */
+enum { LAYER_MASKS = 8 }; /* random masks a layer may draw: it keys them index*LAYER_MASKS + i */
+
+/* merge.c: parts of equal shape into one, for the merge layers and for bidirectional ones. */
+typedef enum merge_kind { MERGE_CONCAT, MERGE_ADD, MERGE_MULTIPLY, MERGE_AVERAGE } merge_kind;
+void merge_forward(merge_kind, real *y, int n, const real *const part[], const int64_t width[],
+                   int64_t rows);
+/* dpart[i] (+)= its share of dy; dpart[i] NULL: not wanted. */
+void merge_backward(merge_kind, real *const dpart[], const bool add[], const real *dy, int n,
+                    const real *const part[], const int64_t width[], int64_t rows);
+
+/* route.c: the order in which a scan takes the steps of a batch.  Rows are sorted by how many valid steps they have, so
+ * those still running at scan step t are a prefix; valid steps lie packed, step after step, and no cell knows a mask. */
+typedef struct route {
+    int64_t steps, batch;
+    int64_t total;   /* valid steps of all rows */
+    bool identity;   /* packed is time-major: nothing to gather */
+    int64_t *offset; /* [steps+1] first packed row of scan step t; t has offset[t+1]-offset[t] rows */
+    int64_t *order;  /* [batch] caller's row of each rank */
+    int64_t *rank;   /* [batch] the inverse */
+    int64_t *count;  /* [batch] valid steps of each rank, descending */
+    int64_t *from;   /* [total] input row of each packed row */
+    int64_t *back;   /* [steps*batch] packed row of each input row, -1 where skipped */
+    int64_t *output; /* [steps*batch] packed row that each output row shows: masked steps repeat; -1: zeros */
+} route;
+/* An identity needs no memory; x only for its shape. */
+void route_plan(route *, arena *, const value *x, bool reverse);
+/* reverse: last valid step first.  restore: outputs at their own times, not in the order of processing. */
+void route_build(route *, const value *x, bool reverse, bool restore);
+static inline int64_t route_active(const route *r, int64_t t)
+{
+    return r->identity ? r->batch : r->offset[t + 1] - r->offset[t];
+}
+static inline int64_t route_offset(const route *r, int64_t t)
+{
+    return r->identity ? t * r->batch : r->offset[t];
+}
+
+/* scan.c: one direction of one recurrent layer over one batch. */
+typedef struct scan_cell { /* what a scan runs: the cell with its activations and weights */
+    const rondo_cell *row;
+    rondo_function activation[MAX_GATES];
+    real args[RONDO_MAX_PARAMETERS];
+    int64_t units;
+    bool keep_inputs;     /* an activation's gradient needs its input */
+    const linear *x, *h, *made; /* made NULL: one phase */
+    int params[MAX_CELL_PARAMS]; /* of the layer's params */
+    real dropout, recurrent_dropout;
+} scan_cell;
+typedef struct scan {
+    bool training, keep, full, outside; /* the caller's wishes: dropout; all steps of everything kept
+                                         * for backward; all steps of h kept; in the caller's memory */
+    route route;
+    real *gathered;  /* [total][in] */
+    real *dropped;   /* [total][in] after dropout */
+    const real *x;   /* one of the two, or the layer's input */
+    real *xp;        /* [total][x_gates*units] */
+    real *hp, *mp;   /* [batch][h_gates*units], [batch][made_gates*units]: of this step */
+    real *saved, *inputs, *made;
+    real *state[MAX_STATES];   /* [total][units], or two steps of [batch][units] in turn */
+    real *initial[MAX_STATES]; /* [batch][units] by rank */
+    real *mask_x, *mask_h;     /* [batch][in], [batch][units] by rank */
+    real *h_dropped;           /* [total][units] h after recurrent dropout */
+    /* backward */
+    real *dxp, *dhp, *dmp;      /* [total][…]; dhp is dxp for additive cells */
+    real *dmade, *dh_dropped;   /* [batch][units] */
+    real *carry[2][MAX_STATES]; /* [batch][units] gradient of the states, two in turn */
+    real *dh;                   /* [total][units] gradient of the outputs in scan order */
+    real *dx;                   /* [total][in] */
+} scan;
+void scan_plan(scan *, const scan_cell *, arena *, const value *x, bool reverse); /* wishes are set */
+/* initial[] are set, and route built; h_out: the caller's memory for h [total][units], or NULL. */
+void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, real *h_out);
+/* State k after the last step of each row, in the caller's order of rows. */
+void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][units] */
+/* dh: gradient of every output by packed row, or NULL; carry[0] holds that of the final states by rank.
+ * Leaves the gradient of the initial states in scan_dinitial(). Adds to gradients; dx of the input via x. */
+void scan_backward(scan *, const scan_cell *, const call *, const real *dh);
+real *scan_dinitial(const scan *, int k);
+
+/* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)". */
+typedef struct initializer_row {
+    const char *name, *parameters, *help; /* "mean=0 stddev=0.05" */
+    rondo_status (*fill)(real *w, const rondo_shape *, const double *args, rng *);
+} initializer_row;
+rondo_status initializer_run(const char *text, real *w, const rondo_shape *, rng *);
+rondo_status initializer_check(const char *text); /* E_NAME, E_ARG */
+
+void layer_register_all(void);       /* table.c */
+void initializer_register_all(void); /* initializer.c */
+#endif

@@ -1,0 +1,328 @@
+/* The scan:  one product for the inputs of all steps, then step after step the product of the state and the cell's
+ * pointwise mathematics; backward the same way down, then one product per weight over all time.
+ *   forward   XP = X·W + b        hp = h[t-1]·U       cell->step
+ *   backward  cell->step_backward      dh[t-1] += dhp·Uᵀ
+ *             dW += Xᵀ·DXP   dU += Hprevᵀ·DHP   dX = DXP·Wᵀ
+ * Threads take rows of the batch: they never meet inside time. */
+#include "layer.h"
+#include <string.h>
+
+static real *keep(arena *a, int64_t rows, int64_t width)
+{
+    return arena_keep(a, (size_t)(rows * width) * sizeof(real));
+}
+
+static real *scratch(arena *a, int64_t rows, int64_t width)
+{
+    return arena_scratch(a, (size_t)(rows * width) * sizeof(real));
+}
+
+static void plan_backward(scan *s, const scan_cell *c, arena *a, const value *x, int64_t total)
+{
+    const rondo_cell *row = c->row;
+    const int64_t units = c->units, batch = x->batch;
+    s->dxp = scratch(a, total, row->x_gates * units);
+    s->dhp = row->additive ? s->dxp : scratch(a, total, row->h_gates * units);
+    s->dmp = scratch(a, total, row->made_gates * units);
+    s->dmade = scratch(a, row->made_gates ? batch : 0, units);
+    s->dh_dropped = scratch(a, c->recurrent_dropout > 0 ? batch : 0, units);
+    s->dh = scratch(a, total, units);
+    s->dx = scratch(a, s->route.identity && !(c->dropout > 0) ? 0 : total, c->x->in);
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < row->states; k++) s->carry[i][k] = scratch(a, batch, units);
+}
+
+void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool reverse)
+{
+    const rondo_cell *row = c->row;
+    const int64_t units = c->units, batch = x->batch, total = value_rows(x);
+    route_plan(&s->route, a, x, reverse);
+    if (!s->route.identity) s->gathered = keep(a, total, c->x->in);
+    if (s->training && c->dropout > 0) {
+        s->dropped = keep(a, total, c->x->in);
+        s->mask_x = keep(a, batch, c->x->in);
+    }
+    if (s->training && c->recurrent_dropout > 0) {
+        s->h_dropped = keep(a, total, units);
+        s->mask_h = keep(a, batch, units);
+    }
+    const int64_t kept = s->keep ? total : batch;
+    const size_t mark = arena_mark(a);
+    s->xp = scratch(a, total, row->x_gates * units);
+    s->hp = scratch(a, batch, row->h_gates * units);
+    s->mp = scratch(a, batch, row->made_gates * units);
+    s->saved = keep(a, kept, row->saves * units);
+    if (c->keep_inputs) s->inputs = keep(a, kept, row->input_saves * units);
+    s->made = keep(a, row->made_gates ? kept : 0, units);
+    for (int k = 0; k < row->states; k++) {
+        if (k > 0 || !s->outside)
+            s->state[k] = keep(a, s->keep || (k == 0 && s->full) ? total : 2 * batch, units);
+        s->initial[k] = keep(a, batch, units);
+    }
+    if (!s->keep) return;
+    arena_release(a, mark); /* what only forward needs may be overwritten */
+    plan_backward(s, c, a, x, total);
+}
+
+/* Row r of state k after step t. */
+static real *state_at(const scan *s, const scan_cell *c, int k, int64_t t, int64_t r)
+{
+    if (t < 0) return s->initial[k] + r * c->units;
+    const bool all = s->keep || (k == 0 && s->full);
+    const int64_t first = all ? route_offset(&s->route, t) : (t & 1) * s->route.batch;
+    return s->state[k] + (first + r) * c->units;
+}
+
+typedef struct task { /* a share of the rows for one thread */
+    scan *s;
+    const scan_cell *c;
+    const call *call;
+    const real *dh;
+    int parts;
+} task;
+
+/* What step and step_backward see alike. Pointers of states are the caller's to hold. */
+static rondo_step view(const task *k, int64_t t, int64_t row, int64_t rows, const real **state,
+                       real **next, const real **own)
+{
+    const scan *s = k->s;
+    const scan_cell *c = k->c;
+    const int64_t at = route_offset(&s->route, t) + row, kept = s->keep ? at : row, u = c->units;
+    for (int i = 0; i < c->row->states; i++) {
+        state[i] = state_at(s, c, i, t - 1, row);
+        next[i] = state_at(s, c, i, t, row);
+    }
+    for (int i = 0; i < c->row->n_params; i++)
+        own[i] = k->call->weights + k->call->layer->params[c->params[i]].offset;
+    return (rondo_step){ .t = t,
+                         .rows = rows,
+                         .units = u,
+                         .xp = s->xp + at * c->row->x_gates * u,
+                         .hp = s->hp + row * c->row->h_gates * u,
+                         .mp = s->mp + row * c->row->made_gates * u,
+                         .state = state,
+                         .next = next,
+                         .made = s->made + (c->row->made_gates ? kept * u : 0),
+                         .saved = s->saved + kept * c->row->saves * u,
+                         .inputs = s->inputs ? s->inputs + kept * c->row->input_saves * u : NULL,
+                         .param = own,
+                         .activation = c->activation,
+                         .args = c->args };
+}
+
+static void share(const task *k, int i, int64_t *begin, int64_t *end)
+{
+    *begin = k->s->route.batch * i / k->parts;
+    *end = k->s->route.batch * (i + 1) / k->parts;
+}
+
+/* Rows of [begin, end) that still run at step t. */
+static int64_t running(const route *r, int64_t t, int64_t begin, int64_t end)
+{
+    const int64_t active = route_active(r, t);
+    return (active < end ? active : end) - begin;
+}
+
+static void forward_rows(void *arg, int i)
+{
+    const task *k = arg;
+    const scan *s = k->s;
+    const scan_cell *c = k->c;
+    const int64_t u = c->units;
+    const real *state[MAX_STATES], *own[MAX_CELL_PARAMS];
+    real *next[MAX_STATES];
+    int64_t begin, end;
+    share(k, i, &begin, &end);
+    for (int64_t t = 0; t < s->route.steps; t++) {
+        const int64_t rows = running(&s->route, t, begin, end);
+        if (rows <= 0) break;
+        const rondo_step step = view(k, t, begin, rows, state, next, own);
+        const real *h = state[0];
+        if (s->h_dropped) {
+            real *dropped = s->h_dropped + (route_offset(&s->route, t) + begin) * u;
+            kernel_table()->mul(dropped, h, s->mask_h + begin * u, rows * u);
+            h = dropped;
+        }
+        if (c->row->h_gates)
+            linear_forward(c->h, k->call->weights, NULL, s->hp + begin * c->h->out, c->h->out, h, u, rows,
+                           false);
+        if (c->made) {
+            c->row->prepare(&step);
+            linear_forward(c->made, k->call->weights, NULL, s->mp + begin * c->made->out, c->made->out,
+                           step.made, u, rows, false);
+        }
+        c->row->step(&step);
+    }
+}
+
+enum { MIN_ROWS = 4 }; /* a thread's share of a batch below which it is not worth waking */
+
+static int share_count(const scan *s, pool *threads)
+{
+    const int64_t most = s->route.batch / MIN_ROWS, n = pool_threads(threads);
+    return (int)(most < 1 ? 1 : n < most ? n : most);
+}
+
+/* A mask for every row of the batch, drawn by the caller's row number, laid out by rank. */
+static void draw_mask(const scan *s, real *mask, real rate, const call *c, uint32_t key, int64_t width)
+{
+    for (int64_t r = 0; r < s->route.batch; r++)
+        kernel_table()->dropout_mask(mask + r * width, rate, c->seed, c->step, key,
+                                     s->route.identity ? r : s->route.order[r], 1, width);
+}
+
+static void gather_input(scan *s, const scan_cell *c, const call *run, uint32_t key)
+{
+    const kernels *k = kernel_table();
+    const int64_t in = c->x->in;
+    s->x = run->in[0]->data;
+    if (!s->route.identity) {
+        k->gather(s->gathered, s->x, s->route.from, s->route.total, in);
+        s->x = s->gathered;
+    }
+    if (s->mask_h) draw_mask(s, s->mask_h, c->recurrent_dropout, run, key + 1, c->units);
+    if (!s->dropped) return;
+    draw_mask(s, s->mask_x, c->dropout, run, key, in);
+    for (int64_t t = 0; t < s->route.steps; t++) {
+        const int64_t at = route_offset(&s->route, t) * in;
+        k->mul(s->dropped + at, s->x + at, s->mask_x, route_active(&s->route, t) * in);
+    }
+    s->x = s->dropped;
+}
+
+void scan_forward(scan *s, const scan_cell *c, const call *run, uint32_t mask_key, real *h_out)
+{
+    task k = { .s = s, .c = c, .call = run, .parts = share_count(s, run->pool) };
+    if (h_out) s->state[0] = h_out;
+    gather_input(s, c, run, mask_key);
+    linear_forward(c->x, run->weights, run->pool, s->xp, c->x->out, s->x, c->x->in, s->route.total,
+                   false);
+    pool_run(run->pool, forward_rows, &k, k.parts);
+}
+
+void scan_final(const scan *s, const scan_cell *c, int k, real *out)
+{
+    for (int64_t r = 0; r < s->route.batch; r++) {
+        const int64_t row = s->route.identity ? r : s->route.order[r];
+        const int64_t count = s->route.identity ? s->route.steps : s->route.count[r];
+        memcpy(out + row * c->units, state_at(s, c, k, count - 1, r), (size_t)c->units * sizeof *out);
+    }
+}
+
+/* One step down for rows [begin, begin+rows): from the carried gradient to the one before. */
+static void step_down(const task *k, int64_t t, int64_t begin, int64_t rows)
+{
+    const scan *s = k->s;
+    const scan_cell *c = k->c;
+    const int64_t u = c->units, at = route_offset(&s->route, t) + begin;
+    const int now = (s->route.steps - 1 - t) & 1;
+    const real *state[MAX_STATES], *own[MAX_CELL_PARAMS], *dnext[MAX_STATES];
+    real *next[MAX_STATES], *dstate[MAX_STATES], *dparam[MAX_CELL_PARAMS];
+    rondo_step step = view(k, t, begin, rows, state, next, own);
+    for (int i = 0; i < c->row->states; i++) {
+        dnext[i] = s->carry[now][i] + begin * u;
+        dstate[i] = s->carry[!now][i] + begin * u;
+    }
+    for (int i = 0; i < c->row->n_params; i++)
+        dparam[i] = k->call->gradients + k->call->layer->params[c->params[i]].offset;
+    if (k->dh) kernel_table()->add(s->carry[now][0] + begin * u, k->dh + at * u, rows * u);
+    step.dnext = dnext;
+    step.dstate = dstate;
+    step.dparam = dparam;
+    step.dxp = s->dxp + at * c->row->x_gates * u;
+    step.dhp = s->dhp + at * c->row->h_gates * u;
+    step.dmp = s->dmp + at * c->row->made_gates * u;
+    c->row->step_backward(&step);
+    if (c->made) {
+        real *dmade = s->dmade + begin * u;
+        linear_backward_input(c->made, NULL, dmade, u, step.dmp, c->made->out, rows, false);
+        step.dmade = dmade;
+        c->row->prepare_backward(&step);
+    }
+    if (!c->row->h_gates) return;
+    if (!s->mask_h) {
+        linear_backward_input(c->h, NULL, dstate[0], u, step.dhp, c->h->out, rows, true);
+        return;
+    }
+    real *dropped = s->dh_dropped + begin * u;
+    linear_backward_input(c->h, NULL, dropped, u, step.dhp, c->h->out, rows, false);
+    kernel_table()->mul_add(dstate[0], dropped, s->mask_h + begin * u, rows * u);
+}
+
+static void backward_rows(void *arg, int i)
+{
+    const task *k = arg;
+    int64_t begin, end;
+    share(k, i, &begin, &end);
+    for (int64_t t = k->s->route.steps - 1; t >= 0; t--) {
+        const int64_t rows = running(&k->s->route, t, begin, end);
+        if (rows > 0) step_down(k, t, begin, rows);
+    }
+}
+
+/* dU += Hprevᵀ·DHP.  Where no row ends, the states before consecutive steps lie side by side: one product. */
+static void recurrent_gradient(const scan *s, const scan_cell *c, const call *run)
+{
+    const route *r = &s->route;
+    const int64_t width = c->h->out, u = c->units;
+    if (s->h_dropped) {
+        linear_backward_weight(c->h, run->gradients, run->pool, s->h_dropped, u, s->dhp, width, r->total);
+        return;
+    }
+    if (r->steps == 0) return;
+    linear_backward_weight(c->h, run->gradients, run->pool, s->initial[0], u, s->dhp, width,
+                           route_active(r, 0));
+    for (int64_t t = 1; t < r->steps;) {
+        int64_t end = t;
+        while (end + 1 < r->steps && route_active(r, end) == route_active(r, end - 1)) end++;
+        const int64_t at = route_offset(r, t), rows = route_offset(r, end) + route_active(r, end) - at;
+        linear_backward_weight(c->h, run->gradients, run->pool, state_at(s, c, 0, t - 1, 0), u,
+                               s->dhp + at * width, width, rows);
+        t = end + 1;
+    }
+}
+
+/* dX = DXP·Wᵀ, through dropout and back to where the steps came from. */
+static void input_gradient(const scan *s, const scan_cell *c, const call *run)
+{
+    const kernels *k = kernel_table();
+    const int64_t in = c->x->in;
+    bool add;
+    real *dx = value_grad(run->in[0], &add);
+    if (!dx) return;
+    if (s->route.identity && !s->mask_x) {
+        linear_backward_input(c->x, run->pool, dx, in, s->dxp, c->x->out, s->route.total, add);
+        return;
+    }
+    linear_backward_input(c->x, run->pool, s->dx, in, s->dxp, c->x->out, s->route.total, false);
+    for (int64_t t = 0; s->mask_x && t < s->route.steps; t++) {
+        real *at = s->dx + route_offset(&s->route, t) * in;
+        k->mul(at, at, s->mask_x, route_active(&s->route, t) * in);
+    }
+    if (s->route.identity)
+        layer_accumulate(dx, s->dx, add, s->route.total * in);
+    else if (add)
+        k->gather_add(dx, s->dx, s->route.back, s->route.steps * s->route.batch, in);
+    else
+        k->gather(dx, s->dx, s->route.back, s->route.steps * s->route.batch, in);
+}
+
+void scan_backward(scan *s, const scan_cell *c, const call *run, const real *dh)
+{
+    /* a cell's own parameters sum over rows: one thread, so that the order is fixed */
+    const int parts = c->row->n_params ? 1 : share_count(s, run->pool);
+    task k = { .s = s, .c = c, .call = run, .dh = dh, .parts = parts };
+    pool_run(run->pool, backward_rows, &k, k.parts);
+    linear_backward_weight(c->x, run->gradients, run->pool, s->x, c->x->in, s->dxp, c->x->out,
+                           s->route.total);
+    if (c->row->h_gates) recurrent_gradient(s, c, run);
+    if (c->made)
+        linear_backward_weight(c->made, run->gradients, run->pool, s->made, c->units, s->dmp,
+                               c->made->out, s->route.total);
+    input_gradient(s, c, run);
+}
+
+real *scan_dinitial(const scan *s, int k)
+{
+    return s->carry[s->route.steps & 1][k];
+}

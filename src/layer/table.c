@@ -1,0 +1,16 @@
+/* The layers, one file each; every recurrent cell is a layer of layer_recurrent by its own name. */
+#include "layer.h"
+
+extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
+    layer_layer_normalization, layer_masking, layer_merges[4];
+
+static const layer_type *const rows[] = {
+    &layer_dense,   &layer_activation, &layer_embedding, &layer_dropout,   &layer_layer_normalization,
+    &layer_masking, &layer_merges[0],  &layer_merges[1], &layer_merges[2], &layer_merges[3],
+};
+
+void layer_register_all(void)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        registry_add(REGISTRY_LAYER, rows[i]->name, rows[i]);
+}

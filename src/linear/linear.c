@@ -1,0 +1,137 @@
+#include "linear.h"
+
+enum { MIN_FLOPS = 1 << 16 }; /* multiply-adds below which waking a thread costs more than it saves */
+
+/* How many parts to cut `n` outputs into, each a multiple of `grain`. */
+static int parts(pool *p, int64_t n, int64_t grain, int64_t flops)
+{
+    int64_t most = (n + grain - 1) / grain, threads = pool_threads(p);
+    if (flops < MIN_FLOPS) return 1;
+    return (int)(threads < most ? threads : most);
+}
+
+/* The i-th of n parts of [0, size), on multiples of grain. */
+static void part(int64_t *begin, int64_t *end, int i, int n, int64_t size, int64_t grain)
+{
+    const int64_t grains = (size + grain - 1) / grain;
+    *begin = grains * i / n * grain;
+    *end = grains * (i + 1) / n * grain;
+    if (*begin > size) *begin = size;
+    if (*end > size) *end = size;
+}
+
+typedef struct product { /* y[rows][out] (+)= bias + x[rows][in]·packed */
+    const kernels *kernel;
+    real *y;
+    const real *x, *packed, *bias;
+    int64_t ldy, ldx, rows, in, out;
+    bool add;
+    int parts;
+} product;
+
+enum { ROW_GRAIN = 24, COLUMN_GRAIN = 64 };
+
+static void product_part(void *arg, int i)
+{
+    const product *p = arg;
+    int64_t begin, end;
+    part(&begin, &end, i, p->parts, p->rows, ROW_GRAIN);
+    if (begin < end)
+        p->kernel->gemm(p->y + begin * p->ldy, p->ldy, p->x + begin * p->ldx, p->ldx, p->packed, p->bias,
+                        p->add, end - begin, p->out, p->in);
+}
+
+static void product_run(product *p, pool *threads)
+{
+    if (p->rows == 0) return;
+    p->kernel = kernel_table();
+    p->parts = parts(threads, p->rows, ROW_GRAIN, p->rows * p->in * p->out);
+    if (p->parts == 1)
+        p->kernel->gemm(p->y, p->ldy, p->x, p->ldx, p->packed, p->bias, p->add, p->rows, p->out, p->in);
+    else
+        pool_run(threads, product_part, p, p->parts);
+}
+
+void linear_forward(const linear *l, const real *weights, pool *threads, real *y, int64_t ldy,
+                    const real *x, int64_t ldx, int64_t rows, bool add)
+{
+    product p = { .y = y,
+                  .ldy = ldy,
+                  .x = x,
+                  .ldx = ldx,
+                  .packed = l->packed,
+                  .bias = add || l->bias < 0 ? NULL : weights + l->bias,
+                  .rows = rows,
+                  .in = l->in,
+                  .out = l->out,
+                  .add = add };
+    product_run(&p, threads);
+}
+
+void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t lddx, const real *dy,
+                           int64_t lddy, int64_t rows, bool add)
+{
+    product p = { .y = dx,
+                  .ldy = lddx,
+                  .x = dy,
+                  .ldx = lddy,
+                  .packed = l->packed_transposed,
+                  .rows = rows,
+                  .in = l->out,
+                  .out = l->in,
+                  .add = add };
+    product_run(&p, threads);
+}
+
+typedef struct gradient { /* dw[in][out] += x[rows][in]ᵀ·dy[rows][out], split by columns of dw */
+    const kernels *kernel;
+    real *dw, *db;
+    const real *x, *dy;
+    int64_t lddw, ldx, lddy, rows, in, out;
+    int parts;
+} gradient;
+
+static void gradient_part(void *arg, int i)
+{
+    const gradient *g = arg;
+    int64_t begin, end;
+    part(&begin, &end, i, g->parts, g->out, COLUMN_GRAIN);
+    if (begin >= end) return;
+    if (g->dw)
+        g->kernel->gemm_tn(g->dw + begin, g->lddw, g->x, g->ldx, g->dy + begin, g->lddy, true, g->in,
+                           end - begin, g->rows);
+    if (g->db) g->kernel->column_sums(g->db + begin, g->dy + begin, g->lddy, true, g->rows, end - begin);
+}
+
+void linear_backward_weight(const linear *l, real *gradients, pool *threads, const real *x, int64_t ldx,
+                            const real *dy, int64_t lddy, int64_t rows)
+{
+    gradient g = { .kernel = kernel_table(),
+                   .dw = l->trains ? gradients + l->weight : NULL,
+                   .db = l->bias >= 0 && l->bias_trains ? gradients + l->bias : NULL,
+                   .x = x,
+                   .dy = dy,
+                   .lddw = l->ld,
+                   .ldx = ldx,
+                   .lddy = lddy,
+                   .rows = rows,
+                   .in = l->in,
+                   .out = l->out };
+    if (rows == 0 || (!g.dw && !g.db)) return;
+    g.parts = parts(threads, l->out, COLUMN_GRAIN, rows * l->in * l->out);
+    pool_run(g.parts == 1 ? NULL : threads, gradient_part, &g, g.parts);
+}
+
+int64_t linear_packed_size(int64_t in, int64_t out)
+{
+    const int64_t panel = kernel_table()->panel;
+    return (out + panel - 1) / panel * panel * in;
+}
+
+void linear_pack(linear *l, const real *weights)
+{
+    const kernels *k = kernel_table();
+    k->pack(l->packed, weights + l->weight, l->ld, l->in, l->out);
+    if (l->packed_transposed)
+        k->pack_transposed(l->packed_transposed, weights + l->weight, l->ld, l->out, l->in);
+}

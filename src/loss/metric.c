@@ -1,0 +1,90 @@
+/* Metrics by name, and what they have in common. */
+#include "loss/loss.h"
+#include <string.h>
+
+bool metric_is_binary(const loss *l, int64_t width)
+{
+    return width == 1 || (l->row->fused && !strcmp(l->row->fused, "sigmoid"));
+}
+
+int64_t metric_predicted_class(const real *y, int64_t r, int64_t width)
+{
+    const real *row = y + r * width;
+    if (width == 1) return row[0] > (real)0.5;
+    int64_t best = 0;
+    for (int64_t i = 1; i < width; i++)
+        if (row[i] > row[best]) best = i;
+    return best;
+}
+
+int64_t metric_true_class(const truth *t, int64_t r)
+{
+    return t->label ? t->label[r] : metric_predicted_class(t->target, r, t->width);
+}
+
+rondo_status metric_parse(metric *m, const char *name, const loss *l, int64_t width)
+{
+    *m = (metric){ .width = width };
+    const void *row;
+    RONDO_TRY(registry_get(REGISTRY_METRIC, name, &row));
+    m->row = row;
+    if (m->row->resolve) RONDO_TRY(m->row->resolve(&m->row, l, width));
+    m->n_state = m->row->state(width);
+    if (m->n_state > LIMIT_SIZE >> 8)
+        return rondo_fail(RONDO_E_LIMIT, "metric %s of %lld classes needs too much memory", name,
+                          (long long)width);
+    m->state = alloc_array(m->n_state, sizeof *m->state);
+    return m->state ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+rondo_status metric_copy(metric *m, const metric *from)
+{
+    *m = *from;
+    m->state = alloc_array(m->n_state, sizeof *m->state);
+    return m->state ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+void metric_reset(metric *m)
+{
+    memset(m->state, 0, (size_t)m->n_state * sizeof *m->state);
+}
+
+void metric_update(metric *m, const real *y, const truth *t, double loss_sum, double weight_sum)
+{
+    const double sums[2] = { loss_sum, weight_sum };
+    m->row->update(m->state, y, t, sums);
+}
+
+double metric_result(const metric *m)
+{
+    return m->row->result(m->state, m->width);
+}
+
+void metric_free(metric *m)
+{
+    alloc_free(m->state);
+    m->state = NULL;
+}
+
+const double *metric_confusion(const metric *m, int64_t *classes)
+{
+    if (m->row != &metric_confusion_matrix) return NULL;
+    *classes = m->width == 1 ? 2 : m->width;
+    return m->state;
+}
+
+/* "val_dense_1_accuracy" ends in the metric's own name. */
+static bool ends_in(const char *score, const char *name)
+{
+    const size_t n = strlen(score), m = strlen(name);
+    return n >= m && !strcmp(score + n - m, name) && (n == m || score[n - m - 1] == '_');
+}
+
+bool metric_higher_is_better(const char *score)
+{
+    for (int i = 0; i < registry_count(REGISTRY_METRIC); i++) {
+        const metric_row *row = registry_at(REGISTRY_METRIC, i);
+        if (row->higher_is_better && ends_in(score, registry_name(REGISTRY_METRIC, i))) return true;
+    }
+    return false;
+}

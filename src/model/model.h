@@ -1,0 +1,157 @@
+/* model - a flat list of nodes; passes run it up and down over one batch.
+ *
+ * A model holds what is trained; a pass holds what one batch needs (values, gradients of values, memory), so many
+ * passes may read one model. */
+#ifndef RONDO_MODEL_H
+#define RONDO_MODEL_H
+#include "layer/layer.h"
+#include "loss/loss.h"
+#include <pthread.h>
+
+typedef struct node {
+    rondo_layer *layer; /* NULL: an input */
+    int n_in;
+    rondo_value *in;
+    int n_out;
+    value_shape out[MAX_PORTS];
+    int input;            /* which input of the model, for inputs */
+    int64_t state_offset; /* of its carried state, per row */
+    int64_t state_size;
+} node;
+
+struct rondo_model {
+    rondo_status status; /* the first failed builder call */
+    char *error;
+    node *nodes;
+    int n_nodes;
+    rondo_layer **layers; /* each once, in order of first use */
+    int n_layers;
+    int *inputs; /* node of each input */
+    int n_inputs;
+    rondo_value *outputs;
+    int n_outputs; /* 0: the latest value */
+    rondo_value latest;
+    param **params; /* of all layers, in order; offsets are 64-byte aligned */
+    int n_params;
+    int64_t n_weights; /* elements of each block, padding included */
+    real *weights, *gradients;
+    real *packed;                    /* every linear's packed copy */
+    real *packed_backward;           /* their transposes, once somebody goes backward */
+    int64_t version, packed_version; /* weights changed / when last packed */
+    pthread_mutex_t lock;            /* of packing */
+    int64_t state_size;              /* carried states per row, all nodes */
+    uint64_t seed;
+    pool *pool;
+    char *metadata;
+    char *training_spec; /* JSON: optimizer, loss, metrics as compiled or as loaded; NULL: none */
+    struct training *training; /* after compile; train/ owns what is inside */
+    void (*training_free)(struct training *);
+};
+
+/* ---- graph.c, params.c ---- */
+rondo_value model_output(const rondo_model *, int i);
+int model_output_count(const rondo_model *);
+const value_shape *model_output_shape(const rondo_model *, int i);
+const rondo_function *model_output_activation(const rondo_model *,
+                                              int i); /* NULL: none to take logits of */
+rondo_status model_allocate(rondo_model *); /* the weights, zero; once */
+/* Allocates the blocks and draws the initial weights, once; later calls do nothing. */
+rondo_status model_prepare(rondo_model *, uint64_t seed);
+rondo_status model_threads(rondo_model *, int threads); /* 0: all */
+void model_weights_changed(rondo_model *);
+rondo_status model_pack(const rondo_model *,
+                        bool backward); /* brings packed copies up to date; any thread */
+char *model_param_name(const rondo_model *, int i); /* "lstm.kernel"; alloc_free it */
+rondo_status model_status(const rondo_model *);   /* the failure that stuck, with its sentence */
+rondo_status model_gradients(rondo_model *);      /* allocates the gradient block, zeroed, once */
+bool model_stateful(const rondo_model *);         /* some layer carries its state from batch to batch */
+/* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
+void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
+rondo_status model_can_stream(const rondo_model *);
+
+/* ---- config.c: layers, graph and shapes as JSON, and back ---- */
+rondo_status model_to_json(const rondo_model *, json_t **);
+rondo_status model_from_json(rondo_model **, const json_t *); /* not allocated */
+
+/* ---- Formats register rows of this (format/table.c); rondo_save and rondo_load are theirs ---- */
+typedef struct extras { /* what a checkpoint keeps beside the model */
+    const tensor *tensors;
+    int n;
+    json_t *metadata; /* string values, borrowed */
+} extras;
+typedef struct format_row {
+    const char *name, *help;
+    bool (*recognises)(const char *path, const unsigned char *head, size_t n);
+    rondo_status (*load)(rondo_model **, const char *path);
+    rondo_status (*save)(const rondo_model *, const char *path,
+                         const extras *); /* extras may be NULL; NULL: read only */
+} format_row;
+
+/* ---- run.c ---- */
+typedef struct feed { /* one input of a batch, time-major */
+    int64_t steps, batch;
+    const real *data;       /* [steps][batch][features] */
+    const int32_t *tokens;  /* or [steps][batch] */
+    const int64_t *lengths; /* [batch] or NULL */
+} feed;
+
+typedef struct pass {
+    const rondo_model *model;
+    /* The caller's wishes, set before the first plan: */
+    bool training;        /* dropout is on */
+    bool input_gradients; /* also of the inputs */
+    bool fused[MAX_PORTS]; /* output i leaves its activation to the loss */
+    real *gradients;      /* where weight gradients are added; NULL: forward only, nothing is kept */
+    uint64_t seed;        /* of dropout masks … */
+    uint32_t step;        /* … at this step */
+    const real *carry_in; /* [state_size × batch], node after node, each [state][batch][units]; NULL: zeros */
+    real *carry_out;      /* may be carry_in */
+    pool *pool;
+    /* The pass's own: */
+    arena arena;
+    call *calls;           /* [n_nodes] */
+    value *values;         /* [n_nodes][MAX_PORTS] */
+    value **in;
+    bool *needs;           /* [n_nodes] gradients are wanted there */
+    void *loss_scratch[MAX_PORTS];
+    unsigned char *memory; /* of the calls */
+    struct plan_key {      /* what the layout was made for */
+        int64_t steps[MAX_PORTS], batch[MAX_PORTS];
+        bool ragged[MAX_PORTS], training, backward, input_gradients, planned;
+    } key;
+} pass;
+rondo_status pass_new(pass **, const rondo_model *);
+/* Lays out memory for these shapes, growing the arena when it is too small. */
+rondo_status pass_plan(pass *, int n, const feed feeds[]);
+rondo_status pass_forward(pass *, int n, const feed feeds[]); /* plans, then runs */
+value *pass_output(const pass *, int i);
+value *pass_input(const pass *, int i);
+void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */
+void pass_free(pass *);
+
+/* ---- objective.c: outputs, losses, truths: the value at the top of the graph ---- */
+typedef struct objective {
+    loss losses[MAX_PORTS];
+    int n; /* as the model's outputs */
+} objective;
+rondo_status objective_parse(objective *, const rondo_model *,
+                             const char *losses); /* "mse" or one per output: "mse; bce" */
+/* Forward, losses and (when pass->backward) gradients of the outputs; values[] one per output. The
+ * outputs hold probabilities afterwards where the loss was fused. valid[i]: rows that count. */
+rondo_status objective_forward(const objective *, pass *, int n, const feed feeds[],
+                               const truth truths[], const double valid[], double values[]);
+
+/* ---- check.c: gradients against central differences; exact only in the double build ---- */
+typedef struct check_result {
+    double worst;
+    char where[128];           /* "lstm.kernel[17]: analytic 0.25, numeric 0.26" */
+    int64_t checked, left_out; /* left out: within 1e-4 of a kink */
+} check_result;
+rondo_status check_gradients(rondo_model *, const objective *, int n, const feed feeds[],
+                             const truth truths[], const double valid[],
+                             int64_t per_param /* 0: every weight */,
+                             bool inputs /* of the inputs, too */, check_result *);
+/* bridge.c: the same on a copy of the model, in double precision from either build. */
+rondo_status bridge_check(const rondo_model *, const char *losses, int n, const feed feeds[],
+                          const truth truths[], const double valid[], int64_t per_param, check_result *);
+#endif

@@ -1,0 +1,249 @@
+/* The three blocks: weights, gradients and packed copies; weights by name. */
+#include "model.h"
+#include <fnmatch.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16 }; /* elements: 64 bytes of floats */
+
+static int64_t param_size(const param *p)
+{
+    int64_t n = 1;
+    for (int i = 0; i < p->shape.rank; i++) n *= p->shape.dim[i];
+    return n;
+}
+
+static rondo_status place(rondo_model *m)
+{
+    int64_t at = 0;
+    for (int i = 0; i < m->n_params; i++) {
+        m->params[i]->offset = at;
+        if (!size_add(at, param_size(m->params[i]) + ALIGNMENT - 1, &at))
+            return rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
+        at = at / ALIGNMENT * ALIGNMENT;
+    }
+    m->n_weights = at;
+    for (int i = 0; i < m->n_layers; i++) layer_place(m->layers[i]);
+    return RONDO_OK;
+}
+
+static rondo_status allocate(rondo_model *m)
+{
+    int64_t bytes, packed = 0;
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_linears; k++)
+            packed += linear_packed_size(m->layers[i]->linears[k].in, m->layers[i]->linears[k].out);
+    if (!size_mul(m->n_weights + packed + 1, sizeof(real), &bytes))
+        return rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
+    real *weights = alloc_aligned((size_t)(m->n_weights + 1) * sizeof(real));
+    m->packed = alloc_aligned((size_t)(packed + 1) * sizeof(real));
+    if (!weights || !m->packed) {
+        alloc_free_aligned(weights);
+        alloc_free_aligned(m->packed);
+        m->packed = NULL;
+        return RONDO_E_NOMEM;
+    }
+    m->weights = weights;
+    real *at = m->packed;
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_linears; k++) {
+            linear *l = &m->layers[i]->linears[k];
+            l->packed = at;
+            at += linear_packed_size(l->in, l->out);
+        }
+    return RONDO_OK;
+}
+
+rondo_status model_allocate(rondo_model *m)
+{
+    RONDO_TRY(model_status(m));
+    if (m->weights) return RONDO_OK;
+    if (!m->n_layers || m->latest.node < 0)
+        return rondo_fail(RONDO_E_STATE, "the model has no layers yet");
+    RONDO_TRY(place(m));
+    RONDO_TRY(allocate(m));
+    model_weights_changed(m);
+    return RONDO_OK;
+}
+
+rondo_status model_prepare(rondo_model *m, uint64_t seed)
+{
+    if (m && m->weights) return model_status(m);
+    RONDO_TRY(model_allocate(m));
+    m->seed = seed;
+    for (int i = 0; i < m->n_params; i++) {
+        rng r = rng_new(seed, rng_stream(RNG_INIT, (uint32_t)i));
+        const param *p = m->params[i];
+        RONDO_TRY(initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r));
+    }
+    return RONDO_OK;
+}
+
+rondo_status model_gradients(rondo_model *m)
+{
+    if (!m->gradients) m->gradients = alloc_aligned((size_t)(m->n_weights + 1) * sizeof(real));
+    return m->gradients ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+rondo_status model_threads(rondo_model *m, int threads)
+{
+    if (threads < 0 || threads > 1024)
+        return rondo_fail(RONDO_E_ARG, "threads is %d, expected 0 (all) to 1024", threads);
+    pool *fresh;
+    RONDO_TRY(pool_new(&fresh, threads));
+    pool_free(m->pool);
+    m->pool = fresh;
+    return RONDO_OK;
+}
+
+void model_weights_changed(rondo_model *m)
+{
+    m->version++;
+}
+
+static rondo_status reserve_backward(rondo_model *m)
+{
+    int64_t packed = 0;
+    if (m->packed_backward) return RONDO_OK;
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_linears; k++)
+            packed += linear_packed_size(m->layers[i]->linears[k].out, m->layers[i]->linears[k].in);
+    m->packed_backward = alloc_aligned((size_t)(packed + 1) * sizeof(real));
+    if (!m->packed_backward) return RONDO_E_NOMEM;
+    real *at = m->packed_backward;
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_linears; k++) {
+            linear *l = &m->layers[i]->linears[k];
+            l->packed_transposed = at;
+            at += linear_packed_size(l->out, l->in);
+        }
+    m->packed_version = 0;
+    return RONDO_OK;
+}
+
+rondo_status model_pack(const rondo_model *model, bool backward)
+{
+    rondo_model *m = (rondo_model *)model; /* a cache behind the reader's back, under its lock */
+    rondo_status s = RONDO_OK;
+    pthread_mutex_lock(&m->lock);
+    if (!m->weights) s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
+    if (!s && backward) s = reserve_backward(m);
+    if (!s && m->packed_version != m->version) {
+        for (int i = 0; i < m->n_layers; i++)
+            for (int k = 0; k < m->layers[i]->n_linears; k++)
+                linear_pack(&m->layers[i]->linears[k], m->weights);
+        m->packed_version = m->version;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return s;
+}
+
+static const rondo_layer *owner(const rondo_model *m, const param *p)
+{
+    for (int i = 0; i < m->n_layers; i++)
+        if (p >= m->layers[i]->params && p < m->layers[i]->params + m->layers[i]->n_params)
+            return m->layers[i];
+    return NULL;
+}
+
+static bool has_name(const rondo_model *m, const param *p, const char *name)
+{
+    const char *layer = owner(m, p)->name;
+    const size_t n = strlen(layer);
+    return !strncmp(name, layer, n) && name[n] == '.' && !strcmp(name + n + 1, p->name);
+}
+
+char *model_param_name(const rondo_model *m, int i)
+{
+    return alloc_format("%s.%s", owner(m, m->params[i])->name, m->params[i]->name);
+}
+
+static rondo_status find(const rondo_model *m, const char *name, const param **out)
+{
+    RONDO_TRY(model_prepare((rondo_model *)m, 0));
+    for (int i = 0; name && i < m->n_params; i++)
+        if (has_name(m, m->params[i], name)) {
+            *out = m->params[i];
+            return RONDO_OK;
+        }
+    char *first = m->n_params ? model_param_name(m, 0) : NULL;
+    const rondo_status s = rondo_fail(RONDO_E_NAME, "the model has no weight \"%s\"%s%s%s",
+                                      name ? name : "(NULL)", first ? "; its first is \"" : "",
+                                      first ? first : "", first ? "\"" : "");
+    alloc_free(first);
+    return s;
+}
+
+int rondo_weight_count(const rondo_model *m)
+{
+    return m && !m->status ? m->n_params : 0;
+}
+
+int64_t rondo_parameter_count(const rondo_model *m, bool trainable_only)
+{
+    int64_t n = 0;
+    for (int i = 0; m && i < m->n_params; i++)
+        if (!trainable_only || m->params[i]->trainable) n += param_size(m->params[i]);
+    return n;
+}
+
+const char *rondo_weight_name(const rondo_model *m, int i)
+{
+    static _Thread_local char name[2 * LIMIT_NAME];
+    if (!m || i < 0 || i >= m->n_params) return NULL;
+    snprintf(name, sizeof name, "%s.%s", owner(m, m->params[i])->name, m->params[i]->name);
+    return name;
+}
+
+rondo_status rondo_weight_get(const rondo_model *m, const char *name, rondo_array *out)
+{
+    const param *p;
+    RONDO_TRY(find(m, name, &p));
+    *out = (rondo_array){ .data = m->weights + p->offset, .type = RONDO_F32, .shape = p->shape };
+    return RONDO_OK;
+}
+
+rondo_status rondo_gradient_get(const rondo_model *m, const char *name, rondo_array *out)
+{
+    const param *p;
+    RONDO_TRY(find(m, name, &p));
+    if (!m->gradients)
+        return rondo_fail(RONDO_E_STATE, "there are no gradients yet: call rondo_gradients first");
+    *out = (rondo_array){ .data = m->gradients + p->offset, .type = RONDO_F32, .shape = p->shape };
+    return RONDO_OK;
+}
+
+rondo_status rondo_weight_set(rondo_model *m, const char *name, const rondo_array *values)
+{
+    const param *p;
+    RONDO_TRY(find(m, name, &p));
+    bool same = values && values->data && values->type == RONDO_F32 && values->shape.rank == p->shape.rank;
+    for (int i = 0; same && i < p->shape.rank; i++) same = values->shape.dim[i] == p->shape.dim[i];
+    if (!same)
+        return rondo_fail(RONDO_E_SHAPE, "%s is %lldx%lld (%d dimensions); the given values are shaped otherwise",
+                          name, (long long)p->shape.dim[0],
+                          (long long)(p->shape.rank > 1 ? p->shape.dim[1] : 1), p->shape.rank);
+    memcpy(m->weights + p->offset, values->data, (size_t)param_size(p) * sizeof(real));
+    model_weights_changed(m);
+    return RONDO_OK;
+}
+
+rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *what)
+{
+    int matched = 0;
+    RONDO_TRY(model_status(m));
+    if (!pattern || !what || (strcmp(what, "frozen") != 0 && strcmp(what, "trainable") != 0))
+        return rondo_fail(RONDO_E_NAME, "adapt weights to \"frozen\" or \"trainable\", not \"%s\"",
+                          what ? what : "(NULL)");
+    for (int i = 0; i < m->n_params; i++) {
+        char *name = model_param_name(m, i);
+        if (!name) return RONDO_E_NOMEM;
+        if (!fnmatch(pattern, name, 0)) {
+            m->params[i]->trainable = *what == 't';
+            matched++;
+        }
+        alloc_free(name);
+    }
+    for (int i = 0; i < m->n_layers && m->weights; i++) layer_place(m->layers[i]);
+    if (matched) return RONDO_OK;
+    return rondo_fail(RONDO_E_NAME, "no weight is named like \"%s\"", pattern);
+}

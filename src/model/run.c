@@ -1,0 +1,223 @@
+/* A pass: the nodes forward over one batch, and backward.  All memory of a batch lies in one arena, laid out by asking
+ * every layer twice: once measuring, once for real. */
+#include "model.h"
+#include <string.h>
+
+static size_t aligned(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static rondo_status connect(pass *p)
+{
+    const rondo_model *m = p->model;
+    value **in = p->in;
+    unsigned char *memory = p->memory;
+    for (int i = 0; i < m->n_nodes; i++) {
+        const node *n = &m->nodes[i];
+        call *c = &p->calls[i];
+        *c = (call){ .layer = n->layer,
+                     .n_in = n->n_in,
+                     .n_out = n->n_out,
+                     .in = in,
+                     .out = &p->values[i * MAX_PORTS],
+                     .memory = memory };
+        for (int k = 0; k < n->n_in; k++) in[k] = &p->values[n->in[k].node * MAX_PORTS + n->in[k].port];
+        in += n->n_in;
+        if (n->layer) memory += aligned(n->layer->type->call_size);
+        for (int k = 0; k < n->n_out; k++) c->out[k].shape = n->out[k];
+    }
+    return RONDO_OK;
+}
+
+rondo_status pass_new(pass **out, const rondo_model *m)
+{
+    size_t memory = 1;
+    int64_t inputs = 1;
+    *out = NULL;
+    RONDO_TRY(model_status(m));
+    for (int i = 0; i < m->n_nodes; i++) {
+        inputs += m->nodes[i].n_in;
+        if (m->nodes[i].layer) memory += aligned(m->nodes[i].layer->type->call_size);
+    }
+    pass *p = alloc_new(sizeof *p);
+    if (!p) return RONDO_E_NOMEM;
+    p->model = m;
+    p->pool = m->pool;
+    p->calls = alloc_array(m->n_nodes + 1, sizeof *p->calls);
+    p->values = alloc_array((m->n_nodes + 1) * MAX_PORTS, sizeof *p->values);
+    p->in = alloc_array(inputs, sizeof *p->in);
+    p->needs = alloc_array(m->n_nodes + 1, sizeof *p->needs);
+    p->memory = alloc_aligned(memory);
+    if (!p->calls || !p->values || !p->in || !p->needs || !p->memory) {
+        pass_free(p);
+        return RONDO_E_NOMEM;
+    }
+    *out = p;
+    return connect(p);
+}
+
+void pass_free(pass *p)
+{
+    if (!p) return;
+    arena_free(&p->arena);
+    alloc_free(p->calls);
+    alloc_free(p->values);
+    alloc_free(p->in);
+    alloc_free(p->needs);
+    alloc_free_aligned(p->memory);
+    alloc_free(p);
+}
+
+value *pass_output(const pass *p, int i)
+{
+    const rondo_value v = model_output(p->model, i);
+    return &p->values[v.node * MAX_PORTS + v.port];
+}
+
+value *pass_input(const pass *p, int i)
+{
+    return &p->values[p->model->inputs[i] * MAX_PORTS];
+}
+
+/* Whether a gradient has to reach this node: it has weights that train, or one before it has. */
+static bool needs_gradient(const pass *p, int i)
+{
+    const node *n = &p->model->nodes[i];
+    if (!p->gradients) return false;
+    if (!n->layer) return p->input_gradients && n->out[0].type == RONDO_F32;
+    for (int k = 0; k < n->layer->n_params; k++)
+        if (n->layer->params[k].trainable) return true;
+    for (int k = 0; k < n->n_in; k++)
+        if (p->needs[n->in[k].node]) return true;
+    return false;
+}
+
+static bool is_output(const rondo_model *m, int at, int port)
+{
+    for (int i = 0; i < model_output_count(m); i++) {
+        const rondo_value v = model_output(m, i);
+        if (v.node == at && v.port == port) return true;
+    }
+    return false;
+}
+
+/* One walk over the nodes.  Returns the bytes it takes: all that is kept, and the deepest scratch, which every node uses
+ * in its turn while the rest is running. */
+static size_t lay_out(pass *p, arena *a)
+{
+    const rondo_model *m = p->model;
+    size_t deepest = 0;
+    for (int i = 0; i < m->n_nodes; i++) {
+        call *c = &p->calls[i];
+        const size_t mark = arena_mark(a);
+        p->needs[i] = needs_gradient(p, i);
+        c->gradients = p->needs[i] ? p->gradients : NULL;
+        c->training = p->training;
+        if (c->layer) {
+            memset(c->memory, 0, c->layer->type->call_size);
+            c->layer->type->plan(c, a);
+        }
+        if (arena_mark(a) > deepest) deepest = arena_mark(a);
+        arena_release(a, mark);
+        for (int k = 0; k < c->n_out; k++) {
+            value *v = &c->out[k];
+            const size_t bytes = (size_t)value_size(v) * sizeof(real);
+            const bool wanted = p->needs[i] || (p->gradients && is_output(m, i, k));
+            if (c->layer) v->data = arena_keep(a, bytes);
+            v->grad = wanted ? arena_keep(a, bytes) : NULL;
+        }
+    }
+    for (int i = 0; i < model_output_count(m); i++)
+        p->loss_scratch[i] = arena_keep(a, loss_scratch(value_rows(pass_output(p, i))));
+    return a->kept + deepest;
+}
+
+static rondo_status set_inputs(pass *p, int n, const feed feeds[])
+{
+    const rondo_model *m = p->model;
+    if (n != m->n_inputs)
+        return rondo_fail(RONDO_E_SHAPE, "the model has %d inputs, the data %d", m->n_inputs, n);
+    for (int i = 0; i < n; i++) {
+        value *v = pass_input(p, i);
+        if (feeds[i].batch != feeds[0].batch)
+            return rondo_fail(RONDO_E_SHAPE, "input %d has %lld rows, input 0 has %lld", i,
+                              (long long)feeds[i].batch, (long long)feeds[0].batch);
+        v->steps = feeds[i].steps;
+        v->batch = feeds[i].batch;
+        v->data = (real *)feeds[i].data;
+        v->tokens = (int32_t *)feeds[i].tokens;
+        v->lengths = feeds[i].lengths;
+    }
+    return RONDO_OK;
+}
+
+static struct plan_key key_of(const pass *p, int n, const feed feeds[])
+{
+    struct plan_key key;
+    memset(&key, 0, sizeof key);
+    for (int i = 0; i < n; i++) {
+        key.steps[i] = feeds[i].steps;
+        key.batch[i] = feeds[i].batch;
+        key.ragged[i] = feeds[i].lengths != NULL;
+    }
+    key.training = p->training;
+    key.backward = p->gradients != NULL;
+    key.input_gradients = p->input_gradients;
+    key.planned = true;
+    return key;
+}
+
+rondo_status pass_plan(pass *p, int n, const feed feeds[])
+{
+    RONDO_TRY(set_inputs(p, n, feeds));
+    const struct plan_key key = key_of(p, n, feeds);
+    if (!memcmp(&key, &p->key, sizeof key)) return RONDO_OK;
+    arena measure = { 0 };
+    p->key.planned = false;
+    const size_t bytes = lay_out(p, &measure);
+    if (bytes > p->arena.size || !p->arena.base) RONDO_TRY(arena_reserve(&p->arena, bytes));
+    arena_reset(&p->arena);
+    lay_out(p, &p->arena);
+    p->key = key;
+    return RONDO_OK;
+}
+
+rondo_status pass_forward(pass *p, int n, const feed feeds[])
+{
+    const rondo_model *m = p->model;
+    RONDO_TRY(pass_plan(p, n, feeds));
+    RONDO_TRY(model_pack(m, p->gradients != NULL));
+    const int64_t batch = feeds[0].batch;
+    for (int i = 0; i < m->n_nodes; i++) {
+        call *c = &p->calls[i];
+        const int64_t state = m->nodes[i].state_offset * batch;
+        for (int k = 0; k < c->n_out; k++) c->out[k].grad_written = false;
+        if (!c->layer) continue;
+        c->weights = m->weights;
+        c->gradients = p->needs[i] ? p->gradients : NULL;
+        c->seed = p->seed;
+        c->step = p->step;
+        c->pool = p->pool;
+        c->carry_in = p->carry_in ? p->carry_in + state : NULL;
+        c->carry_out = p->carry_out ? p->carry_out + state : NULL;
+        c->skip_activation = false;
+        for (int k = 0; k < model_output_count(m); k++)
+            if (p->fused[k] && model_output(m, k).node == i) c->skip_activation = true;
+        RONDO_TRY(c->layer->type->forward(c));
+    }
+    return RONDO_OK;
+}
+
+void pass_backward(pass *p)
+{
+    for (int i = p->model->n_nodes - 1; i >= 0; i--) {
+        call *c = &p->calls[i];
+        bool reached = false;
+        for (int k = 0; k < c->n_out; k++) reached |= c->out[k].grad_written;
+        if (!c->layer || !reached || !p->needs[i]) continue;
+        for (int k = 0; k < c->n_out; k++)
+            if (!c->out[k].grad_written) kernel_table()->fill(c->out[k].grad, 0, value_size(&c->out[k]));
+        c->layer->type->backward(c);
+    }
+}

@@ -1,0 +1,135 @@
+/* Streaming: a pass of one step, whose states go in where they came out. */
+#include "model.h"
+#include <string.h>
+
+struct rondo_stream {
+    pass *pass;
+    int64_t rows;
+    real *state;    /* [state_size × rows], node after node, each [state][rows][units] */
+    real *previous; /* for select */
+};
+
+rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t rows)
+{
+    *out = NULL;
+    RONDO_TRY(model_can_stream(m));
+    if (rows < 1) return rondo_fail(RONDO_E_ARG, "a stream has at least one row, given %lld", (long long)rows);
+    if (m->n_inputs != 1)
+        return rondo_fail(RONDO_E_ARG, "a stream has one input, the model has %d", m->n_inputs);
+    RONDO_TRY(model_prepare((rondo_model *)m, 0));
+    rondo_stream *s = alloc_new(sizeof *s);
+    if (!s) return RONDO_E_NOMEM;
+    *out = s;
+    s->rows = rows;
+    s->state = alloc_array(m->state_size * rows + 1, sizeof *s->state);
+    s->previous = alloc_array(m->state_size * rows + 1, sizeof *s->previous);
+    rondo_status status = s->state && s->previous ? pass_new(&s->pass, m) : RONDO_E_NOMEM;
+    if (!status) {
+        const feed shape = { .steps = 1, .batch = rows };
+        s->pass->carry_in = s->pass->carry_out = s->state;
+        s->pass->pool = NULL;
+        status = pass_plan(s->pass, 1, &shape);
+    }
+    if (!status) return RONDO_OK;
+    rondo_stream_free(s);
+    *out = NULL;
+    return status;
+}
+
+void rondo_stream_free(rondo_stream *s)
+{
+    if (!s) return;
+    pass_free(s->pass);
+    alloc_free(s->state);
+    alloc_free(s->previous);
+    alloc_free(s);
+}
+
+rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_array *y)
+{
+    const rondo_model *m = s->pass->model;
+    const value_shape *in = &m->nodes[m->inputs[0]].out[0];
+    const bool tokens = in->type == RONDO_I32;
+    const int64_t width = tokens ? 1 : in->features;
+    int64_t given = 1;
+    for (int i = 0; i < x->shape.rank; i++) given *= x->shape.dim[i];
+    if (!x->data || x->type != in->type || given != s->rows * width)
+        return rondo_fail(RONDO_E_SHAPE, "a step takes %lld %s of %lld %s, given %lld", (long long)s->rows,
+                          s->rows == 1 ? "row" : "rows", (long long)width, tokens ? "token" : "values",
+                          (long long)given);
+    const feed step = { .steps = 1,
+                        .batch = s->rows,
+                        .data = tokens ? NULL : x->data,
+                        .tokens = tokens ? x->data : NULL };
+    RONDO_TRY(pass_forward(s->pass, 1, &step));
+    const value *out = pass_output(s->pass, 0);
+    int64_t room = 1;
+    for (int i = 0; i < y->shape.rank; i++) room *= y->shape.dim[i];
+    if (!y->data || room < value_size(out))
+        return rondo_fail(RONDO_E_SHAPE, "a step gives %lld values, there is room for %lld",
+                          (long long)value_size(out), (long long)room);
+    memcpy(y->data, out->data, (size_t)value_size(out) * sizeof(real));
+    y->type = RONDO_F32;
+    y->shape = (rondo_shape){ 2, { s->rows, out->shape.features } };
+    return RONDO_OK;
+}
+
+/* Calls visit on every [rows][width] block of the state. */
+static void each_block(rondo_stream *s, void (*visit)(rondo_stream *, int64_t at, int64_t width, const void *),
+                       const void *arg)
+{
+    const rondo_model *m = s->pass->model;
+    for (int i = 0; i < m->n_nodes; i++) {
+        const node *n = &m->nodes[i];
+        if (!n->state_size) continue;
+        const int64_t width = n->layer->type->state_width(n->layer);
+        for (int64_t k = 0; k < n->state_size / width; k++)
+            visit(s, (n->state_offset + k * width) * s->rows, width, arg);
+    }
+}
+
+static void zero_row(rondo_stream *s, int64_t at, int64_t width, const void *row)
+{
+    kernel_table()->fill(s->state + at + *(const int64_t *)row * width, 0, width);
+}
+
+rondo_status rondo_stream_reset(rondo_stream *s, int64_t row)
+{
+    if (row < 0 || row >= s->rows)
+        return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld", (long long)s->rows - 1,
+                          (long long)row);
+    each_block(s, zero_row, &row);
+    return RONDO_OK;
+}
+
+typedef struct selection {
+    const int64_t *from;
+    int64_t n;
+} selection;
+
+static void select_rows(rondo_stream *s, int64_t at, int64_t width, const void *arg)
+{
+    const selection *wanted = arg;
+    kernel_table()->gather(s->state + at, s->previous + at, wanted->from, wanted->n, width);
+}
+
+rondo_status rondo_stream_select(rondo_stream *s, const int64_t *from, int64_t n)
+{
+    if (n < 0 || n > s->rows)
+        return rondo_fail(RONDO_E_ARG, "the stream has %lld rows, %lld are selected", (long long)s->rows,
+                          (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        if (from[i] < 0 || from[i] >= s->rows)
+            return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld", (long long)s->rows - 1,
+                              (long long)from[i]);
+    const selection wanted = { from, n };
+    memcpy(s->previous, s->state, (size_t)(s->pass->model->state_size * s->rows) * sizeof *s->state);
+    each_block(s, select_rows, &wanted);
+    return RONDO_OK;
+}
+
+rondo_real *rondo_stream_state(rondo_stream *s, size_t *n)
+{
+    if (n) *n = (size_t)(s->pass->model->state_size * s->rows);
+    return s->state;
+}

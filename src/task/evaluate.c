@@ -1,0 +1,116 @@
+/* evaluate - the loss as it was trained, metrics in the data's own units, and who is taken for whom. */
+#include "task/task.h"
+#include <string.h>
+
+enum { MOST_CONFUSED = 1000 }; /* classes of a confusion matrix */
+
+typedef struct judge {
+    objective objective;
+    scores scores;
+    char **names;
+    comparison comparison;
+    pass *pass;
+    carry states;
+    bool stateful;
+} judge;
+
+static rondo_status judge_open(judge *j, const rondo_pipeline *p)
+{
+    const bool confusion = p->task == &task_classify && p->n_columns <= MOST_CONFUSED;
+    if (!p->loss)
+        return rondo_fail(RONDO_E_STATE, "the model file does not say which loss it was trained "
+                                         "with, so there is nothing to evaluate by");
+    RONDO_TRY(objective_parse(&j->objective, p->model, p->loss));
+    char *metrics = alloc_format("%s%s", p->metrics ? p->metrics : "",
+                                 confusion ? " confusion_matrix" : "");
+    if (!metrics) return RONDO_E_NOMEM;
+    rondo_status status = scores_parse(&j->scores, &j->names, p->model, &j->objective, metrics);
+    alloc_free(metrics);
+    if (!status) status = pass_new(&j->pass, p->model);
+    if (!status) objective_apply(&j->objective, j->pass);
+    j->stateful = model_stateful(p->model);
+    return status;
+}
+
+static void judge_close(judge *j)
+{
+    scores_free(&j->scores);
+    text_list_free(j->names);
+    comparison_free(&j->comparison);
+    pass_free(j->pass);
+    carry_free(&j->states);
+}
+
+static rondo_status judge_batch(judge *j, rondo_pipeline *p, const rondo_dataset *data,
+                                int64_t first, int64_t n)
+{
+    RONDO_TRY(pipeline_forward(p, j->pass, data, first, n, j->stateful ? &j->states : NULL));
+    RONDO_TRY(comparison_fill(&j->comparison, &j->objective, j->pass, &p->batch));
+    comparison_run(&j->comparison, &j->objective, j->pass);
+    if (p->scale_out.n) {
+        value *y = pass_output(j->pass, 0);
+        scaler_reverse(&p->scale_out, y->data, value_rows(y));
+        scaler_reverse(&p->scale_out, p->batch.target[0].data, value_rows(y));
+    }
+    comparison_score(&j->comparison, &j->scores, j->pass, (double)n);
+    return RONDO_OK;
+}
+
+/* The names that stay: those of the metric rows, which live forever. */
+static void give_scores(const judge *j, const char **names, double *values, int n, int *count)
+{
+    *count = 0;
+    for (int i = 0; i <= j->scores.n_metrics && *count < n; i++) {
+        const metric *m = i ? &j->scores.metrics[i - 1] : NULL;
+        int64_t classes;
+        if (m && metric_confusion(m, &classes)) continue;
+        names[*count] = NULL;
+        for (int k = 0; m && k < registry_count(REGISTRY_METRIC); k++)
+            if (strcmp(registry_name(REGISTRY_METRIC, k), j->names[i]) == 0)
+                names[*count] = registry_name(REGISTRY_METRIC, k);
+        if (!m) names[*count] = "loss";
+        if (m && !names[*count]) names[*count] = m->row->name;
+        values[(*count)++] = i ? metric_result(m)
+                               : j->scores.loss_weight > 0
+                                     ? j->scores.loss_sum / j->scores.loss_weight
+                                     : 0;
+    }
+}
+
+static rondo_status keep_confusion(rondo_pipeline *p, const judge *j)
+{
+    alloc_free(p->confusion);
+    p->confusion = NULL;
+    for (int i = 0; i < j->scores.n_metrics; i++) {
+        const double *counts = metric_confusion(&j->scores.metrics[i], &p->n_confusion);
+        if (!counts) continue;
+        p->confusion = alloc_array(p->n_confusion * p->n_confusion, sizeof *p->confusion);
+        if (!p->confusion) return RONDO_E_NOMEM;
+        memcpy(p->confusion, counts,
+               (size_t)(p->n_confusion * p->n_confusion) * sizeof *p->confusion);
+        break;
+    }
+    return RONDO_OK;
+}
+
+rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *data, int64_t rows,
+                                     const char **names, double *values, int n, int *count)
+{
+    judge j = { 0 };
+    const int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
+    RONDO_TRY(data_check(p->model, data, true));
+    rondo_status status = judge_open(&j, p);
+    for (int64_t first = 0; !status && first < data->count; first += most)
+        status = judge_batch(&j, p, data, first,
+                             data->count - first < most ? data->count - first : most);
+    if (!status) status = keep_confusion(p, &j);
+    if (!status) give_scores(&j, names, values, n, count);
+    judge_close(&j);
+    return status;
+}
+
+const double *rondo_pipeline_confusion(const rondo_pipeline *p, int64_t *classes)
+{
+    *classes = p->n_confusion;
+    return p->confusion;
+}

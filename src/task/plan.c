@@ -1,0 +1,306 @@
+/* plan - what a recipe comes to: the task, the data, the model and how to train it.  What the recipe
+ * leaves open is decided here, from the last layer and the data, and noted for the user. */
+#include "task/task.h"
+#include <stdarg.h>
+#include <string.h>
+
+void plan_note(plan *p, const char *format, ...)
+{
+    va_list args;
+    const size_t room = sizeof p->notes - p->n_notes;
+    va_start(args, format);
+    const int n = vsnprintf(p->notes + p->n_notes, room, format, args);
+    va_end(args);
+    if (n > 0 && (size_t)n + 2 < room) {
+        p->n_notes += (size_t)n;
+        p->notes[p->n_notes++] = '\n';
+    }
+    p->notes[p->n_notes] = 0;
+}
+
+/* ---- The task ---- */
+/* NULL while only the data can tell. */
+static rondo_status first_guess(const task_row **task, const rondo_recipe *r, const head *h)
+{
+    const char *name = rondo_recipe_get(r, "task");
+    const void *row;
+    *task = NULL;
+    if (name && strcmp(name, "auto") != 0) {
+        RONDO_TRY(registry_get(REGISTRY_TASK, name, &row));
+        *task = row;
+    } else if (strcmp(h->activation, "softmax") == 0) {
+        *task = &task_classify;
+    } else if (rondo_recipe_get(r, "window") || rondo_recipe_get(r, "horizon")) {
+        *task = &task_forecast;
+    }
+    return RONDO_OK;
+}
+
+/* One column of nothing but zeros and ones. */
+static rondo_status all_bits(bool *yes, const rondo_dataset *d)
+{
+    cursor c = { 0 };
+    sample s;
+    *yes = d->n_targets == 1 && d->target[0].type == RONDO_F32 && d->target[0].shape.rank == 1 &&
+           d->target[0].shape.dim[0] == 1;
+    rondo_status status = RONDO_OK;
+    for (int64_t i = 0; *yes && !status && i < d->count; i++) {
+        status = d->get(d, &c, i, &s);
+        if (!status) *yes = s.target[0].data[0] == 0 || s.target[0].data[0] == 1;
+    }
+    cursor_free(&c);
+    return status;
+}
+
+static rondo_status open_as(rondo_dataset **data, const rondo_recipe *r, const plan *p,
+                            const char *path_key, const char *labels_key, target_kind kind)
+{
+    const rondo_dataset *known = p->data;
+    const reader_request request = {
+        .path = rondo_recipe_get(r, path_key),
+        .labels = rondo_recipe_get(r, labels_key),
+        .spec = p->reader_spec,
+        .target = kind,
+        .classes = known ? known->classes : NULL,
+        .n_classes = known ? known->n_classes : 0,
+    };
+    return reader_open(data, &request);
+}
+
+static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
+{
+    bool bits = false;
+    if (!rondo_recipe_get(r, "data"))
+        return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
+    RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
+    RONDO_TRY(first_guess(&p->task, r, h));
+    rondo_dataset *data;
+    RONDO_TRY(open_as(&data, r, p, "data", "labels", p->task ? p->task->target : TARGET_AUTO));
+    p->data = data;
+    if (data->count == 0)
+        return rondo_fail(RONDO_E_FORMAT, "%s holds no samples", rondo_recipe_get(r, "data"));
+    if (data->n_targets == 0)
+        return rondo_fail(RONDO_E_ARG, "%s: what is to be learnt? say --target COLUMN or --labels "
+                                       "FILE",
+                          rondo_recipe_get(r, "data"));
+    if (p->task) return RONDO_OK;
+    if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&bits, data));
+    p->task = data->target[0].type == RONDO_I32 || bits ? &task_classify : &task_regress;
+    if (!bits) return RONDO_OK;
+    RONDO_TRY(open_as(&data, r, &(plan){ .reader_spec = p->reader_spec }, "data", "labels",
+                      TARGET_CLASSES));
+    rondo_dataset_free(p->data);
+    p->data = data;
+    return RONDO_OK;
+}
+
+/* ---- Validation: a file of its own, or a part of the data ---- */
+static rondo_status split(plan *p, double part)
+{
+    const int64_t n = p->data->count, held = (int64_t)((double)n * part);
+    if (part >= 1 || held < 1 || held >= n)
+        return rondo_fail(RONDO_E_ARG, "validation_split is %g: of %lld samples that leaves %lld to "
+                                       "validate by and %lld to train on",
+                          part, (long long)n, (long long)held, (long long)(n - held));
+    int64_t *items = alloc_array(n, sizeof *items);
+    if (!items) return RONDO_E_NOMEM;
+    for (int64_t i = 0; i < n; i++) items[i] = i;
+    rng order = rng_new(p->seed, rng_stream(RNG_DATA, 0));
+    if (!p->task->in_time_order) rng_shuffle(&order, items, n);
+    rondo_status status = dataset_subset(&p->train, p->data, items, n - held);
+    if (!status) status = dataset_subset(&p->validation, p->data, items + n - held, held);
+    alloc_free(items);
+    plan_note(p, "validation: %s %lld samples of the data",
+              p->task->in_time_order ? "the last" : "by seed,", (long long)held);
+    return status;
+}
+
+static rondo_status open_validation(plan *p, const rondo_recipe *r)
+{
+    double part;
+    RONDO_TRY(recipe_real(r, "validation_split", 0, &part));
+    if (!rondo_recipe_get(r, "validation")) return part > 0 ? split(p, part) : RONDO_OK;
+    if (part > 0)
+        return rondo_fail(RONDO_E_ARG, "validation and validation_split exclude each other");
+    RONDO_TRY(open_as(&p->validation, r, p, "validation", "validation_labels", p->task->target));
+    if (p->validation->n_targets == 0)
+        return rondo_fail(RONDO_E_ARG, "%s has no targets; say --validation-labels FILE",
+                          rondo_recipe_get(r, "validation"));
+    return RONDO_OK;
+}
+
+/* ---- The model ---- */
+static int64_t units_of_data(const plan *p)
+{
+    const rondo_dataset *d = p->data;
+    return p->task == &task_classify ? d->n_classes : field_features(&d->target[0]);
+}
+
+/* Inputs as the data have them; the length is left open when the validation data have another. */
+static rondo_status add_inputs(rondo_model *m, const plan *p)
+{
+    const rondo_dataset *v = p->validation;
+    for (int i = 0; i < p->data->n_inputs; i++) {
+        field_shape f = p->data->input[i];
+        if (field_is_sequence(&f) && v && i < v->n_inputs &&
+            v->input[i].shape.dim[0] != f.shape.dim[0])
+            f.shape.dim[0] = 0;
+        rondo_input(m, f.type, f.shape);
+    }
+    return RONDO_OK;
+}
+
+static rondo_status check_output(const plan *p)
+{
+    const value_shape *y = model_output_shape(p->pipeline->model, 0);
+    const int64_t units = units_of_data(p);
+    const bool classes = p->data->target[0].type == RONDO_I32;
+    const bool fits = !classes              ? y->features == units
+                      : y->features == 1 ? units <= 2
+                                            : y->features >= units;
+    if (!fits)
+        return rondo_fail(RONDO_E_SHAPE, "the model ends in %lld units, the data have %lld %s; "
+                                         "leave the units out (\"%s\") and they are filled in",
+                          (long long)y->features, (long long)units,
+                          classes ? "classes" : "targets", classes ? "dense softmax" : "dense");
+    RONDO_TRY(data_check(p->pipeline->model, p->data, true));
+    if (!p->validation) return RONDO_OK;
+    return rondo_fail_in(data_check(p->pipeline->model, p->validation, true), "validation");
+}
+
+static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
+{
+    const char *layers = rondo_recipe_get(r, "model");
+    const int64_t classes = units_of_data(p);
+    const bool one = strcmp(h->activation, "sigmoid") == 0 && classes == 2 &&
+                     p->task == &task_classify;
+    if (h->dense && !h->has_units) {
+        RONDO_TRY(head_fill(&p->spec, layers, one ? 1 : classes));
+    } else if (!(p->spec = alloc_text(layers))) {
+        return RONDO_E_NOMEM;
+    }
+    RONDO_TRY(pipeline_new(&p->pipeline, p->task));
+    rondo_model *m = p->pipeline->model = rondo_model_new();
+    if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
+    RONDO_TRY(add_inputs(m, p));
+    RONDO_TRY(rondo_add_spec(m, p->spec));
+    return check_output(p);
+}
+
+/* ---- How to train ---- */
+static const char *default_loss(const plan *p, const head *h)
+{
+    if (p->task != &task_classify) return "mse";
+    if (strcmp(h->activation, "sigmoid") == 0) return "binary_crossentropy";
+    return "sparse_categorical_crossentropy";
+}
+
+static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head *h)
+{
+    const char *given = rondo_recipe_get(r, "loss"), *metrics = rondo_recipe_get(r, "metrics");
+    if (given && strcmp(given, "categorical_crossentropy") == 0 &&
+        p->data->target[0].type == RONDO_I32) {
+        given = "sparse_categorical_crossentropy";
+        plan_note(p, "loss: %s, the same numbers from labels as from one-hot targets", given);
+    }
+    p->loss = alloc_text(given ? given : default_loss(p, h));
+    p->metrics = alloc_text(metrics ? metrics : p->task->metrics);
+    return p->loss && p->metrics ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
+{
+    int64_t seed;
+    RONDO_TRY(recipe_int(r, "epochs", 10, 1, &p->epochs));
+    RONDO_TRY(recipe_int(r, "batch", 32, 1, &p->batch));
+    RONDO_TRY(recipe_int(r, "bptt", 0, 0, &p->bptt));
+    RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
+    RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
+    RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
+    RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
+    p->seed = (uint64_t)seed;
+    return recipe_spec(&p->optimizer, r, KEY_OPTIMIZER,
+                       rondo_recipe_get(r, "optimizer") ? rondo_recipe_get(r, "optimizer")
+                                                        : "adam");
+}
+
+static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
+{
+    const char *kind = rondo_recipe_get(r, "scale");
+    rondo_pipeline *line = p->pipeline;
+    if (!kind || strcmp(kind, "none") == 0) return RONDO_OK;
+    if (strcmp(kind, "standard") != 0 && strcmp(kind, "minmax") != 0)
+        return rondo_fail(RONDO_E_NAME, "unknown scale \"%s\"; there are standard, minmax and none",
+                          kind);
+    if (p->train->input[0].type == RONDO_F32)
+        RONDO_TRY(scaler_fit(&line->scale_in, kind, p->train, false, 0));
+    if (p->train->target[0].type == RONDO_F32)
+        RONDO_TRY(scaler_fit(&line->scale_out, kind, p->train, true, 0));
+    plan_note(p, "scale: %s, fitted on the training data%s", kind,
+              line->scale_out.n ? "; losses and metrics below are in scaled units, "
+                                  "rondo eval and predict give the data's own"
+                                : "");
+    return RONDO_OK;
+}
+
+/* What two runs must share to be one: all that changes a weight. */
+static rondo_status identify(plan *p, const rondo_recipe *r)
+{
+    const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
+    const rondo_dataset *v = p->validation;
+    p->identity = alloc_format(
+        "data %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\nloss %s\nbatch %lld\n"
+        "bptt %lld\nseed %llu\nscale %s\npatience %lld\ncallbacks %s",
+        (unsigned long long)p->train->digest, (unsigned long long)(v ? v->digest : 0), p->spec,
+        p->optimizer, p->loss, (long long)p->batch, (long long)p->bptt,
+        (unsigned long long)p->seed, scale ? scale : "none", (long long)p->patience,
+        more ? more : "");
+    return p->identity ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+static void note_decisions(plan *p)
+{
+    const rondo_dataset *d = p->data;
+    if (p->task == &task_classify)
+        plan_note(p, "task: classify, %d classes", d->n_classes);
+    else
+        plan_note(p, "task: %s, %lld target%s", p->task->name,
+                  (long long)field_features(&d->target[0]),
+                  field_features(&d->target[0]) == 1 ? "" : "s");
+    plan_note(p, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+}
+
+rondo_status plan_make(plan *p, const rondo_recipe *r)
+{
+    head h;
+    *p = (plan){ 0 };
+    const char *layers = rondo_recipe_get(r, "model");
+    if (!layers)
+        return rondo_fail(RONDO_E_ARG, "which model? say --model \"gru 64; dense softmax\", or give "
+                                       "a recipe.yaml");
+    RONDO_TRY(rondo_fail_in(head_parse(&h, layers), "model"));
+    RONDO_TRY(choose_numbers(p, r));
+    RONDO_TRY(open_data(p, r, &h));
+    RONDO_TRY(open_validation(p, r));
+    if (!p->train) p->train = p->data;
+    RONDO_TRY(make_model(p, r, &h));
+    RONDO_TRY(choose_objective(p, r, &h));
+    note_decisions(p);
+    RONDO_TRY(fit_scalers(p, r));
+    return identify(p, r);
+}
+
+void plan_free(plan *p)
+{
+    rondo_pipeline_free(p->pipeline);
+    rondo_dataset_free(p->validation);
+    if (p->train != p->data) rondo_dataset_free(p->train);
+    rondo_dataset_free(p->data);
+    alloc_free(p->spec);
+    alloc_free(p->optimizer);
+    alloc_free(p->loss);
+    alloc_free(p->metrics);
+    alloc_free(p->reader_spec);
+    alloc_free(p->identity);
+    *p = (plan){ 0 };
+}

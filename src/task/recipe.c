@@ -1,0 +1,290 @@
+/* recipe - keys and values.  Ours are in the table below; the options of readers and optimizers come
+ * from their own tables, so a new one is an option of the program the day it is added. */
+#include "task/task.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_KEYS = 128 };
+
+typedef struct own_key {
+    rondo_recipe_key key;
+    option_type type;
+} own_key;
+
+static const own_key own_keys[] = {
+    { { "model", "SPEC", NULL, "layers, as in \"gru 64; dense softmax\"", "train", "; " },
+      OPTION_TEXT },
+    { { "task", "NAME", "auto", "what it is: classify, regress, forecast", "train", "" },
+      OPTION_TEXT },
+    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
+        "train eval predict", "" },
+      OPTION_TEXT },
+    { { "labels", "FILE", NULL, "the file of labels, where they are in one of their own",
+        "train eval predict", "" },
+      OPTION_TEXT },
+    { { "validation", "FILE", NULL, "data to judge each epoch by", "train", "" }, OPTION_TEXT },
+    { { "validation_labels", "FILE", NULL, "labels of the validation data", "train", "" },
+      OPTION_TEXT },
+    { { "validation_split", "PART", "0", "keep this part of the data for validation: 0.2", "train",
+        "" },
+      OPTION_REAL },
+    { { "scale", "KIND", "none", "standard, minmax or none; fitted on training data only", "train",
+        "" },
+      OPTION_TEXT },
+    { { "optimizer", "SPEC", "adam", "as in \"sgd momentum=0.9\"", "train", " " }, OPTION_TEXT },
+    { { "loss", "SPEC", NULL, "default: what the last layer asks for", "train", "; " },
+      OPTION_TEXT },
+    { { "metrics", "LIST", NULL, "default: accuracy, or mae", "train", " " }, OPTION_TEXT },
+    { { "epochs", "N", "10", "times through the data", "train", "" }, OPTION_INT },
+    { { "batch", "N", "32", "samples at a time", "train eval predict", "" }, OPTION_INT },
+    { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
+      OPTION_INT },
+    { { "patience", "N", "0", "stop after so many epochs without progress; 0: never", "train",
+        "" },
+      OPTION_INT },
+    { { "callbacks", "SPECS", NULL, "more of them: \"reduce_lr_on_plateau patience=3\"", "train",
+        "; " },
+      OPTION_TEXT },
+    { { "checkpoint_seconds", "S", "60", "write a checkpoint so often inside an epoch, too",
+        "train", "" },
+      OPTION_REAL },
+    { { "output", "DIR", "runs/TASK-N", "the run directory (-o)", "train", "" }, OPTION_TEXT },
+    { { "fresh", NULL, NULL, "start over in a directory that holds a run", "train", "" },
+      OPTION_BOOL },
+    { { "state", "FILE", NULL, "restore the carried state from here, save it here at the end",
+        "stream", "" },
+      OPTION_TEXT },
+    { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
+    { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
+        "train eval predict stream inspect check doctor", "" },
+      OPTION_INT },
+    { { "quiet", NULL, NULL, "no progress, no remarks", "new train eval predict stream check", "" },
+      OPTION_BOOL },
+    { { "json", NULL, NULL, "results as JSON",
+        "new train eval predict stream inspect check doctor", "" },
+      OPTION_BOOL },
+    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", "train eval predict", "" },
+      OPTION_TEXT },
+};
+
+static const struct {
+    const char *alias, *key;
+} aliases[] = {
+    { "lr", "learning_rate" },
+    { "batch_size", "batch" },
+    { "o", "output" },
+};
+
+static struct {
+    rondo_recipe_key keys[MAX_KEYS];
+    option_type types[MAX_KEYS];
+    key_source sources[MAX_KEYS];
+    int n;
+} table;
+
+static int find_key(const char *name)
+{
+    for (int i = 0; i < table.n; i++)
+        if (strcmp(table.keys[i].name, name) == 0) return i;
+    return -1;
+}
+
+static void add_key(const rondo_recipe_key *key, option_type type, key_source from)
+{
+    if (table.n == MAX_KEYS || find_key(key->name) >= 0) return;
+    table.keys[table.n] = *key;
+    table.types[table.n] = type;
+    table.sources[table.n++] = from;
+}
+
+static void add_fields(const option_table *fields, key_source from, const char *verbs)
+{
+    static const char *const arguments[] = { [OPTION_INT] = "N",
+                                             [OPTION_REAL] = "X",
+                                             [OPTION_BOOL] = NULL,
+                                             [OPTION_TEXT] = "TEXT" };
+    for (int i = 0; i < fields->n; i++) {
+        const option_field *f = &fields->fields[i];
+        const rondo_recipe_key key = { f->name, arguments[f->type], f->initial,
+                                       f->help, verbs,              "," };
+        add_key(&key, f->type, from);
+    }
+}
+
+static void build_table(void)
+{
+    for (size_t i = 0; i < sizeof own_keys / sizeof *own_keys; i++)
+        add_key(&own_keys[i].key, own_keys[i].type,
+                strcmp(own_keys[i].key.name, "format") == 0 ? KEY_READER : KEY_OWN);
+    for (int i = 0; i < registry_count(REGISTRY_READER); i++)
+        add_fields(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, KEY_READER,
+                   "train eval predict");
+    for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
+        add_fields(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
+                   KEY_OPTIMIZER, "train");
+}
+
+const rondo_recipe_key *rondo_recipe_keys(int *n)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, build_table);
+    *n = table.n;
+    return table.keys;
+}
+
+static bool takes(const rondo_recipe_key *key, const char *verb)
+{
+    const size_t n = verb ? strlen(verb) : 0;
+    if (n == 0) return true;
+    for (const char *at = key->verbs; (at = strstr(at, verb)) != NULL; at += n)
+        if ((at == key->verbs || at[-1] == ' ') && (at[n] == 0 || at[n] == ' ')) return true;
+    return false;
+}
+
+/* The names that the verb takes, for "did you mean". */
+static void fail_key(const char *verb, const char *name, bool known)
+{
+    const char *names[MAX_KEYS];
+    int n = 0;
+    for (int i = 0; i < table.n; i++)
+        if (takes(&table.keys[i], verb)) names[n++] = table.keys[i].name;
+    const char *near = name_nearest(name, n, names);
+    if (known)
+        rondo_fail(RONDO_E_NAME, "%s takes no option %s; rondo %s --help lists what it takes",
+                   verb, name, verb);
+    else if (near)
+        rondo_fail(RONDO_E_NAME, "unknown option %s; did you mean %s?", name, near);
+    else
+        rondo_fail(RONDO_E_NAME, "unknown option %s; rondo %s --help lists them", name,
+                   verb ? verb : "train");
+}
+
+const rondo_recipe_key *rondo_recipe_find(const char *verb, const char *name)
+{
+    char plain[LIMIT_NAME];
+    size_t length = 0;
+    int n;
+    rondo_recipe_keys(&n);
+    for (; name[length] && length + 1 < sizeof plain; length++)
+        plain[length] = name[length] == '-' ? '_' : name[length];
+    plain[length] = 0;
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcmp(plain, aliases[i].alias) == 0) {
+            memcpy(plain, aliases[i].key, strlen(aliases[i].key) + 1);
+            break;
+        }
+    const int i = find_key(plain);
+    if (i >= 0 && takes(&table.keys[i], verb)) return &table.keys[i];
+    fail_key(verb, plain, i >= 0);
+    return NULL;
+}
+
+/* ---- A recipe ---- */
+struct rondo_recipe {
+    char *values[MAX_KEYS];
+};
+
+rondo_recipe *rondo_recipe_new(void)
+{
+    return alloc_new(sizeof(rondo_recipe));
+}
+
+/* The value must be one of its kind; the options code says what is wrong when it is not. */
+static rondo_status check_value(int i, const char *text)
+{
+    union {
+        int64_t integer;
+        float number;
+        bool flag;
+        char *text;
+    } slot = { 0 };
+    if (table.types[i] == OPTION_TEXT) return RONDO_OK;
+    const option_field row = { table.keys[i].name, table.types[i], 0, NULL, NULL };
+    const option_table one = { &row, 1 };
+    return options_set(&one, &slot, "rondo", row.name, text);
+}
+
+rondo_status rondo_recipe_set(rondo_recipe *r, const char *verb, const char *key, const char *text)
+{
+    if (!r || !key || !text) return rondo_fail(RONDO_E_ARG, "a recipe, a key and a value, please");
+    const rondo_recipe_key *row = rondo_recipe_find(verb, key);
+    if (!row) return RONDO_E_NAME;
+    const int i = (int)(row - table.keys);
+    RONDO_TRY(check_value(i, text));
+    char *copy = alloc_text(text);
+    if (!copy) return RONDO_E_NOMEM;
+    alloc_free(r->values[i]);
+    r->values[i] = copy;
+    return RONDO_OK;
+}
+
+const char *rondo_recipe_get(const rondo_recipe *r, const char *key)
+{
+    int n;
+    rondo_recipe_keys(&n);
+    const int i = find_key(key);
+    return r && i >= 0 ? r->values[i] : NULL;
+}
+
+void rondo_recipe_free(rondo_recipe *r)
+{
+    if (!r) return;
+    for (int i = 0; i < MAX_KEYS; i++) alloc_free(r->values[i]);
+    alloc_free(r);
+}
+
+bool recipe_flag(const rondo_recipe *r, const char *key)
+{
+    const char *text = rondo_recipe_get(r, key);
+    const option_field row = { key, OPTION_BOOL, 0, NULL, NULL };
+    const option_table one = { &row, 1 };
+    bool flag = false;
+    return text && !options_set(&one, &flag, "rondo", key, text) && flag;
+}
+
+rondo_status recipe_int(const rondo_recipe *r, const char *key, int64_t initial, int64_t least,
+                        int64_t *number)
+{
+    const char *text = rondo_recipe_get(r, key);
+    *number = text ? strtoll(text, NULL, 10) : initial;
+    if (*number < least)
+        return rondo_fail(RONDO_E_ARG, "%s is %s; the least that makes sense is %lld", key, text,
+                          (long long)least);
+    return RONDO_OK;
+}
+
+rondo_status recipe_real(const rondo_recipe *r, const char *key, double initial, double *number)
+{
+    const char *text = rondo_recipe_get(r, key);
+    *number = text ? strtod(text, NULL) : initial;
+    if (!(*number >= 0)) return rondo_fail(RONDO_E_ARG, "%s is %s; it cannot be negative", key, text);
+    return RONDO_OK;
+}
+
+rondo_status recipe_spec(char **out, const rondo_recipe *r, key_source from, const char *first)
+{
+    *out = alloc_text(first ? first : "");
+    for (int i = 0; *out && i < table.n; i++) {
+        const char *text = r->values[i];
+        if (!text || table.sources[i] != from) continue;
+        const char *quote = strchr(text, '\'') ? "\"" : "'";
+        char *longer = alloc_format("%s%s%s=%s%s%s", *out, **out ? " " : "", table.keys[i].name,
+                                    quote, text, quote);
+        alloc_free(*out);
+        *out = longer;
+    }
+    return *out ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+json_t *recipe_to_json(const rondo_recipe *r)
+{
+    json_t *object = json_object();
+    for (int i = 0; object && i < table.n; i++)
+        if (r->values[i] && json_put(object, table.keys[i].name, json_string(r->values[i]))) {
+            json_decref(object);
+            return NULL;
+        }
+    return object;
+}

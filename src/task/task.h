@@ -1,0 +1,127 @@
+/* task - data + model + meaning = a pipeline; a recipe and a folder = a run.
+ *
+ *   recipe    keys and values, from a command line or a YAML file         recipe.c
+ *   plan      what a recipe comes to: task, data, model, loss             plan.c
+ *   pipeline  a model with its reader, classes and scalers                pipeline.c
+ *             … used: predict.c, evaluate.c, stream.c, check.c
+ *   run       a folder that a plan trains into, and resumes in            run.c, folder.c, manifest.c */
+#ifndef RONDO_TASK_INTERNAL_H
+#define RONDO_TASK_INTERNAL_H
+#include "rondo_task.h"
+#include "train/train.h"
+
+enum {
+    PIPELINE_VERSION = 1,
+    MANIFEST_VERSION = 1,
+    PIPELINE_ITEMS = 4096 /* most samples of one batch that is predicted */
+};
+
+/* ---- table.c: one row per task ---- */
+typedef struct task_row {
+    const char *name, *help;
+    target_kind target;
+    const char *metrics; /* the default ones */
+    bool in_time_order;  /* a validation split is the end of the data, not a drawn part */
+    const char *recipe;  /* what `rondo new` writes as recipe.yaml */
+    const char *data;    /* … and the name of the sample data */
+    rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
+} task_row;
+extern const task_row task_classify, task_regress, task_forecast;
+void task_register_all(void);
+/* Adds one line of text to a file being written. */
+rondo_status task_line(file_writer *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- recipe.c ---- */
+typedef enum key_source { KEY_OWN, KEY_READER, KEY_OPTIMIZER } key_source;
+bool recipe_flag(const rondo_recipe *, const char *key);
+/* The value, or `initial` when the key is not set; E_ARG when it is under `least`. */
+rondo_status recipe_int(const rondo_recipe *, const char *key, int64_t initial, int64_t least,
+                        int64_t *value);
+rondo_status recipe_real(const rondo_recipe *, const char *key, double initial, double *value);
+/* "first key=value …" of the keys that are set and come from there; alloc_free it. */
+rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const char *first);
+json_t *recipe_to_json(const rondo_recipe *); /* what is set; NULL when memory is out */
+
+/* ---- pipeline.c ---- */
+struct rondo_pipeline {
+    rondo_model *model;
+    const task_row *task; /* NULL: a bare model */
+    char *reader_spec;    /* the options its training data were read with */
+    char **classes, **features, **targets; /* names, or NULL */
+    int n_classes, n_features, n_targets;
+    scaler scale_in, scale_out; /* n is 0: none */
+    char **columns;             /* of a prediction */
+    int n_columns;
+    char *json;
+    char *loss, *metrics; /* specs; NULL: none known */
+    double *confusion;
+    int64_t n_confusion; /* classes of it */
+    pass *pass;          /* of predictions */
+    batch batch;
+    rondo_stream *stream;
+    real *row; /* [columns] values of a prediction, [inputs] and [outputs] of a stream's step */
+};
+rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
+/* Takes names from the data that it is trained on. */
+rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char *reader_spec);
+/* After model, names and scalers are set: columns, the JSON, and the JSON into the model. */
+rondo_status pipeline_seal(rondo_pipeline *);
+/* The file that a path stands for: itself, or the model of a run directory; alloc_free it. */
+rondo_status pipeline_file(char **file, const char *path);
+const scaler *pipeline_scaler(const scaler *); /* NULL when it scales nothing */
+bool pipeline_is_binary(const rondo_pipeline *); /* one sigmoid that tells two classes apart */
+/* Gathers samples [first, first+n) and runs the pass over them. */
+rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, int64_t first,
+                              int64_t n, carry *);
+/* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
+const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
+
+/* ---- plan.c ---- */
+typedef struct plan {
+    const task_row *task;
+    char *spec;                        /* of the layers, with units filled in */
+    char *optimizer, *loss, *metrics;  /* specs */
+    char *reader_spec;
+    rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
+    rondo_pipeline *pipeline;
+    char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
+    int64_t epochs, batch, bptt, threads, patience;
+    double checkpoint_seconds;
+    uint64_t seed;
+    char notes[1024];
+    size_t n_notes;
+} plan;
+rondo_status plan_make(plan *, const rondo_recipe *);
+void plan_note(plan *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void plan_free(plan *);
+
+/* ---- head.c: the last layer of a spec, before there is a model ---- */
+typedef struct head {
+    bool dense, has_units;
+    char activation[64]; /* "softmax"; "" none */
+} head;
+rondo_status head_parse(head *, const char *spec);
+/* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */
+rondo_status head_fill(char **filled, const char *spec, int64_t units);
+
+/* ---- manifest.c: manifest.json, the run's diary ---- */
+typedef struct manifest {
+    char *identity;
+    bool finished;
+    int64_t epochs; /* asked for when it was written */
+    json_t *json;   /* NULL: there is no run here */
+} manifest;
+rondo_status manifest_read(manifest *, const char *folder);
+rondo_status manifest_write(const char *folder, const plan *, const rondo_recipe *,
+                            const manifest *before, const char *state, const json_t *result);
+void manifest_free(manifest *);
+
+/* ---- folder.c ---- */
+/* The folder this plan may train in, made when it is not there; *m is what it holds of this run so
+ * far; *fd keeps others out, see folder_release.  E_MISMATCH when it is another run's, E_ARG when it
+ * is nobody's and not empty, E_STATE when a process trains there now. */
+rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *,
+                          const rondo_recipe *);
+void folder_release(int fd); /* another process may train there */
+#endif

@@ -1,0 +1,186 @@
+/* Running a model over data without training it.  Models are only read here, so many threads may. */
+#include "train/train.h"
+#include <string.h>
+
+enum { BATCH_SIZE = 32, PREDICT_ROWS = 256 };
+
+rondo_status evaluation_open(evaluation *e, const rondo_model *m)
+{
+    *e = (evaluation){ .model = m };
+    training *t;
+    RONDO_TRY(training_of(&t, m, "evaluation"));
+    rondo_status status = pass_new(&e->pass, m);
+    if (!status) status = scores_copy(&e->scores, &t->scores);
+    if (status) {
+        evaluation_close(e);
+        return status;
+    }
+    objective_apply(&t->objective, e->pass);
+    e->stateful = t->stateful;
+    return RONDO_OK;
+}
+
+static rondo_status score_batch(evaluation *e, const rondo_dataset *data, int64_t n)
+{
+    const training *t = e->model->training;
+    RONDO_TRY(batch_gather(&e->batch, data, e->items, n, t->scale_in, t->scale_out));
+    if (e->stateful) RONDO_TRY(carry_begin(&e->carry, e->pass, n));
+    feed feeds[MAX_FIELDS];
+    const int n_feeds = batch_feeds(&e->batch, feeds);
+    RONDO_TRY(pass_forward(e->pass, n_feeds, feeds));
+    RONDO_TRY(comparison_fill(&e->comparison, &t->objective, e->pass, &e->batch));
+    comparison_run(&e->comparison, &t->objective, e->pass);
+    comparison_score(&e->comparison, &e->scores, e->pass, (double)n);
+    return RONDO_OK;
+}
+
+rondo_status evaluation_run(evaluation *e, const rondo_dataset *data, int64_t batch_size)
+{
+    RONDO_TRY(data_check(e->model, data, true));
+    if (e->n_items < batch_size) {
+        alloc_free(e->items);
+        e->n_items = 0;
+        e->items = alloc_array(batch_size, sizeof *e->items);
+        if (!e->items) return RONDO_E_NOMEM;
+        e->n_items = batch_size;
+    }
+    scores_reset(&e->scores);
+    e->carry.rows = 0;
+    for (int64_t at = 0; at < data->count; at += batch_size) {
+        const int64_t n = data->count - at < batch_size ? data->count - at : batch_size;
+        for (int64_t i = 0; i < n; i++) e->items[i] = at + i;
+        RONDO_TRY(score_batch(e, data, n));
+    }
+    return RONDO_OK;
+}
+
+void evaluation_close(evaluation *e)
+{
+    pass_free(e->pass);
+    batch_free(&e->batch);
+    comparison_free(&e->comparison);
+    scores_free(&e->scores);
+    carry_free(&e->carry);
+    alloc_free(e->items);
+    *e = (evaluation){ 0 };
+}
+
+rondo_status rondo_evaluate(const rondo_model *m, const rondo_dataset *data, double *values, int n)
+{
+    evaluation e;
+    RONDO_TRY(evaluation_open(&e, m));
+    double *all = alloc_array(1 + e.scores.n_metrics, sizeof *all);
+    rondo_status status = all ? evaluation_run(&e, data, BATCH_SIZE) : RONDO_E_NOMEM;
+    if (!status) {
+        scores_result(&e.scores, all);
+        for (int i = 0; i < n; i++) values[i] = i <= e.scores.n_metrics ? all[i] : 0;
+    }
+    alloc_free(all);
+    evaluation_close(&e);
+    return status;
+}
+
+/* ---- Predicting ---- */
+static const scaler *scale_in(const rondo_model *m)
+{
+    return m->training ? m->training->scale_in : NULL;
+}
+
+/* A view of the batch's inputs as a dataset, checked against the model. */
+static rondo_status open_inputs(rondo_dataset **data, const rondo_model *m, const rondo_batch *b)
+{
+    RONDO_TRY(model_status(m));
+    const rondo_batch inputs = { .n_inputs = b->n_inputs, .inputs = b->inputs };
+    RONDO_TRY(rondo_dataset_new(data, &inputs));
+    const rondo_status status = data_check(m, *data, false);
+    if (status) rondo_dataset_free(*data);
+    return status;
+}
+
+static rondo_status output_dims(const rondo_model *m, const rondo_batch *b, int i,
+                                rondo_shape *shape)
+{
+    if (i < 0 || i >= model_output_count(m))
+        return rondo_fail(RONDO_E_ARG, "output %d: the model has %d outputs, counted from 0", i,
+                          model_output_count(m));
+    const value_shape *v = model_output_shape(m, i);
+    const int64_t rows = b->inputs[0].shape.dim[0];
+    if (!v->sequence) {
+        *shape = (rondo_shape){ 2, { rows, v->features } };
+        return RONDO_OK;
+    }
+    int64_t steps = v->steps;
+    for (int k = 0; k < b->n_inputs && !steps; k++)
+        if (m->nodes[m->inputs[k]].out[0].sequence) steps = b->inputs[k].shape.dim[1];
+    *shape = (rondo_shape){ 3, { rows, steps, v->features } };
+    return RONDO_OK;
+}
+
+rondo_status rondo_predict_shape(const rondo_model *m, const rondo_batch *b, int output,
+                                 rondo_shape *shape)
+{
+    rondo_dataset *data;
+    RONDO_TRY(open_inputs(&data, m, b));
+    rondo_dataset_free(data);
+    return output_dims(m, b, output, shape);
+}
+
+static rondo_status check_outputs(const rondo_model *m, const rondo_batch *b,
+                                  const rondo_array *outputs, int n)
+{
+    if (n > model_output_count(m))
+        return rondo_fail(RONDO_E_ARG, "asked for %d outputs, the model has %d", n,
+                          model_output_count(m));
+    for (int i = 0; i < n; i++) {
+        rondo_shape want;
+        RONDO_TRY(output_dims(m, b, i, &want));
+        const rondo_shape *has = &outputs[i].shape;
+        bool same = outputs[i].type == RONDO_F32 && has->rank == want.rank && outputs[i].data;
+        for (int d = 0; same && d < want.rank; d++) same = has->dim[d] == want.dim[d];
+        if (!same)
+            return rondo_fail(RONDO_E_SHAPE,
+                              "the array for output %d is not F32 of the shape that "
+                              "rondo_predict_shape gives",
+                              i);
+    }
+    return RONDO_OK;
+}
+
+/* Rows [at, at+rows) of y[N][T][F], zeros after the end of each. */
+static void copy_rows(const rondo_array *y, int64_t at, const value *v)
+{
+    const int64_t width = v->shape.features;
+    const int64_t steps = v->shape.sequence ? y->shape.dim[1] : 1;
+    real *out = (real *)y->data + at * steps * width;
+    memset(out, 0, (size_t)(v->batch * steps * width) * sizeof *out);
+    for (int64_t t = 0; t < v->steps && t < steps; t++)
+        for (int64_t b = 0; b < v->batch; b++)
+            if (!v->shape.sequence || !v->lengths || t < v->lengths[b])
+                memcpy(out + (b * steps + t) * width, v->data + (t * v->batch + b) * width,
+                       (size_t)width * sizeof *out);
+}
+
+rondo_status rondo_predict(const rondo_model *m, const rondo_batch *b, rondo_array *outputs, int n)
+{
+    rondo_dataset *data = NULL;
+    pass *p = NULL;
+    batch part = { 0 };
+    int64_t items[PREDICT_ROWS];
+    RONDO_TRY(open_inputs(&data, m, b));
+    rondo_status status = check_outputs(m, b, outputs, n);
+    if (!status) status = pass_new(&p, m);
+    for (int64_t at = 0; at < data->count && !status; at += PREDICT_ROWS) {
+        const int64_t rows = data->count - at < PREDICT_ROWS ? data->count - at : PREDICT_ROWS;
+        for (int64_t i = 0; i < rows; i++) items[i] = at + i;
+        status = batch_gather(&part, data, items, rows, scale_in(m), NULL);
+        if (status) break;
+        feed feeds[MAX_FIELDS];
+        const int n_feeds = batch_feeds(&part, feeds);
+        status = pass_forward(p, n_feeds, feeds);
+        for (int i = 0; i < n && !status; i++) copy_rows(&outputs[i], at, pass_output(p, i));
+    }
+    pass_free(p);
+    batch_free(&part);
+    rondo_dataset_free(data);
+    return status;
+}

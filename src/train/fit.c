@@ -1,0 +1,251 @@
+/* Fit: epochs of batches, with validation, callbacks, checkpoints and interrupts around train/step.c. */
+#define _POSIX_C_SOURCE 200809L
+#include "train/train.h"
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+static volatile sig_atomic_t interrupted;
+
+void rondo_interrupt(void)
+{
+    interrupted = 1;
+}
+
+typedef struct fit {
+    rondo_model *model;
+    training *training;
+    const rondo_dataset *data;
+    rondo_fit_options options;
+    fit_position at;
+    int64_t batches; /* of an epoch */
+    int64_t *order;  /* [data->count] this epoch's */
+    evaluation validation;
+    char **names; /* of values: scores, then the validation's */
+    double *values;
+    int n_scores, n_names;
+    rondo_progress progress;
+    double saved; /* when the last checkpoint was written, in seconds */
+} fit;
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- Setting up ---- */
+static rondo_status check_options(const fit *f)
+{
+    const rondo_fit_options *o = &f->options;
+    if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0)
+        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt and checkpoint_seconds "
+                                       "cannot be under 0");
+    if (f->data->count < 1) return rondo_fail(RONDO_E_ARG, "fit: the data has no samples");
+    RONDO_TRY(data_check(f->model, f->data, true));
+    if (o->validation)
+        RONDO_TRY(rondo_fail_in(data_check(f->model, o->validation, true), "validation"));
+    if (o->bptt) RONDO_TRY(rondo_fail_in(model_can_stream(f->model), "bptt"));
+    return RONDO_OK;
+}
+
+static rondo_status make_names(fit *f)
+{
+    f->n_scores = rondo_score_count(f->model);
+    f->n_names = f->options.validation ? 2 * f->n_scores : f->n_scores;
+    f->names = alloc_array(f->n_names + 1, sizeof *f->names);
+    f->values = alloc_array(f->n_names, sizeof *f->values);
+    if (!f->names || !f->values) return RONDO_E_NOMEM;
+    for (int i = 0; i < f->n_names; i++) {
+        const char *name = rondo_score_name(f->model, i % f->n_scores);
+        f->names[i] = alloc_format("%s%s", i < f->n_scores ? "" : "val_", name);
+        if (!f->names[i]) return RONDO_E_NOMEM;
+        f->values[i] = NAN;
+    }
+    return RONDO_OK;
+}
+
+/* Memory for the largest batch there can be: rows of the longest sample and, so that it is ragged, one of the
+ * shortest.  After it no step allocates. */
+static rondo_status reserve(fit *f)
+{
+    training *t = f->training;
+    const rondo_dataset *d = f->data;
+    const int64_t rows = f->options.batch_size < d->count ? f->options.batch_size : d->count;
+    int64_t longest = 0, shortest = 0;
+    for (int64_t i = 1; i < d->count; i++) {
+        const int64_t length = d->length(d, i);
+        if (length > d->length(d, longest)) longest = i;
+        if (length < d->length(d, shortest)) shortest = i;
+    }
+    for (int64_t i = 0; i < rows; i++) f->order[i] = i ? longest : shortest;
+    if (rows == 1) f->order[0] = longest;
+    RONDO_TRY(batch_reserve(&t->batch, d, rows));
+    RONDO_TRY(batch_gather(&t->batch, d, f->order, rows, t->scale_in, t->scale_out));
+    feed feeds[MAX_FIELDS];
+    const int n = batch_feeds(&t->batch, feeds);
+    for (int i = 0; i < n; i++)
+        if (f->options.bptt && t->batch.input[i].sequence && feeds[i].steps > f->options.bptt)
+            feeds[i].steps = f->options.bptt;
+    RONDO_TRY(pass_plan(t->pass, n, feeds));
+    RONDO_TRY(comparison_reserve(&t->comparison, t->pass));
+    if (f->options.bptt) RONDO_TRY(window_reserve(t, rows));
+    return f->options.bptt || t->stateful ? carry_reserve(&t->carry, f->model, rows) : RONDO_OK;
+}
+
+static rondo_status set_up(fit *f, const rondo_fit_options *given)
+{
+    rondo_fit_options *o = &f->options;
+    if (given) memcpy(o, given, given->size && given->size < sizeof *o ? given->size : sizeof *o);
+    if (!o->epochs) o->epochs = 1;
+    if (!o->batch_size) o->batch_size = 32;
+    RONDO_TRY(training_of(&f->training, f->model, "rondo_fit"));
+    RONDO_TRY(check_options(f));
+    f->batches = (f->data->count + o->batch_size - 1) / o->batch_size;
+    f->order = alloc_array(f->data->count, sizeof *f->order);
+    if (!f->order) return RONDO_E_NOMEM;
+    RONDO_TRY(make_names(f));
+    if (o->validation) RONDO_TRY(evaluation_open(&f->validation, f->model));
+    RONDO_TRY(reserve(f));
+    scores_reset(&f->training->scores);
+    if (o->checkpoint && file_exists(o->checkpoint))
+        RONDO_TRY(checkpoint_load(o->checkpoint, f->model, f->data, o, &f->at));
+    if (f->at.done && o->epochs > f->at.epochs) f->at.done = false;
+    f->saved = seconds();
+    return RONDO_OK;
+}
+
+static void tear_down(fit *f)
+{
+    if (f->validation.model) evaluation_close(&f->validation);
+    text_list_free(f->names);
+    alloc_free(f->values);
+    alloc_free(f->order);
+}
+
+/* ---- Running ---- */
+static rondo_status notify(fit *f, rondo_event event, int n_metrics)
+{
+    f->progress = (rondo_progress){
+        .epoch = f->at.epoch,
+        .epochs = f->options.epochs,
+        .batch = f->at.batch,
+        .batches = f->batches,
+        .samples = f->at.samples,
+        .n_metrics = n_metrics,
+        .metric = (const char *const *)f->names,
+        .value = f->values,
+        .stop = f->progress.stop,
+    };
+    for (int i = 0; i < f->options.n_callbacks; i++) {
+        const rondo_callback *c = &f->options.callbacks[i];
+        if (c->on) RONDO_TRY(c->on(event, f->model, &f->progress, c->user));
+    }
+    return RONDO_OK;
+}
+
+static rondo_status save(fit *f)
+{
+    f->saved = seconds();
+    if (!f->options.checkpoint) return RONDO_OK;
+    return checkpoint_save(f->options.checkpoint, f->model, f->data, &f->options, &f->at);
+}
+
+static rondo_status stop_interrupted(fit *f)
+{
+    interrupted = 0;
+    return rondo_fail(RONDO_E_STOPPED,
+                      "interrupted in epoch %lld, after %lld of %lld batches; %s%s",
+                      (long long)f->at.epoch + 1, (long long)f->at.batch, (long long)f->batches,
+                      f->options.checkpoint ? "run it again to go on from " : "nothing was saved",
+                      f->options.checkpoint ? f->options.checkpoint : "");
+}
+
+static void shuffle(fit *f)
+{
+    for (int64_t i = 0; i < f->data->count; i++) f->order[i] = i;
+    if (f->options.no_shuffle) return;
+    rng r = rng_new(f->model->seed, rng_stream(RNG_SHUFFLE, (uint32_t)f->at.epoch));
+    rng_shuffle(&r, f->order, f->data->count);
+}
+
+static rondo_status train_batch(fit *f)
+{
+    training *t = f->training;
+    const int64_t first = f->at.batch * f->options.batch_size, left = f->data->count - first;
+    const int64_t rows = left < f->options.batch_size ? left : f->options.batch_size;
+    double mean;
+    RONDO_TRY(batch_gather(&t->batch, f->data, f->order + first, rows, t->scale_in, t->scale_out));
+    RONDO_TRY(train_windows(f->model, &t->batch, f->options.bptt, &mean));
+    f->at.batch++;
+    f->at.samples += rows;
+    scores_result(&t->scores, f->values);
+    RONDO_TRY(notify(f, RONDO_BATCH_END, f->n_scores));
+    if (isfinite(mean) || f->progress.stop) return RONDO_OK;
+    return rondo_fail(RONDO_E_NAN,
+                      "the loss is %g in epoch %lld, batch %lld; a lower learning rate or "
+                      "clipnorm=1 may help",
+                      mean, (long long)f->at.epoch + 1, (long long)f->at.batch);
+}
+
+static rondo_status train_epoch(fit *f)
+{
+    if (f->at.batch == 0) scores_reset(&f->training->scores);
+    shuffle(f);
+    while (f->at.batch < f->batches && !f->progress.stop) {
+        RONDO_TRY(train_batch(f));
+        if (interrupted) {
+            RONDO_TRY(save(f));
+            return stop_interrupted(f);
+        }
+        if (f->options.checkpoint_seconds > 0 &&
+            seconds() - f->saved >= f->options.checkpoint_seconds)
+            RONDO_TRY(save(f));
+    }
+    return RONDO_OK;
+}
+
+static rondo_status end_epoch(fit *f)
+{
+    scores_result(&f->training->scores, f->values);
+    if (f->options.validation) {
+        RONDO_TRY(rondo_fail_in(
+            evaluation_run(&f->validation, f->options.validation, f->options.batch_size),
+            "validation"));
+        scores_result(&f->validation.scores, f->values + f->n_scores);
+    }
+    RONDO_TRY(notify(f, RONDO_EPOCH_END, f->n_names));
+    f->at.epoch++;
+    f->at.batch = f->at.samples = 0;
+    f->at.done = f->progress.stop;
+    f->at.epochs = f->options.epochs;
+    return save(f);
+}
+
+static bool finished(const fit *f)
+{
+    return f->at.done || f->progress.stop || f->at.epoch >= f->options.epochs;
+}
+
+static rondo_status run(fit *f)
+{
+    RONDO_TRY(notify(f, RONDO_FIT_BEGIN, f->n_names));
+    while (!finished(f)) {
+        RONDO_TRY(train_epoch(f));
+        RONDO_TRY(end_epoch(f));
+        if (interrupted && !finished(f)) return stop_interrupted(f);
+    }
+    return notify(f, RONDO_FIT_END, f->n_names);
+}
+
+rondo_status rondo_fit_with(rondo_model *m, const rondo_dataset *data,
+                            const rondo_fit_options *given)
+{
+    fit f = { .model = m, .data = data };
+    rondo_status status = set_up(&f, given);
+    if (!status) status = run(&f);
+    tear_down(&f);
+    return status;
+}

@@ -1,0 +1,242 @@
+/* Optimizers: sgd, rmsprop, adam, adamw, with Keras' names, defaults and clipping. */
+#include "train/train.h"
+#include <math.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 14 }; /* elements of one kernel call: fixed, so that threads change no bit */
+
+#define FIELD(name, type, initial, help)                                                           \
+    {                                                                                              \
+#name, type, offsetof(optimizer_options, name), initial, help                              \
+    }
+#define COMMON_FIELDS(rate)                                                                        \
+    FIELD(learning_rate, OPTION_REAL, rate, "step size"),                                          \
+        FIELD(clipvalue, OPTION_REAL, NULL, "clip each gradient to [-x, x]"),                      \
+        FIELD(clipnorm, OPTION_REAL, NULL, "clip each weight array's gradient to this norm"),      \
+        FIELD(global_clipnorm, OPTION_REAL, NULL, "clip all gradients together to this norm"),     \
+        FIELD(schedule, OPTION_TEXT, NULL, "'cosine decay_steps=1000': how the rate changes")
+#define ADAM_FIELDS                                                                                \
+    COMMON_FIELDS("0.001"), FIELD(beta_1, OPTION_REAL, "0.9", "decay of the mean gradient"),       \
+        FIELD(beta_2, OPTION_REAL, "0.999", "decay of the mean squared gradient"),                 \
+        FIELD(epsilon, OPTION_REAL, "1e-7", "added to the root of it")
+
+static const option_field sgd_fields[] = {
+    COMMON_FIELDS("0.01"),
+    FIELD(momentum, OPTION_REAL, NULL, "share of the last step that goes on"),
+    FIELD(nesterov, OPTION_BOOL, NULL, "look ahead along the momentum"),
+};
+static const option_field rmsprop_fields[] = {
+    COMMON_FIELDS("0.001"),
+    FIELD(rho, OPTION_REAL, "0.9", "decay of the mean squared gradient"),
+    FIELD(momentum, OPTION_REAL, NULL, "share of the last step that goes on"),
+    FIELD(epsilon, OPTION_REAL, "1e-7", "added to the mean squared gradient"),
+};
+static const option_field adam_fields[] = { ADAM_FIELDS };
+static const option_field adamw_fields[] = {
+    ADAM_FIELDS,
+    FIELD(weight_decay, OPTION_REAL, "0.004", "share of the weights that each step takes away"),
+};
+
+static int momentum_slots(const optimizer_options *o)
+{
+    return o->momentum != 0;
+}
+
+static int rmsprop_slots(const optimizer_options *o)
+{
+    return 1 + (o->momentum != 0);
+}
+
+static int adam_slots(const optimizer_options *o)
+{
+    (void)o;
+    return 2;
+}
+
+static void update_sgd(const kernels *k, real *w, real *const slots[], const real *g, int64_t n,
+                       const optimizer_terms *terms)
+{
+    k->sgd(w, slots[0], g, n, terms);
+}
+
+static void update_rmsprop(const kernels *k, real *w, real *const slots[], const real *g, int64_t n,
+                           const optimizer_terms *terms)
+{
+    k->rmsprop(w, slots[0], slots[1], g, n, terms);
+}
+
+static void update_adam(const kernels *k, real *w, real *const slots[], const real *g, int64_t n,
+                        const optimizer_terms *terms)
+{
+    k->adam(w, slots[0], slots[1], g, n, terms);
+}
+
+static const optimizer_row rows[] = {
+    { "sgd", "gradient descent", OPTION_TABLE(sgd_fields), momentum_slots, update_sgd },
+    { "rmsprop", "steps divided by the root of the mean squared gradient",
+      OPTION_TABLE(rmsprop_fields), rmsprop_slots, update_rmsprop },
+    { "adam", "mean gradient over the root of the mean squared gradient", OPTION_TABLE(adam_fields),
+      adam_slots, update_adam },
+    { "adamw", "adam with weight decay of its own", OPTION_TABLE(adamw_fields), adam_slots,
+      update_adam },
+};
+
+void optimizer_register_all(void)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        (void)registry_add(REGISTRY_OPTIMIZER, rows[i].name, &rows[i]);
+}
+
+static rondo_status check(const optimizer *o)
+{
+    const optimizer_options *p = &o->options;
+    const float positive[] = { p->learning_rate,   p->momentum,     p->clipvalue, p->clipnorm,
+                               p->global_clipnorm, p->weight_decay, p->epsilon };
+    for (size_t i = 0; i < sizeof positive / sizeof *positive; i++)
+        if (!(positive[i] >= 0) || isinf(positive[i]))
+            return rondo_fail(RONDO_E_ARG, "optimizer %s: every option must be a number, 0 or more",
+                              o->row->name);
+    const float decays[] = { p->beta_1, p->beta_2, p->rho };
+    for (size_t i = 0; i < sizeof decays / sizeof *decays; i++)
+        if (!(decays[i] >= 0 && decays[i] < 1))
+            return rondo_fail(RONDO_E_ARG, "optimizer %s: beta_1, beta_2, rho lie in [0, 1)",
+                              o->row->name);
+    if ((p->clipvalue > 0) + (p->clipnorm > 0) + (p->global_clipnorm > 0) > 1)
+        return rondo_fail(RONDO_E_ARG,
+                          "optimizer %s: set one of clipvalue, clipnorm and global_clipnorm",
+                          o->row->name);
+    return RONDO_OK;
+}
+
+rondo_status optimizer_parse(optimizer *o, const char *text)
+{
+    *o = (optimizer){ 0 };
+    spec parsed;
+    RONDO_TRY(spec_parse(&parsed, text ? text : "adam"));
+    const void *row;
+    rondo_status status = registry_get(REGISTRY_OPTIMIZER, parsed.kind, &row);
+    if (status) goto done;
+    o->row = row;
+    status = options_default(&o->row->options, &o->options);
+    if (status) goto done;
+    status = options_from_spec(&o->row->options, &o->options, o->row->name, &parsed);
+    if (status) goto done;
+    status = check(o);
+    if (status) goto done;
+    status = schedule_parse(&o->schedule, &o->schedule_options, o->options.schedule);
+    o->learning_rate = (double)o->options.learning_rate;
+    o->n_slots = o->row->slots(&o->options);
+done:
+    spec_free(&parsed);
+    if (status) optimizer_free(o);
+    return status;
+}
+
+rondo_status optimizer_reserve(optimizer *o, int64_t n)
+{
+    o->n = n;
+    for (int i = 0; i < o->n_slots; i++) {
+        alloc_free_aligned(o->slots[i]);
+        o->slots[i] = alloc_aligned((size_t)n * sizeof(real));
+        if (!o->slots[i]) return RONDO_E_NOMEM;
+    }
+    return RONDO_OK;
+}
+
+void optimizer_free(optimizer *o)
+{
+    for (int i = 0; i < o->n_slots; i++) alloc_free_aligned(o->slots[i]);
+    if (o->row) options_free(&o->row->options, &o->options);
+    *o = (optimizer){ 0 };
+}
+
+static int64_t size_of(const param *p)
+{
+    int64_t n = 1;
+    for (int i = 0; i < p->shape.rank; i++) n *= p->shape.dim[i];
+    return n;
+}
+
+/* Keras: g·clip / max(norm, clip). */
+void optimizer_clip(const optimizer *o, real *gradients, param *const params[], int n_params)
+{
+    const kernels *k = kernel_table();
+    const optimizer_options *p = &o->options;
+    if (!(p->clipvalue > 0 || p->clipnorm > 0 || p->global_clipnorm > 0)) return;
+    double squares = 0;
+    for (int i = 0; i < n_params; i++) {
+        if (!params[i]->trainable) continue;
+        real *g = gradients + params[i]->offset;
+        const int64_t n = size_of(params[i]);
+        if (p->clipvalue > 0) k->clip(g, (real)p->clipvalue, n);
+        if (p->clipnorm > 0) {
+            const double norm = sqrt(k->sum_squares(g, n));
+            if (!(norm <= (double)p->clipnorm)) k->scale(g, g, (real)(p->clipnorm / norm), n);
+        }
+        if (p->global_clipnorm > 0) squares += k->sum_squares(g, n);
+    }
+    if (!(p->global_clipnorm > 0) || sqrt(squares) <= (double)p->global_clipnorm) return;
+    const real factor = (real)(p->global_clipnorm / sqrt(squares));
+    for (int i = 0; i < n_params; i++)
+        if (params[i]->trainable) {
+            real *g = gradients + params[i]->offset;
+            k->scale(g, g, factor, size_of(params[i]));
+        }
+}
+
+typedef struct run { /* one stretch of the weight vector that trains */
+    const optimizer *optimizer;
+    real *w;
+    const real *g;
+    int64_t first, n;
+    optimizer_terms terms;
+} run;
+
+static void update_chunk(void *arg, int i)
+{
+    const run *r = arg;
+    const int64_t at = r->first + (int64_t)i * CHUNK, end = r->first + r->n;
+    const int64_t n = end - at < CHUNK ? end - at : CHUNK;
+    real *slots[3] = { NULL };
+    for (int s = 0; s < r->optimizer->n_slots; s++) slots[s] = r->optimizer->slots[s] + at;
+    r->optimizer->row->update(kernel_table(), r->w + at, slots, r->g + at, n, &r->terms);
+}
+
+static optimizer_terms terms(const optimizer *o)
+{
+    const optimizer_options *p = &o->options;
+    const double t = (double)(o->iterations + 1);
+    return (optimizer_terms){
+        .rate = (real)optimizer_rate(o),
+        .beta1 = (real)p->beta_1,
+        .beta2 = (real)p->beta_2,
+        .epsilon = (real)p->epsilon,
+        .decay = (real)p->weight_decay,
+        .correction1 = (real)(1 - pow((double)p->beta_1, t)),
+        .correction2 = (real)(1 - pow((double)p->beta_2, t)),
+        .momentum = (real)p->momentum,
+        .rho = (real)p->rho,
+        .nesterov = p->nesterov,
+    };
+}
+
+void optimizer_update(optimizer *o, real *weights, real *gradients, param *const params[],
+                      int n_params, pool *threads)
+{
+    optimizer_clip(o, gradients, params, n_params);
+    run r = { o, weights, gradients, 0, 0, terms(o) };
+    for (int i = 0; i < n_params; i++) {
+        if (!params[i]->trainable) continue;
+        const int first = i;
+        while (i + 1 < n_params && params[i + 1]->trainable) i++;
+        r.first = params[first]->offset;
+        r.n = params[i]->offset + size_of(params[i]) - r.first;
+        pool_run(threads, update_chunk, &r, (int)((r.n + CHUNK - 1) / CHUNK));
+    }
+    o->iterations++;
+}
+
+double optimizer_rate(const optimizer *o)
+{
+    return o->learning_rate * o->schedule->factor(&o->schedule_options, o->iterations);
+}

@@ -1,0 +1,206 @@
+/* train - fit, one step of backpropagation through time, optimizers, schedules, callbacks. */
+#ifndef RONDO_TRAIN_H
+#define RONDO_TRAIN_H
+#include "data/data.h"
+#include "model/model.h"
+
+/* ---- Optimizers: one loop over one vector ---- */
+typedef struct
+    optimizer_options { /* the union of all optimizers' fields; each row lists those it has */
+    float learning_rate, momentum, rho, beta_1, beta_2, epsilon, weight_decay;
+    bool nesterov;
+    float clipvalue, clipnorm,
+        global_clipnorm; /* 0: off; clipnorm is per weight array, as in Keras */
+    char *schedule;      /* "cosine decay_steps=1000 warmup_steps=100" */
+} optimizer_options;
+typedef struct optimizer_row {
+    const char *name, *help;
+    option_table options;
+    int (*slots)(const optimizer_options *);
+    void (*update)(const kernels *, real *w, real *const slots[], const real *g, int64_t n,
+                   const optimizer_terms *);
+} optimizer_row;
+typedef struct schedule_options {
+    int64_t decay_steps, warmup_steps, step_size;
+    float decay_rate, alpha, gamma;
+    bool staircase;
+} schedule_options;
+typedef struct schedule_row {
+    const char *name, *help;
+    option_table options;
+    const char *needs; /* an option that must be over 0, or NULL */
+    double (*factor)(const schedule_options *, int64_t step); /* times the learning rate */
+} schedule_row;
+typedef struct optimizer {
+    const optimizer_row *row;
+    optimizer_options options;
+    const schedule_row *schedule;
+    schedule_options schedule_options;
+    int64_t iterations;   /* updates done */
+    double learning_rate; /* base, may be changed by callbacks */
+    int n_slots;
+    real *slots[3]; /* [n] each, zeros at first */
+    int64_t n;
+} optimizer;
+rondo_status optimizer_parse(optimizer *,
+                             const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
+rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
+/* Clips (by value, by the norm of each array, or by that of all) and updates the arrays that train. */
+void optimizer_update(optimizer *, real *weights, real *gradients, param *const params[],
+                      int n_params, pool *);
+void optimizer_clip(const optimizer *, real *gradients, param *const params[], int n_params);
+double optimizer_rate(const optimizer *); /* of the next update */
+void optimizer_free(optimizer *);
+rondo_status schedule_parse(const schedule_row **, schedule_options *,
+                            const char *spec); /* NULL: constant */
+
+/* ---- scores.c: running means of the loss and metrics, as Keras shows them ---- */
+typedef struct scores {
+    double loss_sum, loss_weight; /* Σ rows·loss of a batch, Σ rows */
+    metric *metrics;
+    int n_metrics;
+} scores;
+/* Metrics by name, for all outputs: "accuracy mae"; or for each: "accuracy; mae rmse". NULL: none. */
+rondo_status scores_parse(scores *, char ***names, const rondo_model *, const objective *,
+                          const char *metrics);
+rondo_status scores_copy(scores *, const scores *); /* of its own, at zero */
+void scores_reset(scores *);
+void scores_result(const scores *, double values[]); /* the loss, then each metric */
+int64_t scores_size(const scores *);                 /* doubles that scores_save writes */
+void scores_save(const scores *, double state[]);
+void scores_load(scores *, const double state[]);
+void scores_free(scores *);
+
+/* ---- truth.c: a batch as what a model is fed, and what its outputs are compared with ---- */
+typedef struct comparison {
+    int n;
+    truth truth[MAX_PORTS];                    /* one per output */
+    double valid[MAX_PORTS], value[MAX_PORTS]; /* rows that count; the loss of the output */
+    double total;                              /* Σ value */
+    real *weight[MAX_PORTS], *target[MAX_PORTS];
+    void *memory; /* stays, so a second batch of no larger shape allocates nothing */
+    size_t size;
+} comparison;
+/* E_SHAPE with both shapes when the model cannot be fed (or its outputs not compared with) such data. */
+rondo_status data_check(const rondo_model *, const rondo_dataset *, bool with_targets);
+int batch_feeds(const batch *, feed feeds[MAX_FIELDS]); /* returns how many; borrows the batch */
+/* After pass_plan: makes memory for truths of these outputs. */
+rondo_status comparison_reserve(comparison *, pass *);
+/* After pass_forward: truths from targets, lengths, masks and sample weights; checks them. */
+rondo_status comparison_fill(comparison *, const objective *, pass *, const batch *);
+/* Losses and, when the pass goes backward, gradients of the outputs. */
+void comparison_run(comparison *, const objective *, pass *);
+void objective_apply(const objective *, pass *); /* tells which outputs leave an activation to it */
+void comparison_score(const comparison *, scores *, pass *, double rows);
+void comparison_free(comparison *);
+
+/* ---- window.c: states carried from window to window and, of stateful layers, from batch to batch ---- */
+typedef struct carry {
+    real *state;        /* [state_size × rows] */
+    int64_t rows, room; /* that it holds states of (0: none yet), and has memory for */
+} carry;
+rondo_status carry_reserve(carry *, const rondo_model *, int64_t rows);
+/* Sets the pass to go on from it: stateful layers where they were if there are as many rows, all others at zero. */
+rondo_status carry_begin(carry *, pass *, int64_t rows);
+void carry_free(carry *);
+
+/* ---- What compile leaves in a model ---- */
+typedef struct training {
+    optimizer optimizer;
+    char *optimizer_spec, *loss_spec, *metric_spec; /* as given, for the model file */
+    objective objective;
+    scores scores;
+    char **score_names; /* "loss", then the metrics' */
+    pass *pass;         /* of training; evaluation makes its own */
+    batch batch;
+    comparison comparison;
+    carry carry;
+    bool stateful;    /* some layer is */
+    int64_t *lengths; /* [2·MAX_FIELDS][rows] of a window */
+    int64_t lengths_room;
+    int64_t step;                       /* batches or windows trained; keys dropout masks */
+    const scaler *scale_in, *scale_out; /* borrowed from the pipeline; NULL: none */
+} training;
+/* Scalers to apply to every batch that this compiled model trains on, evaluates or predicts; borrowed, NULL: none.
+ * Outputs are left scaled. */
+void training_scale(rondo_model *, const scaler *in, const scaler *out);
+/* The training of a compiled model, or E_STATE naming the call that wanted it. */
+rondo_status training_of(training **, const rondo_model *, const char *what);
+
+/* step.c: one window of one batch: forward, loss, backward, clip, update. Fits on a screen.
+ * A loss that is not finite is given back as it is, and updates nothing. */
+rondo_status train_step(rondo_model *, const batch *, double *loss);
+/* window.c: one batch in windows of `bptt` steps (0: whole), carrying states; *loss is the mean of the windows. */
+rondo_status train_windows(rondo_model *, const batch *, int64_t bptt, double *loss);
+rondo_status window_reserve(training *, int64_t rows);
+
+/* ---- evaluate.c: a model run over data, as often as wanted, with memory of its own ---- */
+typedef struct evaluation {
+    const rondo_model *model;
+    pass *pass;
+    batch batch;
+    comparison comparison;
+    scores scores;
+    int64_t *items;
+    int64_t n_items;
+    carry carry;
+    bool stateful;
+} evaluation;
+rondo_status evaluation_open(evaluation *, const rondo_model *);
+rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_size);
+void evaluation_close(evaluation *);
+
+/* ---- checkpoint.c: exact resume ---- */
+typedef struct fit_position {      /* where a fit stands */
+    int64_t epoch, batch, samples; /* batch and samples of this epoch */
+    bool done;                     /* ended by a callback … */
+    int64_t epochs;                /* … when so many epochs were wanted */
+} fit_position;
+rondo_status checkpoint_save(const char *path, const rondo_model *, const rondo_dataset *,
+                             const rondo_fit_options *, const fit_position *);
+rondo_status checkpoint_load(const char *path, rondo_model *, const rondo_dataset *,
+                             const rondo_fit_options *, fit_position *);
+
+/* ---- Callbacks: one per file ---- */
+typedef struct callback_self callback_self;
+typedef struct callback_row {
+    const char *name, *help;
+    option_table options;
+    size_t self_size, options_offset; /* of what user points at: callback_self, options, the rest */
+    rondo_status (*open)(callback_self *); /* options are set: check them; may be NULL */
+    void (*close)(callback_self *);        /* may be NULL; options are freed after it */
+    rondo_status (*on)(rondo_event, rondo_model *, rondo_progress *, void *user);
+    rondo_status (*save)(void *user, const void **bytes, size_t *n); /* as in rondo_callback */
+    rondo_status (*load)(void *user, const void *bytes, size_t n);
+} callback_row;
+struct callback_self { /* what a built-in callback's user points at begins so */
+    const callback_row *row;
+};
+static inline void *callback_options(callback_self *self)
+{
+    return (char *)self + self->row->options_offset;
+}
+extern const callback_row callback_early_stopping, callback_model_checkpoint,
+    callback_reduce_lr_on_plateau, callback_csv_logger, callback_tensorboard,
+    callback_terminate_on_nan;
+
+void optimizer_register_all(void); /* table.c */
+void schedule_register_all(void);
+void callback_register_all(void);
+
+/* callback.c: what they share. */
+/* The value of a metric at the end of an epoch; E_ARG, listing what there is, when there is none of that name. */
+rondo_status monitor_value(const rondo_progress *, const char *who, const char *monitor,
+                           double *value);
+/* "auto" "min" "max" → whether more is better. */
+rondo_status monitor_mode(const char *who, const char *mode, const char *monitor, bool *higher);
+static inline bool monitor_better(bool higher, double now, double best, double min_delta)
+{
+    return higher ? now - min_delta > best : now + min_delta < best;
+}
+void number_text(char text[32], double number); /* the shortest that reads back as the same */
+/* Opens a log to go on after its first `keep` bytes; flushes it and says how long it is now. */
+rondo_status log_open(FILE **, const char *path, int64_t keep);
+rondo_status log_flush(FILE *, const char *path, int64_t *size);
+uint32_t tfrecord_crc(const void *data, size_t n); /* masked CRC-32C */
+#endif
