@@ -2,7 +2,6 @@
 BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
-FORMATTED = $(wildcard include/*.h src/*/*.h src/*/*.inc src/*.c src/*/*.c cli/*.[ch] tests/*/*.[ch])
 
 .PHONY: all deps demo test check-asan check-ubsan check-tsan format install clean help
 
@@ -31,7 +30,7 @@ check-tsan: deps # the tests under ThreadSanitizer
 	@tools/run-tests $(BUILD)/tsan -DRONDO_SANITIZE=thread
 
 format: # clang-format over the sources
-	@clang-format -i $(FORMATTED)
+	@tools/check-format -i
 
 install: all # into $(DESTDIR)$(PREFIX)
 	@cmake --install $(BUILD)

@@ -7,12 +7,12 @@
 
 enum exit_codes {
     EXIT_OK,
-    EXIT_CHECK,    /* a check failed */
-    EXIT_USAGE,    /* the command line or the recipe */
-    EXIT_INPUT,    /* malformed data or model */
-    EXIT_FILES,    /* reading or writing */
-    EXIT_MEMORY,   /* memory, or over a limit */
-    EXIT_DIVERGED, /* the loss is not a number */
+    EXIT_CHECK,     /* a check failed */
+    EXIT_USAGE,     /* the command line or the recipe */
+    EXIT_INPUT,     /* malformed data or model */
+    EXIT_FILES,     /* reading or writing */
+    EXIT_MEMORY,    /* memory, or over a limit */
+    EXIT_DIVERGED,  /* the loss is not a number */
     EXIT_OTHER_RUN, /* the checkpoint is another run's */
     EXIT_PREEMPTED = 75,
     EXIT_INTERRUPTED = 130

@@ -15,8 +15,7 @@ static int take_stdin(call *c, FILE **kept)
     while ((n = fread(bytes, 1, sizeof bytes, stdin)) > 0)
         if (fwrite(bytes, 1, n, *kept) != n)
             return complain(EXIT_FILES, "cannot keep standard input: the disk is full");
-    if (ferror(stdin) || fflush(*kept))
-        return complain(EXIT_FILES, "cannot read standard input");
+    if (ferror(stdin) || fflush(*kept)) return complain(EXIT_FILES, "cannot read standard input");
     snprintf(path, sizeof path, "/dev/fd/%d", fileno(*kept));
     const rondo_status status = rondo_recipe_set(c->recipe, c->command->name, "data", path);
     return status ? fail(status) : EXIT_OK;

@@ -57,7 +57,8 @@ int command_eval(call *c)
         print_scores(c, names, values, n);
         if (!c->json) print_confusion(j.pipeline);
         if (!c->json && strstr(rondo_pipeline_json(j.pipeline), "\"scale_targets\""))
-            remark(c, "the loss is that of scaled targets; the metrics are in the data's own units");
+            remark(c,
+                   "the loss is that of scaled targets; the metrics are in the data's own units");
         code = finish_output();
     }
     close_both(&j);

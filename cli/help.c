@@ -4,8 +4,9 @@
 
 void help_all(FILE *out)
 {
-    fprintf(out, "rondo %s - recurrent neural networks: trained, evaluated, used\n\n"
-                 "rondo COMMAND [MODEL] [FILES] [--options]\n\n",
+    fprintf(out,
+            "rondo %s - recurrent neural networks: trained, evaluated, used\n\n"
+            "rondo COMMAND [MODEL] [FILES] [--options]\n\n",
             rondo_version());
     const command *c;
     for (int i = 0; (c = command_at(i)) != NULL; i++)

@@ -69,8 +69,8 @@ static bool is_recipe(const char *word)
 int options_apply(call *c)
 {
     for (int i = 0; i < c->n_options; i++) {
-        const rondo_status status = rondo_recipe_set(c->recipe, c->command->name,
-                                                     c->options[i].key, c->options[i].value);
+        const rondo_status status = rondo_recipe_set(c->recipe, c->command->name, c->options[i].key,
+                                                     c->options[i].value);
         if (status) return fail(status);
     }
     const char *json = rondo_recipe_get(c->recipe, "json");
@@ -109,8 +109,9 @@ int options_read(call *c, int argc, char **argv)
                         c->command->words);
     if (c->command->run == command_train && c->n_words > 0) {
         if (!is_recipe(c->words[0]))
-            return complain(EXIT_USAGE, "\"%s\" is no recipe (FILE.yaml); data are given with "
-                                        "--data %s",
+            return complain(EXIT_USAGE,
+                            "\"%s\" is no recipe (FILE.yaml); data are given with "
+                            "--data %s",
                             c->words[0], c->words[0]);
         const int code = recipe_read(c, c->words[0]);
         if (code) return code;

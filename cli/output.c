@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -150,11 +151,25 @@ int terminal_width(FILE *out)
     return 80;
 }
 
+/* As JSON writes numbers: no hexadecimal, no leading plus or zero. */
+static bool is_number(const char *text)
+{
+    char *end;
+    const char *digits = text + (*text == '-');
+    if (*digits < '0' || *digits > '9' || strspn(text, "-+.eE0123456789") != strlen(text)) return false;
+    if (*digits == '0' && digits[1] >= '0' && digits[1] <= '9') return false;
+    return isfinite(strtod(text, &end)) && !*end;
+}
+
 static void show_json(fact_sheet *sheet, const char *name, const char *text, bool list)
 {
     fputs(sheet->n++ ? ",\n  " : "  ", sheet->out);
     json_text(sheet->out, name);
     fputs(": ", sheet->out);
+    if (!list && is_number(text)) {
+        fputs(text, sheet->out);
+        return;
+    }
     if (!list) {
         json_text(sheet->out, text);
         return;

@@ -1,10 +1,38 @@
 /* rondo predict */
 #include "cli.h"
+#include <stdlib.h>
+#include <string.h>
 
 typedef struct teller {
     const rondo_pipeline *pipeline;
+    const rondo_dataset *data;
     bool json;
 } teller;
+
+/* The sample as a drawing, and the answer under it. */
+static rondo_status show(const rondo_prediction *told, void *user)
+{
+    enum { WIDTH = 56 };
+    const teller *t = user;
+    char *drawing;
+    if (told->step <= 0) {
+        const rondo_status status = rondo_sample_draw(t->data, told->sample, WIDTH, &drawing);
+        if (status) return status;
+        fputs(drawing, stdout);
+        free(drawing);
+    }
+    double best = 0;
+    for (int i = 0; i < told->n; i++)
+        if ((double)told->values[i] > best) best = (double)told->values[i];
+    if (told->label)
+        printf("-> %s (%.1f %%)", told->label, 100 * best);
+    else
+        fputs("->", stdout);
+    for (int i = 0; !told->label && i < told->n; i++)
+        printf(" %s %.6g", rondo_pipeline_column(t->pipeline, i), (double)told->values[i]);
+    fputs("\n\n", stdout);
+    return ferror(stdout) ? RONDO_E_IO : RONDO_OK;
+}
 
 static rondo_status tell(const rondo_prediction *told, void *user)
 {
@@ -33,9 +61,12 @@ int command_predict(call *c)
     job j;
     int code = open_both(c, &j, false);
     if (!code) {
-        teller t = { j.pipeline, c->json };
-        if (!c->json) print_header(j.pipeline);
-        const rondo_status status = rondo_pipeline_predict(j.pipeline, j.data, j.batch, tell, &t);
+        teller t = { j.pipeline, j.data, c->json };
+        const char *wanted = rondo_recipe_get(c->recipe, "show");
+        const bool drawn = wanted && strcmp(wanted, "false") != 0;
+        if (!c->json && !drawn) print_header(j.pipeline);
+        const rondo_status status = rondo_pipeline_predict(j.pipeline, j.data, j.batch,
+                                                           drawn ? show : tell, &t);
         code = ferror(stdout) ? finish_output() : status ? fail(status) : finish_output();
     }
     close_both(&j);

@@ -94,7 +94,8 @@ static void draw(progress *p, const rondo_progress *e)
     const double part = e->batches > 0 ? (double)e->batch / (double)e->batches : 0;
     const double spent = t - p->epoch_begun;
     const int64_t batches = e->batch - (e->epoch == p->first_epoch ? p->first_batch : 0);
-    const double samples = e->batch > 0 ? (double)e->samples * (double)batches / (double)e->batch : 0;
+    const double samples = e->batch > 0 ? (double)e->samples * (double)batches / (double)e->batch
+                                        : 0;
     clock_text(left, time_left(p, e, t));
     const int digits = snprintf(NULL, 0, "%lld", (long long)e->epochs);
     int used = snprintf(head, sizeof head, "epoch %*lld/%lld ", digits, (long long)e->epoch + 1,
@@ -139,7 +140,8 @@ static void end_epoch(progress *p, const rondo_progress *e)
     scores_text(scores, sizeof scores, e);
     const int digits = snprintf(NULL, 0, "%lld", (long long)e->epochs);
     const int64_t batches = e->batch - (e->epoch == p->first_epoch ? p->first_batch : 0);
-    const double samples = e->batch > 0 ? (double)e->samples * (double)batches / (double)e->batch : 0;
+    const double samples = e->batch > 0 ? (double)e->samples * (double)batches / (double)e->batch
+                                        : 0;
     fprintf(p->out, "epoch %*lld/%lld  %.1f s  %.0f/s%s\n", digits, (long long)e->epoch + 1,
             (long long)e->epochs, spent, spent > 0 ? samples / spent : 0, scores);
     fflush(p->out);

@@ -48,8 +48,8 @@ static char *text_of(reader *r, const yaml_node_t *n, const char *join)
 {
     if (scalar(n)) return strdup(scalar(n));
     char *text = strdup("");
-    for (yaml_node_item_t *i = n->data.sequence.items.start;
-         text && i < n->data.sequence.items.top; i++) {
+    for (yaml_node_item_t *i = n->data.sequence.items.start; text && i < n->data.sequence.items.top;
+         i++) {
         const char *item = scalar(yaml_document_get_node(&r->document, *i));
         char *longer = item ? malloc(strlen(text) + strlen(join) + strlen(item) + 1) : NULL;
         if (longer) sprintf(longer, "%s%s%s", text, *text ? join : "", item);
@@ -77,8 +77,8 @@ static int set_key(reader *r, const yaml_node_t *name, const yaml_node_t *n)
     if (!only_scalars(r, n) || (n->type == YAML_SEQUENCE_NODE && !*key->join))
         return bad(r, n, "expected one value here, as in `epochs: 10`");
     char *text = text_of(r, n, key->join);
-    const bool path = key->argument && (strcmp(key->argument, "FILE") == 0 ||
-                                        strcmp(key->argument, "DIR") == 0);
+    const bool path = key->argument &&
+                      (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "DIR") == 0);
     char *value = text && path ? beside(r->path, text) : text;
     rondo_status status = value ? rondo_recipe_set(r->call->recipe, "train", key->name, value)
                                 : RONDO_E_NOMEM;

@@ -39,14 +39,18 @@ static void what_next(const call *c, const rondo_run_report *r)
     const char *data = rondo_recipe_get(c->recipe, "validation");
     const char *labels = rondo_recipe_get(c->recipe, "validation_labels");
     if (r->already_done)
-        remark(c, "%s is finished already: nothing was done. Raise --epochs to go on, or start over "
-                  "with --fresh", r->output);
+        remark(c,
+               "%s is finished already: nothing was done. Raise --epochs to go on, or start over "
+               "with --fresh",
+               r->output);
     else if (data)
         remark(c, "next: rondo eval %s --data %s%s%s", r->output, data, labels ? " --labels " : "",
                labels ? labels : "");
     else
-        remark(c, "next: rondo predict %s --data FILE, rondo eval %s --data FILE, rondo inspect %s",
-               r->output, r->output, r->output);
+        remark(c,
+               "next: rondo eval %s --data FILE%s, rondo predict %s --data FILE, rondo inspect %s",
+               r->output, rondo_recipe_get(c->recipe, "labels") ? " --labels FILE" : "", r->output,
+               r->output);
 }
 
 int command_train(call *c)

@@ -101,6 +101,10 @@ bool rondo_pipeline_labels(const rondo_pipeline *); /* predictions have labels *
 const char *rondo_pipeline_column(const rondo_pipeline *, int i);
 bool rondo_pipeline_over_time(const rondo_pipeline *); /* predictions have steps */
 
+/* Sample i drawn with letters, at most `width` in a line: many features as an image, few as lines over
+ * time. free() the text. */
+rondo_status rondo_sample_draw(const rondo_dataset *, int64_t i, int width, char **text);
+
 /* One step: x[n] in the data's own units → the prediction (valid until the next step). The state is
  * carried inside. */
 rondo_status rondo_pipeline_stream(rondo_pipeline *, const rondo_real *x, int64_t n,

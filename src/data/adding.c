@@ -1,5 +1,5 @@
-/* adding.c - the adding problem: the sum of the two marked numbers (Hochreiter & Schmidhuber 1997, in the form of
- * Le, Jaitly & Hinton 2015: uniform numbers, a marker in each half). */
+/* adding.c - the adding problem: the sum of the two marked numbers (Hochreiter & Schmidhuber 1997,
+ * in the form of Le, Jaitly & Hinton 2015: uniform numbers, a marker in each half). */
 #include "data/data.h"
 
 typedef struct adding_options {
@@ -12,7 +12,7 @@ static const option_field fields[] = {
     { "seed", OPTION_INT, offsetof(adding_options, seed), "0", "another seed, other samples" },
 };
 
-static void make(const void *options, rng *r, made *m)
+static void make(const void *options, rng *r, made_sample *m)
 {
     const adding_options *o = options;
     const int64_t half = o->length / 2;
@@ -28,14 +28,14 @@ static rondo_status open(rondo_dataset **out, const void *options)
 {
     const adding_options *o = options;
     RONDO_TRY(generate_check("adding", "length", o->length, 2, 1 << 24));
-    return generate_dataset(out, &(generator){ .count = o->count,
-                                               .seed = o->seed,
-                                               .longest = o->length,
-                                               .input = { RONDO_F32, { 2, { o->length, 2 } } },
-                                               .target = { RONDO_F32, { 1, { 1 } } },
-                                               .options = o,
-                                               .options_size = sizeof *o,
-                                               .make = make });
+    return generate_dataset(out, &(task_generator){ .count = o->count,
+                                                    .seed = o->seed,
+                                                    .longest = o->length,
+                                                    .input = { RONDO_F32, { 2, { o->length, 2 } } },
+                                                    .target = { RONDO_F32, { 1, { 1 } } },
+                                                    .options = o,
+                                                    .options_size = sizeof *o,
+                                                    .make = make });
 }
 
 const generator_row adding_generator = { "adding", "add two marked numbers of a long sequence",

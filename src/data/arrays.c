@@ -68,8 +68,7 @@ static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *ou
 {
     const arrays *a = d->self;
     (void)c;
-    for (int k = 0; k < d->n_inputs; k++)
-        out->input[k] = get_field(&a->input[k], &d->input[k], i);
+    for (int k = 0; k < d->n_inputs; k++) out->input[k] = get_field(&a->input[k], &d->input[k], i);
     for (int k = 0; k < d->n_targets; k++)
         out->target[k] = get_field(&a->target[k], &d->target[k], i);
     out->weight = a->weights ? a->weights[i] : 1;

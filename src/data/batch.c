@@ -88,8 +88,7 @@ static rondo_status lay_out(batch *b, const rondo_dataset *d, int64_t n)
 {
     int64_t size;
     if (!carve(b, d, n, NULL, &size))
-        return rondo_fail(RONDO_E_LIMIT, "a batch of %lld such samples is too large",
-                          (long long)n);
+        return rondo_fail(RONDO_E_LIMIT, "a batch of %lld such samples is too large", (long long)n);
     if ((size_t)size > b->size) {
         void *memory = alloc_aligned((size_t)size);
         if (!memory) return RONDO_E_NOMEM;
@@ -102,7 +101,8 @@ static rondo_status lay_out(batch *b, const rondo_dataset *d, int64_t n)
 }
 
 /* One row of a field: step t goes to [t][row]; zeros behind the row's end. */
-static void place(batch_field *to, const field *from, int64_t row, int64_t rows, const scaler *scale)
+static void place(batch_field *to, const field *from, int64_t row, int64_t rows,
+                  const scaler *scale)
 {
     const int64_t width = to->features;
     for (int64_t t = 0; t < to->steps; t++) {

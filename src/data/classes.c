@@ -16,6 +16,7 @@ static rondo_status reserve(class_list *c, int n)
     const int capacity = 2 * n < 16 ? 16 : 2 * n;
     char **names = alloc_grow(c->names, ((size_t)capacity + 1) * sizeof *names);
     if (!names) return RONDO_E_NOMEM;
+    names[c->n] = NULL;
     c->names = names;
     int *sorted = alloc_grow(c->sorted, (size_t)capacity * sizeof *sorted);
     if (!sorted) return RONDO_E_NOMEM;

@@ -1,5 +1,6 @@
-/* copy.c - the copy problem (Hochreiter & Schmidhuber 1997; Arjovsky et al. 2016): `memory` symbols, `length` steps of
- * waiting with a mark at their end, then the symbols are to be said again. */
+/* copy.c - the copy problem (Hochreiter & Schmidhuber 1997; Arjovsky et al. 2016): `memory`
+ * symbols, `length` steps of waiting with a mark at their end, then the symbols are to be said
+ * again. */
 #include "data/data.h"
 #include <stdio.h>
 
@@ -18,7 +19,7 @@ static const option_field fields[] = {
 };
 
 /* Tokens: 0 blank, 1…symbols, symbols+1 the mark. */
-static void make(const void *options, rng *r, made *m)
+static void make(const void *options, rng *r, made_sample *m)
 {
     const copy_options *o = options;
     const int64_t answer = o->length + o->memory;
@@ -40,15 +41,15 @@ static rondo_status open(rondo_dataset **out, const void *options)
         snprintf(text[i], sizeof text[i], "%d", i);
         classes[i] = text[i];
     }
-    return generate_dataset(out, &(generator){ .count = o->count,
-                                               .seed = o->seed,
-                                               .longest = steps,
-                                               .input = { RONDO_I32, { 1, { steps } } },
-                                               .target = { RONDO_I32, { 1, { steps } } },
-                                               .classes = classes,
-                                               .options = o,
-                                               .options_size = sizeof *o,
-                                               .make = make });
+    return generate_dataset(out, &(task_generator){ .count = o->count,
+                                                    .seed = o->seed,
+                                                    .longest = steps,
+                                                    .input = { RONDO_I32, { 1, { steps } } },
+                                                    .target = { RONDO_I32, { 1, { steps } } },
+                                                    .classes = classes,
+                                                    .options = o,
+                                                    .options_size = sizeof *o,
+                                                    .make = make });
 }
 
 const generator_row copy_generator = { "copy", "repeat symbols after a long wait",

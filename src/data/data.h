@@ -5,8 +5,8 @@
 
 enum { MAX_FIELDS = 8 };
 
-/* What a field of a sample is, per example, in the public convention: F32 {T,F} or {F}; I32 {T} tokens or labels per
- * step, {} one label.  T of 0: differs from sample to sample. */
+/* What a field of a sample is, per example, in the public convention: F32 {T,F} or {F}; I32 {T}
+ * tokens or labels per step, {} one label.  T of 0: differs from sample to sample. */
 typedef struct field_shape {
     rondo_type type;
     rondo_shape shape;
@@ -83,7 +83,8 @@ typedef struct reader_row {
                        size_t n); /* name and first bytes (gunzipped) */
     rondo_status (*open)(rondo_dataset **, const reader_request *, const void *options);
 } reader_row;
-/* Chooses by spec's format=NAME, "task:NAME?…" or recognises(). */
+/* Chooses by spec's format=NAME, "task:NAME?…" or recognises().  Every spec may also have
+ * labels=FILE, as=classes or as=numbers, and no_target, as in the request. */
 rondo_status reader_open(rondo_dataset **, const reader_request *);
 
 /* Generated data: "task:adding?length=150&count=1000&seed=1". */
@@ -125,8 +126,9 @@ typedef struct batch {
     void *memory;
     size_t size;
 } batch;
-/* Gathers items[0…n-1]; memory grows to what it needs and stays, so that a second gather of no larger shapes
- * allocates nothing.  scale_in, scale_out (may be NULL) are applied to the first input and target. */
+/* Gathers items[0…n-1]; memory grows to what it needs and stays, so that a second gather of no
+ * larger shapes allocates nothing.  scale_in, scale_out (may be NULL) are applied to the first
+ * input and target. */
 rondo_status batch_gather(batch *, const rondo_dataset *, const int64_t *items, int64_t n,
                           const scaler *scale_in, const scaler *scale_out);
 /* Makes memory for n rows of the longest samples beforehand. */
@@ -145,14 +147,14 @@ rondo_status number_read(real *, const char *text, size_t n, const char *where, 
                          const char *column);
 
 /* source.c: the bytes of a file, mapped; unpacked when it is gzip */
-typedef struct source {
+typedef struct source_file {
     const unsigned char *data;
     size_t size;
     file_map map;
     spill unpacked;
-} source;
-rondo_status source_open(source *, const char *path);
-void source_close(source *); /* safe when all zero */
+} source_file;
+rondo_status source_open(source_file *, const char *path);
+void source_close(source_file *); /* safe when all zero */
 /* First bytes of a file, unpacked; *n of them. */
 rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n);
 rondo_status source_digest(const char *path, uint64_t *digest);
@@ -166,37 +168,40 @@ typedef struct class_list {
     bool fixed; /* known beforehand: no other may come */
 } class_list;
 rondo_status class_list_fix(class_list *, char *const *names, int n);
-/* The number of a name, added when new; E_FORMAT naming the place when the list is fixed and lacks it. */
+/* The number of a name, added when new; E_FORMAT naming the place when the list is fixed and lacks
+ * it. */
 rondo_status class_list_find(class_list *, const char *name, const char *path, int64_t line,
                              int32_t *label);
 /* "a, b, c …" as far as it fits. */
 void names_join(char *out, size_t size, char *const *names, int n);
 bool name_is_utf8(const char *);
-/* No more names: sorts them, by value when all are numbers (1 and 1.0 become one), and renumbers labels. */
+/* No more names: sorts them, by value when all are numbers (1 and 1.0 become one), and renumbers
+ * labels. */
 rondo_status class_list_finish(class_list *, int32_t *labels, int64_t count);
 void class_list_give(class_list *, rondo_dataset *);
 void class_list_free(class_list *);
 
-/* store.c: samples that are runs of rows of one table; a table larger than memory pages from disk */
-typedef struct span {
+/* store.c: samples that are runs of rows of one table; what memory cannot hold
+ * pages from disk */
+typedef struct row_span {
     int64_t first, steps; /* rows of inputs */
     int64_t target;       /* first row of targets */
-} span;
-typedef struct store {
+} row_span;
+typedef struct row_store {
     spill inputs;  /* [rows][features] real */
     spill targets; /* [rows][features] real, or [rows] int32_t labels */
     spill spans;   /* [samples] */
     int64_t width, target_width;
-} store;
-store *store_new(int64_t width, int64_t target_width);
-rondo_status store_span(store *, int64_t first, int64_t steps, int64_t target);
+} row_store;
+row_store *store_new(int64_t width, int64_t target_width);
+rondo_status store_span(row_store *, int64_t first, int64_t steps, int64_t target);
 /* Takes the store, also when it fails.  The reader has yet to fill shapes and names. */
-rondo_status store_dataset(rondo_dataset **, store *);
-void store_free(store *);
+rondo_status store_dataset(rondo_dataset **, row_store *);
+void store_free(row_store *);
 
 /* csv_rows.c: RFC 4180 text cut into rows of cells, which borrow the text */
 typedef struct csv_cell {
-    const char *text; /* without blanks and quotes around it; "" inside still stands for one quote */
+    const char *text; /* without blanks and quotes around; inside, "" stands for one quote */
     size_t n;
     bool quoted;
 } csv_cell;
@@ -216,6 +221,37 @@ rondo_status csv_next(csv_rows *, bool *more); /* blank lines are passed over */
 void csv_cell_text(const csv_cell *, char out[LIMIT_NAME]);
 void csv_end(csv_rows *);
 
+/* csv_columns.c: which column is what */
+typedef struct csv_options {
+    char *target, *features, *sequence, *delimiter, *header, *missing;
+    int64_t window, horizon, stride, steps, skip;
+    bool per_step;
+} csv_options;
+typedef enum column_kind { KIND_UNKNOWN, KIND_NUMBER, KIND_TEXT } column_kind;
+typedef struct csv_table {
+    const reader_request *request;
+    const csv_options *options;
+    source_file source;
+    csv_rows rows;
+    char **names; /* [n_columns], NULL */
+    column_kind *kinds;
+    int n_columns;
+    int *features, *targets; /* columns */
+    int n_features, n_targets;
+    int sequence;      /* column or -1 */
+    bool classes;      /* the target is a class */
+    bool with_targets; /* they are to be read */
+    class_list labels;
+    row_store *store;
+    real *row;           /* [max(n_features, n_targets)] */
+    int64_t kept, begun; /* rows in the table; of them the first of the present segment */
+    csv_cell group;      /* of the sequence column, in the row before */
+} csv_table;
+bool csv_is_missing(const csv_table *, const csv_cell *);
+rondo_status csv_check_width(const csv_table *); /* of the row just read */
+rondo_status csv_read_header(csv_table *);
+rondo_status csv_choose_columns(csv_table *);
+
 /* grid.c: arrays of numbers in a file, sample after sample */
 typedef enum grid_type {
     GRID_U8,
@@ -226,41 +262,44 @@ typedef enum grid_type {
     GRID_F32,
     GRID_F64
 } grid_type;
-typedef struct grid {
+typedef struct number_grid {
     const char *path; /* for messages */
-    source source;
+    source_file source;
     const unsigned char *data;
     grid_type type;
     bool big_endian;
     double factor; /* of every value: 1/255 for images */
     int rank;
     int64_t dim[5]; /* [samples] … */
-} grid;
+} number_grid;
 int64_t grid_bytes(grid_type); /* of one element */
 /* E_FORMAT unless the elements fill exactly the `size` bytes there are. */
-rondo_status grid_check(const grid *, size_t size);
-/* Takes x and y (NULL: no targets) and leaves them empty, also when it fails. `tokens`: x are I32 {T}. */
-rondo_status grid_dataset(rondo_dataset **, grid *x, grid *y, bool tokens, const reader_request *);
-void grid_close(grid *);
-/* npz.c: one array of a zip archive, unpacked into the source; its .npy bytes are [data, data+size) */
-rondo_status npz_find(source *, const char *path, const char *name);
+rondo_status grid_check(const number_grid *, size_t size);
+/* Takes x and y (NULL: no targets) and leaves them empty, also when it fails. `tokens`: x are I32
+ * {T}. */
+rondo_status grid_dataset(rondo_dataset **, number_grid *x, number_grid *y, bool tokens,
+                          const reader_request *);
+void grid_close(number_grid *);
+/* npz.c: one array of a zip archive, unpacked into the source; its .npy bytes are [data,
+ * data+size) */
+rondo_status npz_find(source_file *, const char *path, const char *name);
 
 /* generate.c: samples that are functions of (seed, item) and nothing else */
-typedef struct made { /* one sample to fill */
+typedef struct made_sample { /* one sample to fill */
     int64_t item, steps;
     real *x, *y; /* zeroed; x or tokens, y or labels, as the shapes say */
     int32_t *tokens, *labels;
-} made;
-typedef struct generator {
+} made_sample;
+typedef struct task_generator {
     int64_t count, seed, longest; /* longest: most steps of an input */
     field_shape input, target;
     const char *const *classes; /* NULL-terminated, or NULL */
     const void *options;        /* copied; no pointers inside */
     size_t options_size;
     int64_t (*steps)(const void *options, rng *); /* NULL: always the longest */
-    void (*make)(const void *options, rng *, made *);
-} generator;
-rondo_status generate_dataset(rondo_dataset **, const generator *);
+    void (*make)(const void *options, rng *, made_sample *);
+} task_generator;
+rondo_status generate_dataset(rondo_dataset **, const task_generator *);
 /* E_ARG "adding: length must be at least 2, not 1" */
 rondo_status generate_check(const char *task, const char *option, int64_t value, int64_t least,
                             int64_t most);

@@ -1,5 +1,5 @@
-/* digits.c - images of hand-drawn digits, drawn here: strokes with shaking points, slant, scale, thickness, noise.
- * A stand-in for MNIST where nothing may be downloaded; read by rows, as it is. */
+/* digits.c - images of hand-drawn digits, drawn here: strokes with shaking points, slant, scale,
+ * thickness, noise. A stand-in for MNIST, read by rows as it is. */
 #include "data/data.h"
 #include <math.h>
 
@@ -13,43 +13,104 @@ static const option_field fields[] = {
     { "seed", OPTION_INT, offsetof(digits_options, seed), "0", "another seed, other samples" },
 };
 
-enum { CLASSES = 10, MOST_POINTS = 12, MOST_STROKES = 2, CURVE = 6 /* pieces between two points */ };
+enum {
+    CLASSES = 10,
+    MOST_POINTS = 12,
+    MOST_STROKES = 2,
+    CURVE = 6 /* pieces between two points */
+};
 
 typedef struct point {
     double x, y;
 } point;
 
-/* Points that a pen passes, x to the right, y down, both 0…1; smooth through all but doubled points. */
+/* Points that a pen passes, x to the right, y down, both 0…1; smooth through all but doubled
+ * points. */
 typedef struct stroke {
     int n;
     point at[MOST_POINTS];
 } stroke;
 static const stroke shapes[CLASSES][MOST_STROKES] = {
     { { 9,
-        { { .5, 0 }, { .18, .15 }, { .08, .5 }, { .2, .86 }, { .5, 1 }, { .8, .86 }, { .92, .5 },
-          { .8, .14 }, { .48, 0 } } } },
+        { { .5, 0 },
+          { .18, .15 },
+          { .08, .5 },
+          { .2, .86 },
+          { .5, 1 },
+          { .8, .86 },
+          { .92, .5 },
+          { .8, .14 },
+          { .48, 0 } } } },
     { { 4, { { .3, .2 }, { .55, 0 }, { .55, 0 }, { .5, 1 } } } },
     { { 9,
-        { { .12, .22 }, { .3, .03 }, { .65, .02 }, { .85, .24 }, { .7, .5 }, { .12, .97 },
-          { .12, .97 }, { .5, .95 }, { .92, .97 } } } },
+        { { .12, .22 },
+          { .3, .03 },
+          { .65, .02 },
+          { .85, .24 },
+          { .7, .5 },
+          { .12, .97 },
+          { .12, .97 },
+          { .5, .95 },
+          { .92, .97 } } } },
     { { 11,
-        { { .12, .12 }, { .45, 0 }, { .8, .14 }, { .76, .36 }, { .42, .47 }, { .42, .47 },
-          { .8, .58 }, { .88, .8 }, { .62, .98 }, { .3, .98 }, { .08, .84 } } } },
+        { { .12, .12 },
+          { .45, 0 },
+          { .8, .14 },
+          { .76, .36 },
+          { .42, .47 },
+          { .42, .47 },
+          { .8, .58 },
+          { .88, .8 },
+          { .62, .98 },
+          { .3, .98 },
+          { .08, .84 } } } },
     { { 5, { { .62, 0 }, { .08, .66 }, { .08, .66 }, { .5, .66 }, { .95, .64 } } },
       { 3, { { .68, .35 }, { .66, .7 }, { .64, 1 } } } },
     { { 10,
-        { { .85, .02 }, { .22, .03 }, { .22, .03 }, { .17, .45 }, { .17, .45 }, { .55, .36 },
-          { .87, .58 }, { .82, .86 }, { .5, 1 }, { .1, .9 } } } },
+        { { .85, .02 },
+          { .22, .03 },
+          { .22, .03 },
+          { .17, .45 },
+          { .17, .45 },
+          { .55, .36 },
+          { .87, .58 },
+          { .82, .86 },
+          { .5, 1 },
+          { .1, .9 } } } },
     { { 9,
-        { { .72, 0 }, { .35, .25 }, { .12, .6 }, { .2, .9 }, { .52, 1 }, { .82, .86 }, { .8, .6 },
-          { .48, .5 }, { .17, .68 } } } },
+        { { .72, 0 },
+          { .35, .25 },
+          { .12, .6 },
+          { .2, .9 },
+          { .52, 1 },
+          { .82, .86 },
+          { .8, .6 },
+          { .48, .5 },
+          { .17, .68 } } } },
     { { 5, { { .08, .05 }, { .9, .02 }, { .9, .02 }, { .55, .5 }, { .35, 1 } } } },
     { { 11,
-        { { .76, .1 }, { .42, 0 }, { .16, .2 }, { .34, .42 }, { .7, .58 }, { .86, .82 }, { .5, 1 },
-          { .14, .82 }, { .32, .56 }, { .74, .36 }, { .76, .1 } } } },
+        { { .76, .1 },
+          { .42, 0 },
+          { .16, .2 },
+          { .34, .42 },
+          { .7, .58 },
+          { .86, .82 },
+          { .5, 1 },
+          { .14, .82 },
+          { .32, .56 },
+          { .74, .36 },
+          { .76, .1 } } } },
     { { 10,
-        { { .84, .2 }, { .55, 0 }, { .2, .12 }, { .18, .4 }, { .48, .52 }, { .8, .36 }, { .84, .2 },
-          { .84, .2 }, { .8, .6 }, { .66, 1 } } } },
+        { { .84, .2 },
+          { .55, 0 },
+          { .2, .12 },
+          { .18, .4 },
+          { .48, .52 },
+          { .8, .36 },
+          { .84, .2 },
+          { .84, .2 },
+          { .8, .6 },
+          { .66, 1 } } } },
 };
 
 /* Where the pen goes on the image: turned, slanted, scaled, moved, each point shaken a little. */
@@ -106,8 +167,10 @@ static double distance(double x, double y, point a, point b)
 static void ink(real *image, int64_t size, const pen *p, point a, point b)
 {
     const double reach = p->radius + 1;
-    int64_t left = (int64_t)floor(fmin(a.x, b.x) - reach), right = (int64_t)ceil(fmax(a.x, b.x) + reach);
-    int64_t top = (int64_t)floor(fmin(a.y, b.y) - reach), bottom = (int64_t)ceil(fmax(a.y, b.y) + reach);
+    int64_t left = (int64_t)floor(fmin(a.x, b.x) - reach),
+            right = (int64_t)ceil(fmax(a.x, b.x) + reach);
+    int64_t top = (int64_t)floor(fmin(a.y, b.y) - reach),
+            bottom = (int64_t)ceil(fmax(a.y, b.y) + reach);
     if (left < 0) left = 0;
     if (top < 0) top = 0;
     if (right > size) right = size;
@@ -139,7 +202,7 @@ static void draw(real *image, int64_t size, const stroke *s, const pen *p, rng *
     }
 }
 
-static void make(const void *options, rng *r, made *m)
+static void make(const void *options, rng *r, made_sample *m)
 {
     const int64_t size = ((const digits_options *)options)->size;
     const int digit = (int)(m->item % CLASSES); /* as many of each */
@@ -158,7 +221,8 @@ static rondo_status open(rondo_dataset **out, const void *options)
     static const char *const classes[] = { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", NULL };
     const digits_options *o = options;
     RONDO_TRY(generate_check("digits", "size", o->size, 8, 256));
-    return generate_dataset(out, &(generator){ .count = o->count,
+    return generate_dataset(out,
+                            &(task_generator){ .count = o->count,
                                                .seed = o->seed,
                                                .longest = o->size,
                                                .input = { RONDO_F32, { 2, { o->size, o->size } } },

@@ -1,12 +1,13 @@
-/* generate.c - samples that are functions of (seed, item) and nothing else, so train (seed=0) and test (seed=1)
- * never meet.  Few are made at once when the data is opened, many one by one as they are asked for. */
+/* generate.c - samples that are functions of (seed, item) and nothing else, so train (seed=0) and
+ * test (seed=1) never meet.  Few are made at once when the data is opened, many one by one as they
+ * are asked for. */
 #include "data/data.h"
 #include <string.h>
 
 enum { KEEP_BYTES = 64 << 20 }; /* made at once up to here */
 
 typedef struct generated {
-    generator how;
+    task_generator how;
     void *options;
     size_t x_bytes, bytes; /* of a sample: its input, and in all */
     unsigned char *kept;   /* [count][bytes], or NULL */
@@ -33,7 +34,7 @@ static rng begin(const generated *g, int64_t item, int64_t *steps)
 
 static void make(const generated *g, int64_t item, unsigned char *at)
 {
-    made m = { .item = item };
+    made_sample m = { .item = item };
     rng r = begin(g, item, &m.steps);
     memset(at, 0, g->bytes);
     void *x = at, *y = at + g->x_bytes;
@@ -128,7 +129,7 @@ static rondo_status prepare(generated *g)
     return RONDO_OK;
 }
 
-rondo_status generate_dataset(rondo_dataset **out, const generator *how)
+rondo_status generate_dataset(rondo_dataset **out, const task_generator *how)
 {
     *out = NULL;
     rondo_dataset *d;

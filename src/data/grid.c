@@ -1,16 +1,16 @@
-/* grid.c - arrays of numbers in a file (npy, idx), sample after sample: converted as they are asked for, or
- * borrowed from the mapped file when they are what we compute with. */
+/* grid.c - arrays of numbers in a file (npy, idx), sample after sample: converted as they are
+ * asked for, or borrowed from the mapped file when they are what we compute with. */
 #include "data/data.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct grids {
-    grid x, y;
+    number_grid x, y;
     bool tokens, direct;    /* x: as int32_t; as it stands in the file */
     int64_t x_size, y_size; /* elements of a sample */
     bool has_labels, has_y;
-    spill labels;           /* [N][y_size] int32_t, when targets are classes */
-    char *x_path, *y_path;  /* what x.path and y.path point to */
+    spill labels;          /* [N][y_size] int32_t, when targets are classes */
+    char *x_path, *y_path; /* what x.path and y.path point to */
 } grids;
 
 int64_t grid_bytes(grid_type t)
@@ -19,33 +19,33 @@ int64_t grid_bytes(grid_type t)
     return bytes[t];
 }
 
-static bool is_integer(const grid *g)
+static bool is_integer(const number_grid *g)
 {
     return g->type != GRID_F32 && g->type != GRID_F64;
 }
 
-rondo_status grid_check(const grid *g, size_t size)
+rondo_status grid_check(const number_grid *g, size_t size)
 {
     int64_t need = grid_bytes(g->type);
     for (int k = 0; k < g->rank; k++)
         if (!size_mul(need, g->dim[k], &need))
             return rondo_fail(RONDO_E_LIMIT, "%s: its header claims too many numbers", g->path);
     if ((size_t)need != size)
-        return rondo_fail(RONDO_E_FORMAT, "%s: its header claims %lld bytes of numbers, %zu follow%s",
-                          g->path, (long long)need, size,
-                          (size_t)need > size ? "; the file is cut short" : "");
+        return rondo_fail(
+            RONDO_E_FORMAT, "%s: its header claims %lld bytes of numbers, %zu follow%s", g->path,
+            (long long)need, size, (size_t)need > size ? "; the file is cut short" : "");
     if (g->rank < 1 || need == 0) return rondo_fail(RONDO_E_FORMAT, "%s: no numbers", g->path);
     return RONDO_OK;
 }
 
-void grid_close(grid *g)
+void grid_close(number_grid *g)
 {
     source_close(&g->source);
-    *g = (grid){ 0 };
+    *g = (number_grid){ 0 };
 }
 
 /* Element i as a double; integers of 64 bits may round above 2^53. */
-static double value_at(const grid *g, int64_t i)
+static double value_at(const number_grid *g, int64_t i)
 {
     const int64_t bytes = grid_bytes(g->type);
     const unsigned char *from = g->data + i * bytes;
@@ -57,16 +57,24 @@ static double value_at(const grid *g, int64_t i)
     float f;
     double d;
     switch (g->type) {
-    case GRID_I8: return (int8_t)bits;
-    case GRID_I16: return (int16_t)bits;
-    case GRID_I32: return (int32_t)bits;
-    case GRID_I64: return (double)(int64_t)bits;
-    case GRID_F32: memcpy(&f, &low, sizeof f); return f;
-    default: memcpy(&d, &bits, sizeof d); return d;
+    case GRID_I8:
+        return (int8_t)bits;
+    case GRID_I16:
+        return (int16_t)bits;
+    case GRID_I32:
+        return (int32_t)bits;
+    case GRID_I64:
+        return (double)(int64_t)bits;
+    case GRID_F32:
+        memcpy(&f, &low, sizeof f);
+        return f;
+    default:
+        memcpy(&d, &bits, sizeof d);
+        return d;
     }
 }
 
-static rondo_status read_reals(real *out, const grid *g, int64_t item, int64_t size)
+static rondo_status read_reals(real *out, const number_grid *g, int64_t item, int64_t size)
 {
     double check = 0;
     for (int64_t i = 0; i < size; i++) {
@@ -78,19 +86,19 @@ static rondo_status read_reals(real *out, const grid *g, int64_t item, int64_t s
                       g->path, (long long)item);
 }
 
-static rondo_status read_tokens(int32_t *out, const grid *g, int64_t item, int64_t size)
+static rondo_status read_tokens(int32_t *out, const number_grid *g, int64_t item, int64_t size)
 {
     for (int64_t i = 0; i < size; i++) {
         const double v = value_at(g, item * size + i);
         if (v < 0 || v > INT32_MAX)
-            return rondo_fail(RONDO_E_FORMAT, "%s: sample %lld (from 0): %.17g is no token", g->path,
-                              (long long)item, v);
+            return rondo_fail(RONDO_E_FORMAT, "%s: sample %lld (from 0): %.17g is no token",
+                              g->path, (long long)item, v);
         out[i] = (int32_t)v;
     }
     return RONDO_OK;
 }
 
-static rondo_status check_finite(const grid *g, int64_t item, const real *x, int64_t size)
+static rondo_status check_finite(const number_grid *g, int64_t item, const real *x, int64_t size)
 {
     real check = 0;
     for (int64_t i = 0; i < size; i++) check += x[i] * 0;
@@ -108,8 +116,9 @@ static int64_t length(const rondo_dataset *d, int64_t i)
 static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *out)
 {
     const grids *g = d->self;
-    const int64_t y_steps =
-        d->n_targets && field_is_sequence(&d->target[0]) ? d->target[0].shape.dim[0] : 1;
+    const int64_t y_steps = d->n_targets && field_is_sequence(&d->target[0])
+                                ? d->target[0].shape.dim[0]
+                                : 1;
     RONDO_TRY(cursor_reserve(c, (size_t)(g->x_size + g->y_size) * sizeof(real)));
     real *x = c->memory, *y = x + g->x_size;
     out->weight = 1;
@@ -146,7 +155,7 @@ static void close_grids(rondo_dataset *d)
     alloc_free(g);
 }
 
-static int64_t sample_size(const grid *g)
+static int64_t sample_size(const number_grid *g)
 {
     int64_t size = 1;
     for (int k = 1; k < g->rank; k++) size *= g->dim[k];
@@ -156,7 +165,7 @@ static int64_t sample_size(const grid *g)
 /* [N] → {1}, [N][F] → {F}, [N][T][F]… → {T,F…}; tokens [N][T] → {T}. */
 static rondo_status describe_input(rondo_dataset *d, grids *g)
 {
-    const grid *x = &g->x;
+    const number_grid *x = &g->x;
     if (g->tokens) {
         if (x->rank != 2 || !is_integer(x))
             return rondo_fail(RONDO_E_SHAPE, "%s: tokens are integers of shape [N][T]", x->path);
@@ -207,11 +216,12 @@ static rondo_status read_labels(rondo_dataset *d, grids *g, const reader_request
 
 static rondo_status describe_target(rondo_dataset *d, grids *g, const reader_request *request)
 {
-    const grid *x = &g->x, *y = &g->y;
+    const number_grid *x = &g->x, *y = &g->y;
     if (y->dim[0] != x->dim[0])
         return rondo_fail(RONDO_E_SHAPE, "%s has %lld samples, its labels %s have %lld", x->path,
                           (long long)x->dim[0], y->path, (long long)y->dim[0]);
-    const bool per_step = y->rank == 2 && field_is_sequence(&d->input[0]) && y->dim[1] == length(d, 0);
+    const bool per_step = y->rank == 2 && field_is_sequence(&d->input[0]) &&
+                          y->dim[1] == length(d, 0);
     g->has_labels = request->target == TARGET_CLASSES ||
                     (request->target == TARGET_AUTO && is_integer(y) && (y->rank == 1 || per_step));
     g->has_y = true;
@@ -220,25 +230,25 @@ static rondo_status describe_target(rondo_dataset *d, grids *g, const reader_req
         if (y->rank != 1 && !per_step)
             return rondo_fail(RONDO_E_SHAPE, "%s: labels are of shape [N], or [N][T] one per step",
                               y->path);
-        d->target[0] = (field_shape){ RONDO_I32, { y->rank - 1, { y->rank == 2 ? y->dim[1] : 0 } } };
+        d->target[0] = (field_shape){ RONDO_I32,
+                                      { y->rank - 1, { y->rank == 2 ? y->dim[1] : 0 } } };
         return read_labels(d, g, request);
     }
     if (y->rank > 3)
         return rondo_fail(RONDO_E_SHAPE, "%s: targets of rank %d; at most [N][T][F]", y->path,
                           y->rank);
-    d->target[0] = y->rank == 3
-                       ? (field_shape){ RONDO_F32, { 2, { y->dim[1], y->dim[2] } } }
-                       : (field_shape){ RONDO_F32, { 1, { g->y_size } } };
+    d->target[0] = y->rank == 3 ? (field_shape){ RONDO_F32, { 2, { y->dim[1], y->dim[2] } } }
+                                : (field_shape){ RONDO_F32, { 1, { g->y_size } } };
     return RONDO_OK;
 }
 
-static rondo_status own_path(char **copy, grid *g)
+static rondo_status own_path(char **copy, number_grid *g)
 {
     g->path = *copy = alloc_text(g->path);
     return *copy ? RONDO_OK : RONDO_E_NOMEM;
 }
 
-rondo_status grid_dataset(rondo_dataset **out, grid *x, grid *y, bool tokens,
+rondo_status grid_dataset(rondo_dataset **out, number_grid *x, number_grid *y, bool tokens,
                           const reader_request *request)
 {
     *out = NULL;
@@ -252,11 +262,11 @@ rondo_status grid_dataset(rondo_dataset **out, grid *x, grid *y, bool tokens,
         return s;
     }
     *g = (grids){ .x = *x, .tokens = tokens, .x_size = sample_size(x) };
-    *x = (grid){ 0 };
+    *x = (number_grid){ 0 };
     if (y) {
         g->y = *y;
         g->y_size = sample_size(y);
-        *y = (grid){ 0 };
+        *y = (number_grid){ 0 };
     }
     spill_init(&g->labels, 0);
     d->self = g;

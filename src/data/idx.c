@@ -11,7 +11,7 @@ static const option_field fields[] = {
 };
 
 /* 0 0 type rank, then the dimensions as big-endian 32-bit counts. */
-static rondo_status read_header(grid *g, size_t *at)
+static rondo_status read_header(number_grid *g, size_t *at)
 {
     static const struct {
         unsigned char code;
@@ -40,10 +40,10 @@ static rondo_status read_header(grid *g, size_t *at)
     return RONDO_OK;
 }
 
-static rondo_status read(grid *g, const char *path)
+static rondo_status read(number_grid *g, const char *path)
 {
     size_t at = 0;
-    *g = (grid){ .path = path, .big_endian = true, .factor = 1 };
+    *g = (number_grid){ .path = path, .big_endian = true, .factor = 1 };
     rondo_status s = source_open(&g->source, path);
     if (!s) s = read_header(g, &at);
     if (!s) s = grid_check(g, g->source.size - at);
@@ -57,7 +57,7 @@ static rondo_status read(grid *g, const char *path)
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
 {
     const idx_options *o = options;
-    grid x, y = { 0 };
+    number_grid x, y = { 0 };
     if (!request->labels && !request->no_target)
         return rondo_fail(RONDO_E_ARG, "%s: where are its labels? Say labels=FILE", request->path);
     RONDO_TRY(read(&x, request->path));

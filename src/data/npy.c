@@ -26,13 +26,16 @@ static const char *find_key(const char *header, const char *key)
     return at + strspn(at, " ");
 }
 
-static rondo_status parse_type(grid *g, const char *text)
+static rondo_status parse_type(number_grid *g, const char *text)
 {
     static const struct {
         const char *name;
         grid_type type;
-    } types[] = { { "<f4", GRID_F32 }, { "<f8", GRID_F64 }, { "<i4", GRID_I32 },
-                  { "<i8", GRID_I64 }, { "|u1", GRID_U8 } };
+    } types[] = { { "<f4", GRID_F32 },
+                  { "<f8", GRID_F64 },
+                  { "<i4", GRID_I32 },
+                  { "<i8", GRID_I64 },
+                  { "|u1", GRID_U8 } };
     for (size_t i = 0; text && i < sizeof types / sizeof *types; i++)
         if ((*text == '\'' || *text == '"') && !strncmp(text + 1, types[i].name, 3) &&
             text[4] == *text) {
@@ -44,15 +47,14 @@ static rondo_status parse_type(grid *g, const char *text)
 }
 
 /* "(60000, 28, 28)" */
-static rondo_status parse_shape(grid *g, const char *text)
+static rondo_status parse_shape(number_grid *g, const char *text)
 {
     if (!text || *text++ != '(')
         return rondo_fail(RONDO_E_FORMAT, "%s: the header has no shape", g->path);
     for (;;) {
         text += strspn(text, " ,");
         if (*text == ')') break;
-        if (g->rank == 4)
-            return rondo_fail(RONDO_E_SHAPE, "%s: more than 4 dimensions", g->path);
+        if (g->rank == 4) return rondo_fail(RONDO_E_SHAPE, "%s: more than 4 dimensions", g->path);
         int64_t n = 0;
         if (!isdigit((unsigned char)*text))
             return rondo_fail(RONDO_E_FORMAT, "%s: its shape is not of numbers", g->path);
@@ -66,7 +68,7 @@ static rondo_status parse_shape(grid *g, const char *text)
 }
 
 /* \x93NUMPY, version, header length, a Python dictionary, data. */
-static rondo_status parse(grid *g)
+static rondo_status parse(number_grid *g)
 {
     const unsigned char *bytes = g->source.data;
     const size_t size = g->source.size;
@@ -92,9 +94,9 @@ static rondo_status parse(grid *g)
     return grid_check(g, size - begin - length);
 }
 
-static rondo_status read(grid *g, const char *path, const char *member)
+static rondo_status read(number_grid *g, const char *path, const char *member)
 {
-    *g = (grid){ .path = path, .factor = 1 };
+    *g = (number_grid){ .path = path, .factor = 1 };
     rondo_status s = member ? npz_find(&g->source, path, member) : source_open(&g->source, path);
     if (!s) s = parse(g);
     if (s) grid_close(g);
@@ -111,7 +113,7 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
     const npy_options *o = options;
     unsigned char head[4];
     size_t n;
-    grid x, y = { 0 };
+    number_grid x, y = { 0 };
     RONDO_TRY(source_head(request->path, head, sizeof head, &n));
     const bool npz = is_npz(head, n);
     if (!npz && !request->labels && !request->no_target)
@@ -130,7 +132,8 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
 
 static bool recognises(const char *path, const unsigned char *head, size_t n)
 {
-    return (n >= 6 && !memcmp(head, "\x93NUMPY", 6)) || (is_npz(head, n) && path_ends(path, ".npz"));
+    return (n >= 6 && !memcmp(head, "\x93NUMPY", 6)) ||
+           (is_npz(head, n) && path_ends(path, ".npz"));
 }
 
 const reader_row npy_reader = { "npy",

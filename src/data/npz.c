@@ -1,4 +1,5 @@
-/* npz.c - one array out of a zip archive: stored or deflated, no encryption, under 4 GB (APPNOTE 6.3). */
+/* npz.c - one array out of a zip archive: stored or deflated, no encryption, under 4 GB (APPNOTE
+ * 6.3). */
 #include "data/data.h"
 #include <string.h>
 #include <zlib.h>
@@ -39,8 +40,14 @@ static bool next_entry(entry *e, const file_map *map, size_t *at, size_t end)
     if (*at > end || end - *at < ENTRY_SIZE) return false;
     const unsigned char *p = map->data + *at;
     if (memcmp(p, "PK\1\2", 4)) return false;
-    *e = (entry){ (const char *)p + ENTRY_SIZE, u16(p + 28), u16(p + 10), u16(p + 8), u32(p + 16),
-                  u32(p + 20),                  u32(p + 24), u32(p + 42) };
+    *e = (entry){ (const char *)p + ENTRY_SIZE,
+                  u16(p + 28),
+                  u16(p + 10),
+                  u16(p + 8),
+                  u32(p + 16),
+                  u32(p + 20),
+                  u32(p + 24),
+                  u32(p + 42) };
     const size_t whole = ENTRY_SIZE + e->name_size + u16(p + 30) + u16(p + 32);
     if (end - *at < whole) return false;
     *at += whole;
@@ -70,7 +77,8 @@ static rondo_status find(entry *found, const file_map *map, const char *path, co
     return rondo_fail(RONDO_E_NAME, "%s has no array \"%s\"; it has:%s", path, name, known);
 }
 
-static rondo_status unpack(spill *out, const unsigned char *packed, const entry *e, const char *path)
+static rondo_status unpack(spill *out, const unsigned char *packed, const entry *e,
+                           const char *path)
 {
     unsigned char buffer[1 << 14];
     z_stream z = { .next_in = (Bytef *)(uintptr_t)packed, .avail_in = e->packed };
@@ -86,17 +94,18 @@ static rondo_status unpack(spill *out, const unsigned char *packed, const entry 
     }
     inflateEnd(&z);
     if (!s && result != Z_STREAM_END)
-        s = rondo_fail(RONDO_E_FORMAT, "%s: %.*s does not unpack", path, (int)e->name_size, e->name);
+        s = rondo_fail(RONDO_E_FORMAT, "%s: %.*s does not unpack", path, (int)e->name_size,
+                       e->name);
     return s;
 }
 
-static rondo_status extract(source *s, const char *path, const entry *e)
+static rondo_status extract(source_file *s, const char *path, const entry *e)
 {
     const file_map *map = &s->map;
     const size_t at = e->offset;
     if (e->flags & 1 || e->packed == UINT32_MAX || e->size == UINT32_MAX)
-        return rondo_fail(RONDO_E_FORMAT, "%s: %.*s is encrypted or over 4 GB; save it as .npy", path,
-                          (int)e->name_size, e->name);
+        return rondo_fail(RONDO_E_FORMAT, "%s: %.*s is encrypted or over 4 GB; save it as .npy",
+                          path, (int)e->name_size, e->name);
     if (map->size < LOCAL_SIZE || at > map->size - LOCAL_SIZE ||
         memcmp(map->data + at, "PK\3\4", 4))
         return rondo_fail(RONDO_E_FORMAT, "%s: no zip entry at byte %zu", path, at);
@@ -121,10 +130,10 @@ static rondo_status extract(source *s, const char *path, const entry *e)
     return RONDO_OK;
 }
 
-rondo_status npz_find(source *s, const char *path, const char *name)
+rondo_status npz_find(source_file *s, const char *path, const char *name)
 {
     entry e;
-    *s = (source){ 0 };
+    *s = (source_file){ 0 };
     spill_init(&s->unpacked, 0);
     rondo_status status = file_map_open(&s->map, path);
     if (!status) status = find(&e, &s->map, path, name);

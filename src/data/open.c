@@ -92,12 +92,16 @@ static rondo_status task_digest(uint64_t *digest, const generator_row *row, cons
     return s;
 }
 
-static rondo_status open_task(rondo_dataset **out, const reader_request *request, spec *words, int n)
+static rondo_status open_task(rondo_dataset **out, const reader_request *request, spec *words,
+                              int n)
 {
     const generator_row *row;
     const void *found;
     void *options = NULL;
     char *query;
+    if (request->labels)
+        return rondo_fail(RONDO_E_ARG, "%s has its labels inside; leave the labels file out",
+                          request->path);
     char *name = alloc_text(request->path + sizeof task_prefix - 1);
     if (!name) return RONDO_E_NOMEM;
     query = strchr(name, '?');
@@ -144,8 +148,8 @@ static rondo_status choose_reader(const reader_row **out, const char *path, cons
                       path);
 }
 
-static rondo_status open_file(rondo_dataset **out, const reader_request *request, const char *format,
-                              spec *words, int n)
+static rondo_status open_file(rondo_dataset **out, const reader_request *request,
+                              const char *format, spec *words, int n)
 {
     const reader_row *row = NULL;
     RONDO_TRY(choose_reader(&row, request->path, format));

@@ -20,7 +20,7 @@ static int64_t steps(const void *options, rng *r)
     return least + rng_below(r, o->length - least + 1);
 }
 
-static void make(const void *options, rng *r, made *m)
+static void make(const void *options, rng *r, made_sample *m)
 {
     (void)options;
     for (int64_t t = 0; t < m->steps; t++) {
@@ -37,17 +37,17 @@ static rondo_status open(rondo_dataset **out, const void *options)
     RONDO_TRY(generate_check("parity", "length", o->length, 1, 1 << 24));
     RONDO_TRY(generate_check("parity", "min_length", o->min_length, 0, o->length));
     const bool ragged = o->min_length && o->min_length < o->length;
-    return generate_dataset(out, &(generator){ .count = o->count,
-                                               .seed = o->seed,
-                                               .longest = o->length,
-                                               .input = { RONDO_F32,
-                                                          { 2, { ragged ? 0 : o->length, 1 } } },
-                                               .target = { RONDO_I32, { 0, { 0 } } },
-                                               .classes = classes,
-                                               .options = o,
-                                               .options_size = sizeof *o,
-                                               .steps = steps,
-                                               .make = make });
+    return generate_dataset(
+        out, &(task_generator){ .count = o->count,
+                                .seed = o->seed,
+                                .longest = o->length,
+                                .input = { RONDO_F32, { 2, { ragged ? 0 : o->length, 1 } } },
+                                .target = { RONDO_I32, { 0, { 0 } } },
+                                .classes = classes,
+                                .options = o,
+                                .options_size = sizeof *o,
+                                .steps = steps,
+                                .make = make });
 }
 
 const generator_row parity_generator = { "parity", "is the number of ones even or odd",

@@ -99,8 +99,7 @@ rondo_status scaler_fit(scaler *s, const char *kind, const rondo_dataset *d, boo
 void scaler_apply(const scaler *s, real *x, int64_t rows)
 {
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < s->n; k++, x++)
-            *x = (real)((*x - s->shift[k]) * s->factor[k]);
+        for (int64_t k = 0; k < s->n; k++, x++) *x = (real)((*x - s->shift[k]) * s->factor[k]);
 }
 
 void scaler_reverse(const scaler *s, real *x, int64_t rows)

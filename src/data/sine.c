@@ -16,7 +16,7 @@ static const option_field fields[] = {
 };
 
 /* The targets are without noise: what is to be found. */
-static void make(const void *options, rng *r, made *m)
+static void make(const void *options, rng *r, made_sample *m)
 {
     const sine_options *o = options;
     const double turn = 6.283185307179586;
@@ -34,14 +34,14 @@ static rondo_status open(rondo_dataset **out, const void *options)
     RONDO_TRY(generate_check("sine", "length", o->length, 1, 1 << 24));
     RONDO_TRY(generate_check("sine", "horizon", o->horizon, 1, 1 << 20));
     if (!(o->noise >= 0)) return rondo_fail(RONDO_E_ARG, "sine: noise must be 0 or more");
-    return generate_dataset(out, &(generator){ .count = o->count,
-                                               .seed = o->seed,
-                                               .longest = o->length,
-                                               .input = { RONDO_F32, { 2, { o->length, 1 } } },
-                                               .target = { RONDO_F32, { 1, { o->horizon } } },
-                                               .options = o,
-                                               .options_size = sizeof *o,
-                                               .make = make });
+    return generate_dataset(out, &(task_generator){ .count = o->count,
+                                                    .seed = o->seed,
+                                                    .longest = o->length,
+                                                    .input = { RONDO_F32, { 2, { o->length, 1 } } },
+                                                    .target = { RONDO_F32, { 1, { o->horizon } } },
+                                                    .options = o,
+                                                    .options_size = sizeof *o,
+                                                    .make = make });
 }
 
 const generator_row sine_generator = { "sine", "forecast a noisy sine", OPTION_TABLE(fields),

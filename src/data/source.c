@@ -4,9 +4,9 @@
 #include <string.h>
 #include <zlib.h>
 
-rondo_status source_open(source *s, const char *path)
+rondo_status source_open(source_file *s, const char *path)
 {
-    *s = (source){ 0 };
+    *s = (source_file){ 0 };
     spill_init(&s->unpacked, 0);
     rondo_status status = file_map_open(&s->map, path);
     if (!status && s->map.size >= 2 && s->map.data[0] == 0x1f && s->map.data[1] == 0x8b) {
@@ -23,11 +23,11 @@ rondo_status source_open(source *s, const char *path)
     return status;
 }
 
-void source_close(source *s)
+void source_close(source_file *s)
 {
     if (s->map.data) file_map_close(&s->map);
     if (s->unpacked.data) spill_free(&s->unpacked);
-    *s = (source){ 0 };
+    *s = (source_file){ 0 };
 }
 
 rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n)

@@ -1,9 +1,10 @@
-/* store.c - samples that are runs of rows of one table: windows, sequences and rows alike, none copied. */
+/* store.c - samples that are runs of rows of one table: windows, sequences and rows alike, none
+ * copied. */
 #include "data/data.h"
 
-store *store_new(int64_t width, int64_t target_width)
+row_store *store_new(int64_t width, int64_t target_width)
 {
-    store *s = alloc_new(sizeof *s);
+    row_store *s = alloc_new(sizeof *s);
     if (!s) return NULL;
     spill_init(&s->inputs, 0);
     spill_init(&s->targets, 0);
@@ -13,7 +14,7 @@ store *store_new(int64_t width, int64_t target_width)
     return s;
 }
 
-void store_free(store *s)
+void store_free(row_store *s)
 {
     if (!s) return;
     spill_free(&s->inputs);
@@ -22,15 +23,15 @@ void store_free(store *s)
     alloc_free(s);
 }
 
-rondo_status store_span(store *s, int64_t first, int64_t steps, int64_t target)
+rondo_status store_span(row_store *s, int64_t first, int64_t steps, int64_t target)
 {
-    const span one = { first, steps, target };
+    const row_span one = { first, steps, target };
     return spill_append(&s->spans, &one, sizeof one);
 }
 
-static const span *find(const store *s, int64_t i)
+static const row_span *find(const row_store *s, int64_t i)
 {
-    return (const span *)(const void *)s->spans.data + i;
+    return (const row_span *)(const void *)s->spans.data + i;
 }
 
 static int64_t length(const rondo_dataset *d, int64_t i)
@@ -40,11 +41,11 @@ static int64_t length(const rondo_dataset *d, int64_t i)
 
 static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *out)
 {
-    const store *s = d->self;
-    const span *at = find(s, i);
+    const row_store *s = d->self;
+    const row_span *at = find(s, i);
     (void)c;
-    out->input[0] = (field){ (const real *)(const void *)s->inputs.data + at->first * s->width, NULL,
-                             length(d, i) };
+    out->input[0] = (field){ (const real *)(const void *)s->inputs.data + at->first * s->width,
+                             NULL, length(d, i) };
     out->weight = 1;
     if (!d->n_targets) return RONDO_OK;
     const int64_t steps = field_is_sequence(&d->target[0]) ? at->steps : 1;
@@ -52,8 +53,7 @@ static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *ou
     if (d->target[0].type == RONDO_I32)
         out->target[0] = (field){ NULL, (const int32_t *)data + at->target, steps };
     else
-        out->target[0] =
-            (field){ (const real *)data + at->target * s->target_width, NULL, steps };
+        out->target[0] = (field){ (const real *)data + at->target * s->target_width, NULL, steps };
     return RONDO_OK;
 }
 
@@ -62,9 +62,9 @@ static void close_store(rondo_dataset *d)
     store_free(d->self);
 }
 
-rondo_status store_dataset(rondo_dataset **out, store *s)
+rondo_status store_dataset(rondo_dataset **out, row_store *s)
 {
-    rondo_status status = dataset_new(out, (int64_t)(s->spans.size / sizeof(span)));
+    rondo_status status = dataset_new(out, (int64_t)(s->spans.size / sizeof(row_span)));
     if (status) {
         store_free(s);
         return status;

@@ -1,4 +1,5 @@
-/* table.c - every reader and generated task.  Readers are asked in this order whether a file is theirs. */
+/* table.c - every reader and generated task.  Readers are asked in this order whether a file is
+ * theirs. */
 #include "data/data.h"
 
 extern const reader_row idx_reader, npy_reader, ts_reader, csv_reader;

@@ -1,4 +1,5 @@
-/* temporal_order.c - the order of two symbols far apart among distractors (Hochreiter & Schmidhuber 1997, task 6a). */
+/* temporal_order.c - the order of two symbols far apart among distractors (Hochreiter &
+ * Schmidhuber 1997, task 6a). */
 #include "data/data.h"
 
 typedef struct order_options {
@@ -14,7 +15,7 @@ static const option_field fields[] = {
 };
 
 /* One relevant symbol within 1/10…2/10 of the sequence, one within 5/10…6/10, as in the paper. */
-static void make(const void *options, rng *r, made *m)
+static void make(const void *options, rng *r, made_sample *m)
 {
     const order_options *o = options;
     const int64_t tenth = o->length / 10;
@@ -34,16 +35,16 @@ static rondo_status open(rondo_dataset **out, const void *options)
     static const char *const classes[] = { "XX", "XY", "YX", "YY", NULL };
     const order_options *o = options;
     RONDO_TRY(generate_check("temporal_order", "length", o->length, 10, 1 << 24));
-    return generate_dataset(out,
-                            &(generator){ .count = o->count,
-                                          .seed = o->seed,
-                                          .longest = o->length,
-                                          .input = { RONDO_F32, { 2, { o->length, SYMBOLS } } },
-                                          .target = { RONDO_I32, { 0, { 0 } } },
-                                          .classes = classes,
-                                          .options = o,
-                                          .options_size = sizeof *o,
-                                          .make = make });
+    return generate_dataset(
+        out, &(task_generator){ .count = o->count,
+                                .seed = o->seed,
+                                .longest = o->length,
+                                .input = { RONDO_F32, { 2, { o->length, SYMBOLS } } },
+                                .target = { RONDO_I32, { 0, { 0 } } },
+                                .classes = classes,
+                                .options = o,
+                                .options_size = sizeof *o,
+                                .make = make });
 }
 
 const generator_row temporal_order_generator = { "temporal_order",

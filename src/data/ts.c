@@ -8,11 +8,11 @@ typedef struct ts {
     const reader_request *request;
     const char *at, *end; /* of what is left of the file */
     int64_t line;
-    int64_t length;     /* of every series, when the file says so */
+    int64_t length;                     /* of every series, when the file says so */
     bool labelled, numbers, timestamps; /* the last part is a class; a number */
     bool classes, with_targets;
     class_list labels;
-    store *store;
+    row_store *store;
     int64_t dimensions; /* 0: not yet known */
     real *series;       /* [dimensions][steps] of one sample */
     int64_t capacity;
@@ -49,9 +49,8 @@ static bool next_line(ts *f, text *out)
 /* Cuts the next part off, up to a mark. */
 static text cut(text *rest, char mark)
 {
-    const char *end = rest->at < rest->end
-                          ? memchr(rest->at, mark, (size_t)(rest->end - rest->at))
-                          : NULL;
+    const char *end = rest->at < rest->end ? memchr(rest->at, mark, (size_t)(rest->end - rest->at))
+                                           : NULL;
     const text part = { rest->at, end ? end : rest->end };
     rest->at = end ? end + 1 : rest->end;
     return trimmed(part);
@@ -150,7 +149,8 @@ static rondo_status read_series(ts *f, text rest, int64_t dimensions, int64_t *s
         while (series.at < series.end) RONDO_TRY(add_number(f, n++, cut(&series, ','), d));
         if (*steps < 0) *steps = n - before;
         if (n - before != *steps)
-            return rondo_fail(RONDO_E_FORMAT, "%s:%lld: dimension %lld has %lld steps, expected %lld",
+            return rondo_fail(RONDO_E_FORMAT,
+                              "%s:%lld: dimension %lld has %lld steps, expected %lld",
                               f->request->path, (long long)f->line, (long long)d + 1,
                               (long long)(n - before), (long long)*steps);
     }
@@ -217,7 +217,7 @@ static rondo_status read_samples(ts *f)
 static rondo_status finish(ts *f, rondo_dataset *d)
 {
     const int64_t steps = f->shortest == f->longest ? f->longest : 0;
-    store *s = d->self;
+    row_store *s = d->self;
     d->input[0] = (field_shape){ RONDO_F32, { 2, { steps, f->dimensions } } };
     if (!f->with_targets) return RONDO_OK;
     d->n_targets = 1;
@@ -232,9 +232,12 @@ static rondo_status finish(ts *f, rondo_dataset *d)
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
 {
     ts f = { .request = request };
-    source file;
+    source_file file;
     (void)options;
     *out = NULL;
+    if (request->labels)
+        return rondo_fail(RONDO_E_ARG, "%s has its labels inside; leave the labels file out",
+                          request->path);
     RONDO_TRY(source_open(&file, request->path));
     f.at = (const char *)file.data;
     f.end = f.at + file.size;
@@ -262,9 +265,6 @@ static bool recognises(const char *path, const unsigned char *head, size_t n)
     return path_ends(path, ".ts") && n > 0 && !memchr(head, 0, n);
 }
 
-const reader_row ts_reader = { "ts",
-                               "sktime and UCR .ts files, of unequal lengths too",
-                               { NULL, 0 },
-                               1,
-                               recognises,
-                               open };
+const reader_row ts_reader = { "ts",        "sktime and UCR .ts files, of unequal lengths too",
+                               { NULL, 0 }, 1,
+                               recognises,  open };

@@ -1,4 +1,5 @@
-/* dispatch - which kernel table runs: what the CPU can, what the system saves, what RONDO_ISA asks for. */
+/* dispatch - which kernel table runs: what the CPU can, what the system saves, what RONDO_ISA
+ * asks for. */
 #include "kernel/kernel.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 /* XCR0: the register states that the system saves and restores. */
 enum { STATE_AVX = 0x6, STATE_AVX512 = 0xe6 };
 
-/* Whether the system saves these states and CPUID.7 shows these instructions, beside AVX and FMA. */
+/* Whether the system saves these states and CPUID.7 shows these instructions, beside AVX and
+ * FMA. */
 static bool has(uint32_t states, uint32_t leaf7_ebx)
 {
     uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -42,13 +44,14 @@ typedef struct table_row {
     bool (*runs)(void);
 } table_row;
 
-static const table_row rows[] = { /* the later, the better */
-                                  { &kernels_scalar, runs_always },
+static const table_row rows[] = {
+    /* the later, the better */
+    { &kernels_scalar, runs_always },
 #if defined(__x86_64__) && !defined(RONDO_DOUBLE)
-                                  { &kernels_avx2, runs_avx2 },
-                                  { &kernels_avx512, runs_avx512 },
+    { &kernels_avx2, runs_avx2 },
+    { &kernels_avx512, runs_avx512 },
 #elif defined(__aarch64__) && !defined(RONDO_DOUBLE)
-                                  { &kernels_neon, runs_always },
+    { &kernels_neon, runs_always },
 #endif
 };
 enum { ROWS = sizeof rows / sizeof *rows };

@@ -1,24 +1,27 @@
 /* kernel - the only loops over numbers besides the pointwise rows of cell/.
  *
- * One source (kernels.inc and its families) compiled once per ISA; each gives one constant table.  In the double
- * build there is only the scalar table, on libm: the oracle.
+ * One source (kernels.inc and its families) compiled once per ISA; each gives one constant
+ * table.  In the double build there is only the scalar table, on libm: the oracle.
  *
- * Determinism: every output element is computed by one call on one thread, its sum taken over k in ascending
- * order with one accumulator (fused multiply-add where the ISA has it), whatever the shape, the tile or the tail.
- * So gemm over any split of rows or columns gives the same bits. */
+ * Determinism: every output element is computed by one call on one thread, its sum taken over k
+ * in ascending order with one accumulator (fused multiply-add where the ISA has it), whatever
+ * the shape, the tile or the tail. So gemm over any split of rows or columns gives the same
+ * bits. */
 #ifndef RONDO_KERNEL_H
 #define RONDO_KERNEL_H
 #include "base/base.h"
 
-typedef struct optimizer_terms { /* what one update needs besides the vectors; in double, for 1-beta */
+/* What one update needs besides the vectors; in double, for 1-beta. */
+typedef struct optimizer_terms {
     double rate, beta1, beta2, epsilon, decay; /* decay: decoupled weight decay (adamw) */
     double correction1, correction2;           /* 1-beta1^t, 1-beta2^t */
     double momentum, rho;
     bool nesterov;
 } optimizer_terms;
 
-/* Rows of [rows][width]: loss[r] = the loss of the row; dx[r] = weight[r] ∂loss[r]/∂x (weight NULL: 1; a weight of 0
- * gives exact zeros even where x is not finite).  dx may be NULL: loss only.  target [rows][width] or label [rows]. */
+/* Rows of [rows][width]: loss[r] = the loss of the row; dx[r] = weight[r] ∂loss[r]/∂x (weight
+ * NULL: 1; a weight of 0 gives exact zeros even where x is not finite).  dx may be NULL: loss
+ * only.  target [rows][width] or label [rows]. */
 typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const real *target,
                          const int32_t *label, const real *weight, real parameter, int64_t rows,
                          int64_t width);
@@ -33,8 +36,8 @@ typedef struct kernels {
     void (*pack)(real *packed, const real *w, int64_t ldw, int64_t k, int64_t n); /* w [k][n] */
     void (*pack_transposed)(real *packed, const real *w, int64_t ldw, int64_t k,
                             int64_t n); /* w [n][k] */
-    /* c[m][n] = bias[n] + a[m][k]·packed, or with add: c += a·packed (bias NULL then). bias may be NULL: 0.
-     * add starts the sum from c, so c + Σ is taken in ascending k. */
+    /* c[m][n] = bias[n] + a[m][k]·packed, or with add: c += a·packed (bias NULL then). bias may
+     * be NULL: 0. add starts the sum from c, so c + Σ is taken in ascending k. */
     void (*gemm)(real *c, int64_t ldc, const real *a, int64_t lda, const real *packed,
                  const real *bias, bool add, int64_t m, int64_t n, int64_t k);
     /* c[m][n] (+)= a[k][m]ᵀ·b[k][n]: weight gradients, k runs over time and rows. */
@@ -77,12 +80,14 @@ typedef struct kernels {
                           const real *xhat, const real *rstd, const real *gain, int64_t rows,
                           int64_t width);
     /* Inverted dropout: mask[r][i] is 0 with probability `rate`, else 1/(1-rate); a function of
-     * (seed, step, layer, row+r, i) alone: Philox key = seed, counter = (i/4, row+r, step, layer). */
+     * (seed, step, layer, row+r, i) alone: Philox key = seed, counter = (i/4, row+r, step,
+     * layer). */
     void (*dropout_mask)(real *mask, real rate, uint64_t seed, uint32_t step, uint32_t layer,
                          int64_t row, int64_t rows, int64_t width);
 
-    /* ---- losses, see loss_kernel. Fused: x are logits, y receives the probabilities; the others read x itself
-     * and leave y alone.  On probabilities: clipped to [1e-7, 1-1e-7] as Keras does. ---- */
+    /* ---- losses, see loss_kernel. Fused: x are logits, y receives the probabilities; the
+     * others read x itself and leave y alone.  On probabilities: clipped to [1e-7, 1-1e-7] as
+     * Keras does. ---- */
     loss_kernel *softmax_cross_entropy; /* fused; target distribution or label; Σ over the row */
     loss_kernel *sigmoid_cross_entropy; /* fused; mean over the row */
     loss_kernel
@@ -102,11 +107,12 @@ typedef struct kernels {
     int n_activations;
 } kernels;
 
-/* The table in use: the one RONDO_ISA names, or else (also when that one cannot run) the best for this CPU and
- * system. */
+/* The table in use: the one RONDO_ISA names, or else (also when that one cannot run) the best
+ * for this CPU and system. */
 const kernels *kernel_table(void);
-/* Changes the table in use: "scalar" "avx2" "avx512" "neon"; E_ABSENT when it cannot run here.  NULL goes back to
- * the first choice and says what was wrong with RONDO_ISA: E_NAME, E_ABSENT; then the best one is in use. */
+/* Changes the table in use: "scalar" "avx2" "avx512" "neon"; E_ABSENT when it cannot run here.
+ * NULL goes back to the first choice and says what was wrong with RONDO_ISA: E_NAME, E_ABSENT;
+ * then the best one is in use. */
 rondo_status kernel_select(const char *isa);
 /* For tests and doctor: the i-th table built in, and whether it runs here; NULL past the last. */
 const kernels *kernel_at(int i, bool *runs);

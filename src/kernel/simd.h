@@ -1,8 +1,10 @@
-/* simd - a small vector vocabulary, spelled for each ISA.  Included by kernels.inc inside the ISA's target region,
- * after the ISA file has defined one of SIMD_SCALAR, SIMD_AVX2, SIMD_AVX512, SIMD_NEON.
+/* simd - a small vector vocabulary, spelled for each ISA.  Included by kernels.inc inside the
+ * ISA's target region, after the ISA file has defined one of SIMD_SCALAR, SIMD_AVX2,
+ * SIMD_AVX512, SIMD_NEON.
  *
- * vf is a vector of LANES reals, vm a mask of LANES truths; + - * / and unary - work on vf as on real.
- * In the scalar tables vf is `real` itself, so one text serves float, double and every vector. */
+ * vf is a vector of LANES reals, vm a mask of LANES truths; + - * / and unary - work on vf as on
+ * real. In the scalar tables vf is `real` itself, so one text serves float, double and every
+ * vector. */
 #ifndef RONDO_SIMD_H
 #define RONDO_SIMD_H
 #include "kernel/kernel.h"
@@ -11,9 +13,9 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* vf_min and vf_max: when either operand is NaN the result is the second; so clamp with the limit first.
- * vf_ldexp: x 2^n for integral n in [-252, 254], rounded once.
- * vf_load_n, vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
+/* vf_min and vf_max: when either operand is NaN the result is the second; so clamp with the
+ * limit first. vf_ldexp: x 2^n for integral n in [-252, 254], rounded once. vf_load_n,
+ * vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
 
 #ifdef SIMD_SCALAR
 /* ---- one real at a time; libm of its width ---- */
@@ -231,8 +233,8 @@ ALWAYS_INLINE vf vf_copysign(vf x, vf sign)
 {
     __m512i bit = _mm512_set1_epi32(INT32_MIN);
     enum { BIT_CHOOSES = 0xca }; /* bit ? sign : x, bit by bit */
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(
-        bit, _mm512_castps_si512(sign), _mm512_castps_si512(x), BIT_CHOOSES));
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(bit, _mm512_castps_si512(sign),
+                                                         _mm512_castps_si512(x), BIT_CHOOSES));
 }
 ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
 {

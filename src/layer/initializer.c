@@ -137,21 +137,30 @@ static rondo_status fill_identity(real *w, const rondo_shape *s, const double *a
     return RONDO_OK;
 }
 
-/* Modified Gram-Schmidt, twice, on the n rows of length m (n <= m): the Q of a QR with a positive
- * diagonal of R, which is what Keras' sign correction makes. */
+enum { LANES = 8 }; /* sums in so many parts: a fixed order that compilers can put into vectors */
+
+static double dot(const double *a, const double *b, int64_t n)
+{
+    double part[LANES] = { 0 }, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) part[k] += a[i + k] * b[i + k];
+    for (; i < n; i++) sum += a[i] * b[i];
+    for (int k = 0; k < LANES; k++) sum += part[k];
+    return sum;
+}
+
+/* Modified Gram-Schmidt on the n rows of length m (n <= m): the Q of a QR whose R has a positive diagonal, which is
+ * what Keras' sign correction makes. */
 static void orthonormal_rows(double *q, int64_t n, int64_t m)
 {
     for (int64_t i = 0; i < n; i++) {
-        double *row = q + i * m, norm = 0;
-        for (int64_t pass = 0; pass < 2; pass++)
-            for (int64_t j = 0; j < i; j++) {
-                const double *other = q + j * m;
-                double dot = 0;
-                for (int64_t k = 0; k < m; k++) dot += row[k] * other[k];
-                for (int64_t k = 0; k < m; k++) row[k] -= dot * other[k];
-            }
-        for (int64_t k = 0; k < m; k++) norm += row[k] * row[k];
-        norm = sqrt(norm);
+        double *row = q + i * m;
+        for (int64_t j = 0; j < i; j++) {
+            const double *other = q + j * m, share = dot(row, other, m);
+            for (int64_t k = 0; k < m; k++) row[k] -= share * other[k];
+        }
+        const double norm = sqrt(dot(row, row, m));
         for (int64_t k = 0; k < m; k++) row[k] /= norm;
     }
 }

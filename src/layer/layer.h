@@ -165,7 +165,7 @@ typedef struct route {
     int64_t *count;  /* [batch] valid steps of each rank, descending */
     int64_t *from;   /* [total] input row of each packed row */
     int64_t *back;   /* [steps*batch] packed row of each input row, -1 where skipped */
-    int64_t *output; /* [steps*batch] packed row that each output row shows: masked steps repeat; -1: zeros */
+    int64_t *output; /* [steps*batch] packed row that each output row shows, -1: zeros */
 } route;
 /* An identity needs no memory; x only for its shape. */
 void route_plan(route *, arena *, const value *x, bool reverse);
@@ -191,6 +191,8 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     int params[MAX_CELL_PARAMS]; /* of the layer's params */
     real dropout, recurrent_dropout;
 } scan_cell;
+/* gates.c: the activations that the options give, else the cell's own. */
+rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
 typedef struct scan {
     bool training, keep, full, outside; /* the caller's wishes: dropout; all steps of everything kept
                                          * for backward; all steps of h kept; in the caller's memory */

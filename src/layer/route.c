@@ -59,6 +59,8 @@ static int64_t output_time(int64_t p, int64_t steps, int64_t length, bool revers
     return t < length ? p - (steps - length) : length + p;
 }
 
+/* Masked steps repeat the output before them; where outputs are put back in order (Keras' Bidirectional sets
+ * zero_output_for_mask) they are zero. */
 void route_build(route *r, const value *x, bool reverse, bool restore)
 {
     if (r->identity) return;
@@ -76,7 +78,8 @@ void route_build(route *r, const value *x, bool reverse, bool restore)
                 r->from[latest] = row;
                 r->back[row] = latest;
             }
-            r->output[out] = t < length ? latest : -1;
+            const bool shown = t < length && (!restore || valid(x, t, b));
+            r->output[out] = shown ? latest : -1;
         }
     }
 }

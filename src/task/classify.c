@@ -8,7 +8,8 @@ static const char recipe[] =
     "#     rondo train recipe.yaml\n"
     "task: classify\n"
     "\n"
-    "# The data: a CSV file, one row per time step.  Rows with the same `gesture` are one sequence;\n"
+    "# The data: a CSV file, one row per time step.  Rows with the same `gesture` are one "
+    "sequence;\n"
     "# sequences may differ in length.  Paths are relative to this file.\n"
     "data: gestures.csv\n"
     "sequence: gesture\n"
@@ -32,9 +33,12 @@ static const char recipe[] =
 static double angle_of(int kind, double s)
 {
     switch (kind) {
-    case 0: return 6.283185307179586 * s;                 /* circle: turns steadily */
-    case 1: return fmod(s * 6, 2) < 1 ? 0.9 : -0.9;       /* zigzag */
-    default: return 1.2 * sin(6.283185307179586 * s);     /* wave */
+    case 0:
+        return 6.283185307179586 * s; /* circle: turns steadily */
+    case 1:
+        return fmod(s * 6, 2) < 1 ? 0.9 : -0.9; /* zigzag */
+    default:
+        return 1.2 * sin(6.283185307179586 * s); /* wave */
     }
 }
 
@@ -45,7 +49,8 @@ static rondo_status sample_gestures(file_writer *w, rng *draw)
     RONDO_TRY(task_line(w, "gesture,x,y,label\n"));
     for (int g = 0; g < 180; g++) {
         const int kind = g % 3, steps = 16 + (int)rng_below(draw, 17);
-        const double turned = (rng_uniform(draw) - 0.5) * 0.8, speed = 0.8 + 0.4 * rng_uniform(draw);
+        const double turned = (rng_uniform(draw) - 0.5) * 0.8,
+                     speed = 0.8 + 0.4 * rng_uniform(draw);
         double x = rng_normal(draw), y = rng_normal(draw);
         for (int t = 0; t < steps; t++) {
             const double a = turned + angle_of(kind, (double)t / steps) + 0.15 * rng_normal(draw);

@@ -71,9 +71,9 @@ static void give_scores(const judge *j, const char **names, double *values, int 
         if (!m) names[*count] = "loss";
         if (m && !names[*count]) names[*count] = m->row->name;
         values[(*count)++] = i ? metric_result(m)
-                               : j->scores.loss_weight > 0
-                                     ? j->scores.loss_sum / j->scores.loss_weight
-                                     : 0;
+                             : j->scores.loss_weight > 0
+                                 ? j->scores.loss_sum / j->scores.loss_weight
+                                 : 0;
     }
 }
 

@@ -30,6 +30,42 @@ static void tell_scaler(rondo_fact *fact, void *user, const char *name, const sc
     if (s->n) fact(name, s->kind, false, user);
 }
 
+static void tell_item(rondo_fact *fact, void *user, const char *name, const json_t *item)
+{
+    char text[64];
+    if (json_is_string(item)) {
+        fact(name, json_string_value(item), false, user);
+        return;
+    }
+    if (!json_is_number(item)) return;
+    snprintf(text, sizeof text, "%.6g", json_number_value(item));
+    fact(name, text, false, user);
+}
+
+/* How it was trained, from the manifest of its run. */
+static rondo_status tell_run(const char *folder, rondo_fact *fact, void *user)
+{
+    static const char *const keys[] = {
+        "state", "optimizer", "epochs", "batch", "seed", "written"
+    };
+    const char *key;
+    json_t *score;
+    manifest m;
+    RONDO_TRY(manifest_read(&m, folder));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        tell_item(fact, user, keys[i], json_object_get(m.json, keys[i]));
+    const json_t *data = json_object_get(m.json, "data");
+    tell_item(fact, user, "data", json_object_get(data, "path"));
+    tell_item(fact, user, "samples", json_object_get(data, "samples"));
+    json_object_foreach (json_object_get(m.json, "result"), key, score) {
+        char *name = alloc_format("final_%s", key);
+        if (name) tell_item(fact, user, name, score);
+        alloc_free(name);
+    }
+    manifest_free(&m);
+    return RONDO_OK;
+}
+
 rondo_status rondo_pipeline_facts(const rondo_pipeline *p, rondo_fact *fact, void *user)
 {
     if (p->task) fact("task", p->task->name, false, user);
@@ -41,7 +77,7 @@ rondo_status rondo_pipeline_facts(const rondo_pipeline *p, rondo_fact *fact, voi
     list_names(fact, user, "targets", p->targets, p->n_targets);
     tell_scaler(fact, user, "scale_inputs", &p->scale_in);
     tell_scaler(fact, user, "scale_targets", &p->scale_out);
-    return RONDO_OK;
+    return p->folder ? tell_run(p->folder, fact, user) : RONDO_OK;
 }
 
 /* ---- The machine ---- */

@@ -122,8 +122,7 @@ void folder_release(int fd)
     if (fd >= 0) close(fd);
 }
 
-rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *p,
-                          const rondo_recipe *r)
+rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *p, const rondo_recipe *r)
 {
     const char *named = rondo_recipe_get(r, "output");
     const bool fresh = recipe_flag(r, "fresh");

@@ -64,10 +64,9 @@ rondo_status head_fill(char **filled, const char *text, int64_t units)
     *filled = alloc_text("");
     for (int i = 0; *filled && i < n; i++) {
         const size_t kind = strlen("dense");
-        char *longer = i < n - 1
-                           ? alloc_format("%s%s; ", *filled, parts[i])
-                           : alloc_format("%sdense %lld%s", *filled, (long long)units,
-                                          parts[i] + kind);
+        char *longer = i < n - 1 ? alloc_format("%s%s; ", *filled, parts[i])
+                                 : alloc_format("%sdense %lld%s", *filled, (long long)units,
+                                                parts[i] + kind);
         alloc_free(*filled);
         *filled = longer;
     }

@@ -44,6 +44,7 @@ void rondo_pipeline_free(rondo_pipeline *p)
     alloc_free(p->loss);
     alloc_free(p->metrics);
     alloc_free(p->json);
+    alloc_free(p->folder);
     alloc_free(p->confusion);
     alloc_free(p->row);
     alloc_free(p);
@@ -146,7 +147,7 @@ static rondo_status get_names(const json_t *object, const char *key, char ***nam
         return rondo_fail(RONDO_E_LIMIT, "%s: more names than a pipeline may have", key);
     *names = alloc_array((int64_t)json_array_size(list) + 1, sizeof **names);
     if (!*names) return RONDO_E_NOMEM;
-    json_array_foreach(list, i, item) {
+    json_array_foreach (list, i, item) {
         if (!json_is_string(item))
             return rondo_fail(RONDO_E_FORMAT, "%s: item %zu is not text", key, i + 1);
         if (!((*names)[i] = alloc_text(json_string_value(item)))) return RONDO_E_NOMEM;
@@ -230,8 +231,9 @@ rondo_status pipeline_file(char **file, const char *path)
     if (file_exists(*file)) return RONDO_OK;
     const rondo_status status =
         file_is_folder(path)
-            ? rondo_fail(RONDO_E_IO, "%s has no model.safetensors: its training is not finished; "
-                                     "the same rondo train command goes on",
+            ? rondo_fail(RONDO_E_IO,
+                         "%s has no model.safetensors: its training is not finished; "
+                         "the same rondo train command goes on",
                          path)
             : rondo_fail(RONDO_E_IO, "%s: there is no such file or run directory", path);
     alloc_free(*file);
@@ -250,6 +252,7 @@ rondo_status rondo_pipeline_open(rondo_pipeline **out, const char *path, int thr
     if (!status) status = rondo_fail_in(read_metadata(p), "%s", file);
     if (!status) status = model_threads(p->model, threads);
     if (!status) status = name_columns(p);
+    if (!status && file_is_folder(path) && !(p->folder = alloc_text(path))) status = RONDO_E_NOMEM;
     alloc_free(file);
     if (status)
         rondo_pipeline_free(p);

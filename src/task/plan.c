@@ -80,8 +80,9 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     if (data->count == 0)
         return rondo_fail(RONDO_E_FORMAT, "%s holds no samples", rondo_recipe_get(r, "data"));
     if (data->n_targets == 0)
-        return rondo_fail(RONDO_E_ARG, "%s: what is to be learnt? say --target COLUMN or --labels "
-                                       "FILE",
+        return rondo_fail(RONDO_E_ARG,
+                          "%s: what is to be learnt? say --target COLUMN or --labels "
+                          "FILE",
                           rondo_recipe_get(r, "data"));
     if (p->task) return RONDO_OK;
     if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&bits, data));
@@ -99,8 +100,9 @@ static rondo_status split(plan *p, double part)
 {
     const int64_t n = p->data->count, held = (int64_t)((double)n * part);
     if (part >= 1 || held < 1 || held >= n)
-        return rondo_fail(RONDO_E_ARG, "validation_split is %g: of %lld samples that leaves %lld to "
-                                       "validate by and %lld to train on",
+        return rondo_fail(RONDO_E_ARG,
+                          "validation_split is %g: of %lld samples that leaves %lld to "
+                          "validate by and %lld to train on",
                           part, (long long)n, (long long)held, (long long)(n - held));
     int64_t *items = alloc_array(n, sizeof *items);
     if (!items) return RONDO_E_NOMEM;
@@ -155,14 +157,15 @@ static rondo_status check_output(const plan *p)
     const value_shape *y = model_output_shape(p->pipeline->model, 0);
     const int64_t units = units_of_data(p);
     const bool classes = p->data->target[0].type == RONDO_I32;
-    const bool fits = !classes              ? y->features == units
+    const bool fits = !classes           ? y->features == units
                       : y->features == 1 ? units <= 2
-                                            : y->features >= units;
+                                         : y->features >= units;
     if (!fits)
-        return rondo_fail(RONDO_E_SHAPE, "the model ends in %lld units, the data have %lld %s; "
-                                         "leave the units out (\"%s\") and they are filled in",
-                          (long long)y->features, (long long)units,
-                          classes ? "classes" : "targets", classes ? "dense softmax" : "dense");
+        return rondo_fail(RONDO_E_SHAPE,
+                          "the model ends in %lld units, the data have %lld %s; "
+                          "leave the units out (\"%s\") and they are filled in",
+                          (long long)y->features, (long long)units, classes ? "classes" : "targets",
+                          classes ? "dense softmax" : "dense");
     RONDO_TRY(data_check(p->pipeline->model, p->data, true));
     if (!p->validation) return RONDO_OK;
     return rondo_fail_in(data_check(p->pipeline->model, p->validation, true), "validation");
@@ -252,9 +255,8 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
         "data %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\nloss %s\nbatch %lld\n"
         "bptt %lld\nseed %llu\nscale %s\npatience %lld\ncallbacks %s",
         (unsigned long long)p->train->digest, (unsigned long long)(v ? v->digest : 0), p->spec,
-        p->optimizer, p->loss, (long long)p->batch, (long long)p->bptt,
-        (unsigned long long)p->seed, scale ? scale : "none", (long long)p->patience,
-        more ? more : "");
+        p->optimizer, p->loss, (long long)p->batch, (long long)p->bptt, (unsigned long long)p->seed,
+        scale ? scale : "none", (long long)p->patience, more ? more : "");
     return p->identity ? RONDO_OK : RONDO_E_NOMEM;
 }
 
@@ -276,8 +278,9 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     *p = (plan){ 0 };
     const char *layers = rondo_recipe_get(r, "model");
     if (!layers)
-        return rondo_fail(RONDO_E_ARG, "which model? say --model \"gru 64; dense softmax\", or give "
-                                       "a recipe.yaml");
+        return rondo_fail(RONDO_E_ARG,
+                          "which model? say --model \"gru 64; dense softmax\", or give "
+                          "a recipe.yaml");
     RONDO_TRY(rondo_fail_in(head_parse(&h, layers), "model"));
     RONDO_TRY(choose_numbers(p, r));
     RONDO_TRY(open_data(p, r, &h));

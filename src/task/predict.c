@@ -45,8 +45,8 @@ static rondo_status tell_batch(rondo_pipeline *p, int64_t first,
     for (int64_t r = 0; r < y->batch; r++) {
         const int64_t steps = over_time && y->lengths ? y->lengths[r] : y->steps;
         for (int64_t t = 0; t < steps; t++) {
-            const char *label =
-                pipeline_read(p, p->row, y->data + (t * y->batch + r) * y->shape.features);
+            const char *label = pipeline_read(p, p->row,
+                                              y->data + (t * y->batch + r) * y->shape.features);
             const rondo_prediction told = { first + r, over_time ? t : -1, label, p->row,
                                             p->n_columns };
             RONDO_TRY(row(&told, user));

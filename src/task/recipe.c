@@ -41,8 +41,7 @@ static const own_key own_keys[] = {
     { { "batch", "N", "32", "samples at a time", "train eval predict", "" }, OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
       OPTION_INT },
-    { { "patience", "N", "0", "stop after so many epochs without progress; 0: never", "train",
-        "" },
+    { { "patience", "N", "0", "stop after so many epochs without progress; 0: never", "train", "" },
       OPTION_INT },
     { { "callbacks", "SPECS", NULL, "more of them: \"reduce_lr_on_plateau patience=3\"", "train",
         "; " },
@@ -56,14 +55,15 @@ static const own_key own_keys[] = {
     { { "state", "FILE", NULL, "restore the carried state from here, save it here at the end",
         "stream", "" },
       OPTION_TEXT },
+    { { "show", NULL, NULL, "draw each sample above its answer", "predict", "" }, OPTION_BOOL },
     { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
         "train eval predict stream inspect check doctor", "" },
       OPTION_INT },
     { { "quiet", NULL, NULL, "no progress, no remarks", "new train eval predict stream check", "" },
       OPTION_BOOL },
-    { { "json", NULL, NULL, "results as JSON",
-        "new train eval predict stream inspect check doctor", "" },
+    { { "json", NULL, NULL, "results as JSON", "new train eval predict stream inspect check doctor",
+        "" },
       OPTION_BOOL },
     { { "format", "NAME", "auto", "the reader: csv npy idx ts …", "train eval predict", "" },
       OPTION_TEXT },
@@ -101,14 +101,14 @@ static void add_key(const rondo_recipe_key *key, option_type type, key_source fr
 
 static void add_fields(const option_table *fields, key_source from, const char *verbs)
 {
-    static const char *const arguments[] = { [OPTION_INT] = "N",
-                                             [OPTION_REAL] = "X",
-                                             [OPTION_BOOL] = NULL,
-                                             [OPTION_TEXT] = "TEXT" };
+    static const char *const arguments[] = {
+        [OPTION_INT] = "N", [OPTION_REAL] = "X", [OPTION_BOOL] = NULL, [OPTION_TEXT] = "TEXT"
+    };
     for (int i = 0; i < fields->n; i++) {
         const option_field *f = &fields->fields[i];
-        const rondo_recipe_key key = { f->name, arguments[f->type], f->initial,
-                                       f->help, verbs,              "," };
+        const rondo_recipe_key key = {
+            f->name, arguments[f->type], f->initial, f->help, verbs, ","
+        };
         add_key(&key, f->type, from);
     }
 }
@@ -152,8 +152,8 @@ static void fail_key(const char *verb, const char *name, bool known)
         if (takes(&table.keys[i], verb)) names[n++] = table.keys[i].name;
     const char *near = name_nearest(name, n, names);
     if (known)
-        rondo_fail(RONDO_E_NAME, "%s takes no option %s; rondo %s --help lists what it takes",
-                   verb, name, verb);
+        rondo_fail(RONDO_E_NAME, "%s takes no option %s; rondo %s --help lists what it takes", verb,
+                   name, verb);
     else if (near)
         rondo_fail(RONDO_E_NAME, "unknown option %s; did you mean %s?", name, near);
     else
@@ -259,7 +259,8 @@ rondo_status recipe_real(const rondo_recipe *r, const char *key, double initial,
 {
     const char *text = rondo_recipe_get(r, key);
     *number = text ? strtod(text, NULL) : initial;
-    if (!(*number >= 0)) return rondo_fail(RONDO_E_ARG, "%s is %s; it cannot be negative", key, text);
+    if (!(*number >= 0))
+        return rondo_fail(RONDO_E_ARG, "%s is %s; it cannot be negative", key, text);
     return RONDO_OK;
 }
 

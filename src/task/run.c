@@ -1,6 +1,7 @@
 /* run - a plan trained into a folder.  Killed at any moment, the same call goes on from the last
  * checkpoint and ends in the same bits as one that was never stopped. */
 #include "task/task.h"
+#include <math.h>
 #include <string.h>
 
 enum { MAX_CALLBACKS = 24 };
@@ -31,7 +32,8 @@ static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progres
     if (event != RONDO_EPOCH_END) return RONDO_OK;
     d->epochs = p->epoch + 1;
     for (int i = 0; i < p->n_metrics; i++)
-        RONDO_TRY(json_put(d->result, p->metric[i], json_real(p->value[i])));
+        RONDO_TRY(json_put(d->result, p->metric[i],
+                           isfinite(p->value[i]) ? json_real(p->value[i]) : json_null()));
     return RONDO_OK;
 }
 
@@ -131,11 +133,11 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     const plan *p = &r->plan;
     rondo_model *m = p->pipeline->model;
     RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL));
-    rondo_status status =
-        rondo_fit(m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
-                  .validation = p->validation, .callbacks = r->callbacks,
-                  .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
-                  .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds);
+    rondo_status status = rondo_fit(m, p->train, .epochs = p->epochs, .batch_size = p->batch,
+                                    .bptt = p->bptt, .validation = p->validation,
+                                    .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
+                                    .checkpoint = r->checkpoint, .identity = p->identity,
+                                    .checkpoint_seconds = p->checkpoint_seconds);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->stopped = status == RONDO_E_STOPPED;
@@ -175,8 +177,7 @@ rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *c
     rondo_run_report unread;
     if (!report) report = &unread;
     *report = (rondo_run_report){ .task = "" };
-    const rondo_status status =
-        go(&r, recipe, callbacks, n_callbacks, started, user, report);
+    const rondo_status status = go(&r, recipe, callbacks, n_callbacks, started, user, report);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     json_decref(r.diary.result);
     folder_release(r.lock);

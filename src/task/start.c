@@ -19,9 +19,10 @@ static rondo_status write_recipe(const char *folder, const task_row *task)
 {
     char *path = file_join(folder, "recipe.yaml");
     if (!path) return RONDO_E_NOMEM;
-    rondo_status status =
-        file_exists(path) ? rondo_fail(RONDO_E_IO, "%s is there already; choose another folder", path)
-                          : file_write_all(path, task->recipe, strlen(task->recipe));
+    rondo_status status = file_exists(path)
+                              ? rondo_fail(RONDO_E_IO, "%s is there already; choose another folder",
+                                           path)
+                              : file_write_all(path, task->recipe, strlen(task->recipe));
     alloc_free(path);
     return status;
 }

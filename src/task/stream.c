@@ -52,10 +52,9 @@ rondo_status rondo_pipeline_state_save(rondo_pipeline *p, const char *path)
     weights_digest(digest, p);
     json_t *metadata = json_pack("{s:s, s:s}", "format", "rondo-state", "weights", digest);
     if (!metadata) return rondo_fail(RONDO_E_NOMEM, "out of memory");
-    tensor t = { .name = "state",
-                 .shape = { 1, { (int64_t)n } },
-                 .data = state,
-                 .size = n * sizeof(real) };
+    tensor t = {
+        .name = "state", .shape = { 1, { (int64_t)n } }, .data = state, .size = n * sizeof(real)
+    };
     strcpy(t.type, sizeof(real) == 4 ? "F32" : "F64");
     rondo_status status = tensors_save(path, &t, 1, metadata);
     json_decref(metadata);

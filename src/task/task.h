@@ -46,14 +46,15 @@ json_t *recipe_to_json(const rondo_recipe *); /* what is set; NULL when memory i
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
-    const task_row *task; /* NULL: a bare model */
-    char *reader_spec;    /* the options its training data were read with */
+    const task_row *task;                  /* NULL: a bare model */
+    char *reader_spec;                     /* the options its training data were read with */
     char **classes, **features, **targets; /* names, or NULL */
     int n_classes, n_features, n_targets;
     scaler scale_in, scale_out; /* n is 0: none */
     char **columns;             /* of a prediction */
     int n_columns;
     char *json;
+    char *folder;         /* of the run it was opened from; NULL: a file */
     char *loss, *metrics; /* specs; NULL: none known */
     double *confusion;
     int64_t n_confusion; /* classes of it */
@@ -69,7 +70,7 @@ rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char 
 rondo_status pipeline_seal(rondo_pipeline *);
 /* The file that a path stands for: itself, or the model of a run directory; alloc_free it. */
 rondo_status pipeline_file(char **file, const char *path);
-const scaler *pipeline_scaler(const scaler *); /* NULL when it scales nothing */
+const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
 bool pipeline_is_binary(const rondo_pipeline *); /* one sigmoid that tells two classes apart */
 /* Gathers samples [first, first+n) and runs the pass over them. */
 rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, int64_t first,
@@ -80,8 +81,8 @@ const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
 /* ---- plan.c ---- */
 typedef struct plan {
     const task_row *task;
-    char *spec;                        /* of the layers, with units filled in */
-    char *optimizer, *loss, *metrics;  /* specs */
+    char *spec;                       /* of the layers, with units filled in */
+    char *optimizer, *loss, *metrics; /* specs */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
     rondo_pipeline *pipeline;
@@ -121,7 +122,6 @@ void manifest_free(manifest *);
 /* The folder this plan may train in, made when it is not there; *m is what it holds of this run so
  * far; *fd keeps others out, see folder_release.  E_MISMATCH when it is another run's, E_ARG when it
  * is nobody's and not empty, E_STATE when a process trains there now. */
-rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *,
-                          const rondo_recipe *);
+rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *, const rondo_recipe *);
 void folder_release(int fd); /* another process may train there */
 #endif

@@ -1,14 +1,14 @@
 /* Checkpoints: a native model file with, beside the model, everything that training would need to go on exactly.
  *
  * Metadata "checkpoint" (JSON): "run", texts that must agree for the file to fit a run; "position", integers.
- * Tensors: "checkpoint.slot.0"… of the optimizer, "checkpoint.numbers" (the learning rate, then the scores' sums),
- * "checkpoint.carry" (states), "checkpoint.callback.0"… (their bytes). */
+ * Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the learning rate, then the scores' sums),
+ * "state.carry" (states), "state.callback.0"… (their bytes). */
 #include "train/train.h"
 #include <string.h>
 
 enum { MAX_EXTRAS = 64, PREFIX = 32 };
-#define SLOT     "checkpoint.slot.%d"
-#define CALLBACK "checkpoint.callback.%d"
+#define SLOT     "state.slot.%d"
+#define CALLBACK "state.callback.%d"
 
 /* ---- What must agree ---- */
 static rondo_status put_number(json_t *o, const char *key, int64_t number)
@@ -111,9 +111,9 @@ static rondo_status add_tensors(packing *p, const rondo_model *m, const rondo_fi
     if (!p->numbers) return RONDO_E_NOMEM;
     p->numbers[0] = t->optimizer.learning_rate;
     scores_save(&t->scores, p->numbers + 1);
-    add(p, "checkpoint.numbers", "F64", 1 + n, sizeof(double), p->numbers);
+    add(p, "state.numbers", "F64", 1 + n, sizeof(double), p->numbers);
     if (t->stateful && t->carry.rows)
-        add(p, "checkpoint.carry", real_type(), m->state_size * t->carry.rows, sizeof(real),
+        add(p, "state.carry", real_type(), m->state_size * t->carry.rows, sizeof(real),
             t->carry.state);
     for (int i = 0; i < o->n_callbacks; i++) {
         const void *bytes;
@@ -219,7 +219,7 @@ static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_m
     }
     const int64_t n = 1 + scores_size(&t->scores);
     const size_t size = (size_t)n * sizeof(double);
-    const void *data = data_of(f, path, "checkpoint.numbers", "F64", size);
+    const void *data = data_of(f, path, "state.numbers", "F64", size);
     double *numbers = data ? alloc_array(n, sizeof *numbers) : NULL;
     if (!numbers) return data ? RONDO_E_NOMEM : RONDO_E_FORMAT;
     memcpy(numbers, data, size);
@@ -230,7 +230,7 @@ static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_m
     if (!t->stateful || carry_rows <= 0) return RONDO_OK;
     RONDO_TRY(carry_reserve(&t->carry, m, carry_rows));
     const size_t states = (size_t)(m->state_size * carry_rows) * sizeof(real);
-    data = data_of(f, path, "checkpoint.carry", real_type(), states);
+    data = data_of(f, path, "state.carry", real_type(), states);
     if (!data) return RONDO_E_FORMAT;
     memcpy(t->carry.state, data, states);
     t->carry.rows = carry_rows;

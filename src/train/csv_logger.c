@@ -2,13 +2,13 @@
 #include "train/train.h"
 #include <string.h>
 
-typedef struct csv_options {
+typedef struct log_options {
     char *path;
     bool append;
-} csv_options;
+} log_options;
 typedef struct csv_log {
     callback_self self;
-    csv_options options;
+    log_options options;
     FILE *file;
     int64_t size; /* bytes written so far: a resumed run cuts the file back to them */
     bool loaded;
@@ -16,7 +16,7 @@ typedef struct csv_log {
 
 #define FIELD(name, type, initial, help)                                                           \
     {                                                                                              \
-#name, type, offsetof(csv_options, name), initial, help                                    \
+#name, type, offsetof(log_options, name), initial, help                                    \
     }
 static const option_field fields[] = {
     FIELD(path, OPTION_TEXT, NULL, "the file to write"),

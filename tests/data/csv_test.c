@@ -7,7 +7,8 @@ static void rows_are_samples(void **state)
 {
     (void)state;
     rondo_dataset *d = must_open(
-        put_text("a.csv", "\xef\xbb\xbfname,x,y,z\r\n\"a, \"\"b\"\"\",1,2.5,-3\r\n\r\nc, 4 ,\"5\",6e2"),
+        put_text("a.csv",
+                 "\xef\xbb\xbfname,x,y,z\r\n\"a, \"\"b\"\"\",1,2.5,-3\r\n\r\nc, 4 ,\"5\",6e2"),
         "target=z");
     assert_int_equal(d->count, 2);
     assert_int_equal(d->input[0].shape.rank, 1);
@@ -93,7 +94,8 @@ static void layouts(void **state)
 static void sequences_by_a_column(void **state)
 {
     (void)state;
-    const char *path = put_text("q.csv", "id,x,y\na,1,10\na,2,20\nb,3,30\na,4,40\na,5,50\na,6,60\n");
+    const char *path = put_text("q.csv",
+                                "id,x,y\na,1,10\na,2,20\nb,3,30\na,4,40\na,5,50\na,6,60\n");
     rondo_dataset *d = must_open(path, "sequence=id target=y");
     static const int64_t steps[] = { 2, 1, 3 };
     static const double last[] = { 20, 30, 60 };
@@ -158,8 +160,7 @@ static void windows_by_numbers(void **state)
                         assert_true(s.input[0].data[2 * t + 1] == (real)(100 + i * stride + t));
                     }
                     for (int64_t h = 0; h < horizon; h++)
-                        assert_true(s.target[0].data[h] ==
-                                    (real)(100 + i * stride + window + h));
+                        assert_true(s.target[0].data[h] == (real)(100 + i * stride + window + h));
                 }
                 rondo_dataset_free(d);
             }
@@ -170,7 +171,8 @@ static void windows_of_other_kinds(void **state)
     (void)state;
     cursor c = { 0 };
     sample s;
-    const char *path = put_text("k.csv", "x,y,c\n1,10,up\n2,20,up\n3,30,down\n4,40,up\n5,50,down\n");
+    const char *path = put_text("k.csv",
+                                "x,y,c\n1,10,up\n2,20,up\n3,30,down\n4,40,up\n5,50,down\n");
     rondo_dataset *d = must_open(path, "window=2 horizon=2 target=x,y features=x");
     assert_int_equal(d->count, 2);
     assert_int_equal(d->n_target_names, 2);
@@ -219,7 +221,9 @@ static void classes_have_an_order(void **state)
     rondo_dataset_free(d);
     char *known[] = { "zebra", "ant", "10" };
     reader_request q = { .path = put_text("t.csv", "x,y\n1,ant\n2,10.0\n3,zebra\n"),
-                         .spec = "target=y", .classes = known, .n_classes = 3 };
+                         .spec = "target=y",
+                         .classes = known,
+                         .n_classes = 3 };
     assert_int_equal(reader_open(&d, &q), RONDO_OK);
     for (int i = 0; i < 3; i++) {
         d->get(d, &c, i, &s);
@@ -228,7 +232,8 @@ static void classes_have_an_order(void **state)
     rondo_dataset_free(d);
     q.n_classes = 2;
     assert_int_equal(reader_open(&d, &q), RONDO_E_FORMAT);
-    assert_non_null(strstr(rondo_error(), "t.csv:3: label \"10.0\" is none of the classes (zebra, ant)"));
+    assert_non_null(
+        strstr(rondo_error(), "t.csv:3: label \"10.0\" is none of the classes (zebra, ant)"));
 }
 
 /* ---- What is said ---- */
@@ -249,11 +254,11 @@ static void sentences(void **state)
         { "x,y\n1,2\n1e999,2\n", "target=y", RONDO_E_FORMAT, "not a finite number" },
         { "x,y\n1,2\n,2\n", "target=y", RONDO_E_FORMAT, "e.csv:3: column \"x\" is empty" },
         { "x,y\n1,2\n3\n", "target=y", RONDO_E_FORMAT, "e.csv:3: 1 cells, expected 2" },
-        { "x,y\n\"1\n\",2\n3,4,5\n", "target=y", RONDO_E_FORMAT, "e.csv:4: 3 cells, expected 2" },
+        { "x,z,y\n\"a\nb\",1,2\n3,4\n", "target=y", RONDO_E_FORMAT,
+          "e.csv:4: 2 cells, expected 3" },
         { "x,y\n1,\"2\n", "target=y", RONDO_E_FORMAT, "e.csv:2: a quote is opened" },
         { "x,y\n1,\"2\"3\n", "target=y", RONDO_E_FORMAT, "e.csv:2: text after a closing quote" },
-        { "volume,y\n1,2\n", "target=volum", RONDO_E_NAME,
-          "no column \"volum\" in " },
+        { "volume,y\n1,2\n", "target=volum", RONDO_E_NAME, "no column \"volum\" in " },
         { "volume,y\n1,2\n", "target=volum", RONDO_E_NAME, "did you mean \"volume\"?" },
         { "volume,y\n1,2\n", "target=9", RONDO_E_NAME, "its columns are volume, y" },
         { "x,y\n1,2\n", "", RONDO_E_ARG, "Say target=NAME, one of x, y" },
@@ -279,18 +284,34 @@ static void sentences(void **state)
     must_fail(put("b.csv", "a\0b", 3), "target=y", RONDO_E_FORMAT, "no reader knows");
 }
 
-/* Numbers do not depend on the locale, which jobs may set. */
+static void names_with_commas(void **state)
+{
+    (void)state;
+    rondo_dataset *d = must_open(put_text("n.csv", "\"a,b\",\"b\",y,c\n1,2,3,4\n"),
+                                 "target=y features='c, a,b'");
+    cursor c = { 0 };
+    sample s;
+    assert_int_equal(d->get(d, &c, 0, &s), RONDO_OK);
+    assert_int_equal(d->n_features, 2);
+    assert_reals(s.input[0].data, REALS(4, 1));
+    rondo_dataset_free(d);
+    must_fail(at("n.csv"), "target=y labels=other.csv", RONDO_E_ARG, "no labels file");
+}
+
+/* Numbers do not depend on the locale that a program has set. */
 static void decimal_points(void **state)
 {
     (void)state;
     static const char *const locales[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "C" };
-    for (int i = 0; i < 3; i++) setlocale(LC_ALL, locales[i]);
     double v = 0;
-    assert_int_equal(number_parse(&v, "1.5e1", 5), NUMBER_OK);
-    assert_true(v == 15);
-    static const char *const not[] = { "", "1,5", "0x10", "1.5.2", "e", "-", "1 2", "--1", "1e" };
-    for (size_t i = 0; i < sizeof not / sizeof *not; i++)
-        assert_int_equal(number_parse(&v, not[i], strlen(not[i])), NUMBER_TEXT);
+    for (int i = 0; i < 3; i++) {
+        setlocale(LC_ALL, locales[i]);
+        assert_int_equal(number_parse(&v, "1.5e1", 5), NUMBER_OK);
+        assert_true(v == 15);
+    }
+    static const char *const not [] = { "", "1,5", "0x10", "1.5.2", "e", "-", "1 2", "--1", "1e" };
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        assert_int_equal(number_parse(&v, not [i], strlen(not [i])), NUMBER_TEXT);
     static const char *const wild[] = { "nan", "NaN", "-Inf", "+infinity", "1e400" };
     for (size_t i = 0; i < sizeof wild / sizeof *wild; i++)
         assert_int_equal(number_parse(&v, wild[i], strlen(wild[i])), NUMBER_NOT_FINITE);
@@ -311,11 +332,17 @@ static void digests_follow_the_content(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_samples),      cmocka_unit_test(steps_cut_a_row),
-        cmocka_unit_test(layouts),               cmocka_unit_test(sequences_by_a_column),
-        cmocka_unit_test(windows_by_numbers),    cmocka_unit_test(windows_of_other_kinds),
-        cmocka_unit_test(classes_have_an_order), cmocka_unit_test(sentences),
-        cmocka_unit_test(decimal_points),        cmocka_unit_test(digests_follow_the_content),
+        cmocka_unit_test(rows_are_samples),
+        cmocka_unit_test(steps_cut_a_row),
+        cmocka_unit_test(layouts),
+        cmocka_unit_test(sequences_by_a_column),
+        cmocka_unit_test(windows_by_numbers),
+        cmocka_unit_test(windows_of_other_kinds),
+        cmocka_unit_test(classes_have_an_order),
+        cmocka_unit_test(sentences),
+        cmocka_unit_test(names_with_commas),
+        cmocka_unit_test(decimal_points),
+        cmocka_unit_test(digests_follow_the_content),
     };
     return cmocka_run_group_tests(tests, files_begin, files_end);
 }

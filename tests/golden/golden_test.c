@@ -1,5 +1,6 @@
-/* Every *.safetensors beside this file (or in $RONDO_GOLDEN) is a model that Keras or PyTorch ran and trained: builds
- * it through rondo.h and compares outputs, gradients, ten losses and the weights after them.  README.md has the names. */
+/* Every *.safetensors beside this file (or in $RONDO_GOLDEN) is a model that Keras or PyTorch ran and
+ * trained: builds it through rondo.h and compares outputs, gradients, ten losses and the weights after
+ * them.  README.md has the names. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 #include <dirent.h>
@@ -105,7 +106,7 @@ static double *numbers(golden *g, const tensor *t)
     return out;
 }
 
-/* ---- Comparing ---------------------------------------------------------------------------------- */
+/* ---- Comparing ---- */
 static bool valid(const golden *g, const rondo_shape *s, int64_t i)
 {
     if (!g->lengths || s->rank != 3) return true;
@@ -113,7 +114,8 @@ static bool valid(const golden *g, const rondo_shape *s, int64_t i)
     return t < g->lengths[row];
 }
 
-/* ELEMENTS: |a-b| / max(1,|b|) of the worst; NORM: ‖a-b‖ / max(1e-4,‖b‖).  Steps after a row's end do not count. */
+/* ELEMENTS: |a-b| / max(1,|b|) of the worst; NORM: ‖a-b‖ / max(1e-4,‖b‖).
+ * Steps after a row's end do not count. */
 static void compare(golden *g, const char *name, const rondo_array *got, measure how,
                     double tolerance)
 {
@@ -161,7 +163,7 @@ static void compare_weights(golden *g, const char *prefix, measure how, double t
     }
 }
 
-/* ---- Building ----------------------------------------------------------------------------------- */
+/* ---- Building ---- */
 static void build(golden *g)
 {
     rondo_value base[MAX_NODES], in[MAX_ARRAYS];
@@ -246,7 +248,7 @@ static void load_batch(golden *g)
     }
 }
 
-/* ---- What is compared ------------------------------------------------------------------------- */
+/* ---- What is compared ---- */
 static void check_outputs(golden *g)
 {
     rondo_array outputs[MAX_ARRAYS] = { { 0 } };

@@ -1,5 +1,5 @@
-/* Activations of every table against double precision: values in ulp over a sweep of all floats, derivatives,
- * tails, and in place.  The worst ulp of each is printed. */
+/* Activations of every table against double precision: values in ulp over a sweep of all floats,
+ * derivatives, tails, and in place.  The worst ulp of each is printed. */
 #include "kernel/kernel_test.h"
 #include <float.h>
 #include <stdio.h>
@@ -39,13 +39,15 @@ static void defaults(real args[RONDO_MAX_PARAMETERS], const char *parameters)
         args[i] = (real)strtod(++parameters, NULL);
 }
 
-/* How far y is from want, in units of the last place of a float of that size, but at least of size `least`. */
+/* How far y is from want, in units of the last place of a float of that size, but at least of
+ * size `least`. */
 static double ulp(float y, double want, double least)
 {
     int exponent;
     if (isnan(want)) return isnan(y) ? 0 : INFINITY;
     if (fabs(want) > FLT_MAX) want = copysign(INFINITY, want);
-    if (isinf(want) || isinf(y)) return y == want || fabs(want) > 0.9999999 * FLT_MAX ? 0 : INFINITY;
+    if (isinf(want) || isinf(y))
+        return y == want || fabs(want) > 0.9999999 * FLT_MAX ? 0 : INFINITY;
     frexp(fmax(fabs(want), least), &exponent);
     if (exponent < -125) exponent = -125;
     return fabs(y - want) / ldexp(1, exponent - 24);
@@ -53,12 +55,13 @@ static double ulp(float y, double want, double least)
 
 enum { BLOCK = 4096 };
 
-/* x of block b of a sweep over all bit patterns, every 4099th; block 0 begins with special values. */
+/* x of block b of a sweep over all bit patterns, every 4099th; block 0 begins with special
+ * values. */
 static void sweep_block(float x[BLOCK], uint32_t b)
 {
-    static const float special[] = { 0.0f,     -0.0f,    1e-45f,   -1e-45f,  1e-40f, -1e-40f,
-                                     FLT_MIN,  -FLT_MIN, FLT_MAX,  -FLT_MAX, 88.7f,  88.8f,
-                                     -87.3f,   -87.4f,   -103.9f,  -104.1f,  1e-20f, -1e-20f,
+    static const float special[] = { 0.0f,     -0.0f,     1e-45f,  -1e-45f,  1e-40f, -1e-40f,
+                                     FLT_MIN,  -FLT_MIN,  FLT_MAX, -FLT_MAX, 88.7f,  88.8f,
+                                     -87.3f,   -87.4f,    -103.9f, -104.1f,  1e-20f, -1e-20f,
                                      INFINITY, -INFINITY, NAN,     9.01f,    -9.02f, 17.0f };
     for (uint32_t i = 0; i < BLOCK; i++) {
         uint32_t bits = (b * BLOCK + i) * 4099u;
@@ -121,7 +124,8 @@ static void check_slope(const kernels *t, const rondo_activation *f)
 {
     real args[RONDO_MAX_PARAMETERS], x[400], y[400], dy[400], dx[400];
     defaults(args, f->parameters);
-    for (int i = 0; i < 400; i++) x[i] = -10 + (real)i / 20 + (real)0.013, dy[i] = (real)(i % 5 - 2);
+    for (int i = 0; i < 400; i++)
+        x[i] = -10 + (real)i / 20 + (real)0.013, dy[i] = (real)(i % 5 - 2);
     f->forward(y, x, 400, args);
     f->backward(dx, f->needs_input ? x : NULL, y, dy, 400, args);
     for (int i = 0; i < 400; i++) {

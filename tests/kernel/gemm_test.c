@@ -1,5 +1,5 @@
-/* Products against plain loops in double, on every table; and the promise that a sum's bits depend on its row and
- * column alone. */
+/* Products against plain loops in double, on every table; and the promise that a sum's bits
+ * depend on its row and column alone. */
 #include "kernel/kernel_test.h"
 #include <float.h>
 
@@ -94,8 +94,7 @@ static void test_small_shapes(void **state)
     (void)state;
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (int64_t m = 1; m <= 33; m++)
-            for (int64_t n = 1; n <= 33; n++)
-                check_shape(t, m, n, 1 + (m * 7 + n * 5) % 33);
+            for (int64_t n = 1; n <= 33; n++) check_shape(t, m, n, 1 + (m * 7 + n * 5) % 33);
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (int64_t k = 0; k <= 33; k++) check_shape(t, 1 + k % 7, 1 + k * 11 % 33, k);
 }
@@ -103,8 +102,8 @@ static void test_small_shapes(void **state)
 static void test_larger_shapes(void **state)
 {
     (void)state;
-    static const int64_t shape[][3] = { { 1, 130, 300 },  { 2, 128, 64 },  { 3, 200, 401 },
-                                        { 5, 65, 129 },   { 20, 192, 70 }, { 61, 100, 523 },
+    static const int64_t shape[][3] = { { 1, 130, 300 },  { 2, 128, 64 },   { 3, 200, 401 },
+                                        { 5, 65, 129 },   { 20, 192, 70 },  { 61, 100, 523 },
                                         { 301, 67, 140 }, { 13, 15, 1700 }, { 0, 9, 4 } };
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)

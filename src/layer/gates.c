@@ -1,0 +1,69 @@
+/* Which activation each gate of a recurrent layer has. */
+#include "layer.h"
+#include <string.h>
+
+static bool listed(const char *names, const char *name)
+{
+    const size_t n = strlen(name);
+    for (const char *at = names; at && *at; at += strcspn(at, " ")) {
+        at += strspn(at, " ");
+        if (!strncmp(at, name, n) && (at[n] == ' ' || !at[n])) return true;
+    }
+    return false;
+}
+
+/* The g-th of "i f c o h" */
+static void gate_name(char name[LIMIT_NAME], const char *gates, int g)
+{
+    size_t n = 0;
+    for (int i = 0; i <= g; i++) {
+        gates += n + strspn(gates + n, " ");
+        n = strcspn(gates, " ");
+    }
+    snprintf(name, LIMIT_NAME, "%.*s", (int)n, gates);
+}
+
+/* "i=hard_sigmoid c=elu" */
+static rondo_status set_gates(scan_cell *c, const char *text)
+{
+    char *whole = alloc_format("activations %s", text), gate[LIMIT_NAME];
+    spec parsed;
+    if (!whole) return RONDO_E_NOMEM;
+    rondo_status s = spec_parse(&parsed, whole);
+    alloc_free(whole);
+    if (s) return s;
+    for (int i = 0; !s && i < parsed.n; i++) {
+        const spec_word *w = &parsed.words[i];
+        const int n = cell_gate_count(c->row);
+        int g = 0;
+        for (; w->key && g < n; g++) {
+            gate_name(gate, c->row->gates, g);
+            if (!strcmp(gate, w->key)) break;
+        }
+        if (!w->key || g == n)
+            s = rondo_fail(RONDO_E_NAME, "%s has no gate \"%s\"; its gates are: %s", c->row->name,
+                           w->key ? w->key : w->value, c->row->gates);
+        else
+            s = activation_parse(&c->activation[g], w->value);
+    }
+    spec_free(&parsed);
+    return s;
+}
+
+rondo_status gates_choose(scan_cell *c, const rondo_rnn_options *o)
+{
+    char gate[LIMIT_NAME];
+    const int n = cell_gate_count(c->row);
+    for (int g = 0; g < n; g++) {
+        gate_name(gate, c->row->gates, g);
+        const bool recurrent = listed(c->row->recurrent_gates, gate);
+        const char *given = recurrent ? o->recurrent_activation : o->activation;
+        const char *standard = recurrent ? c->row->recurrent_activation : c->row->activation;
+        RONDO_TRY(activation_parse(&c->activation[g], given ? given : standard));
+    }
+    if (o->activations) RONDO_TRY(set_gates(c, o->activations));
+    c->keep_inputs = false;
+    for (int g = 0; g < n; g++) c->keep_inputs |= c->activation[g].row->needs_input;
+    c->keep_inputs = c->keep_inputs && c->row->input_saves > 0;
+    return RONDO_OK;
+}

@@ -1,0 +1,279 @@
+/* Optimizers and schedules against plain loops of Keras 3's formulas, in double, for ten steps. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "train/train.h"
+#include <math.h>
+#include <string.h>
+
+enum { N = 40000, STEPS = 10 }; /* more than one chunk */
+
+/* Three arrays with padding between; the second may be frozen. */
+static param arrays[3] = {
+    { "a", { 2, { 7, 3 } }, "zeros", 0, true },
+    { "b", { 1, { 5 } }, "zeros", 32, true },
+    { "c", { 1, { N - 48 } }, "zeros", 48, true },
+};
+static param *const params[3] = { &arrays[0], &arrays[1], &arrays[2] };
+static real weights[N], gradients[N], before[N];
+
+static bool in_array(int64_t i, int a)
+{
+    int64_t n = 1;
+    for (int d = 0; d < arrays[a].shape.rank; d++) n *= arrays[a].shape.dim[d];
+    return i >= arrays[a].offset && i < arrays[a].offset + n;
+}
+
+static void draw(real *x, uint64_t stream)
+{
+    rng r = rng_new(3, stream);
+    for (int64_t i = 0; i < N; i++)
+        x[i] = in_array(i, 0) || in_array(i, 1) || in_array(i, 2) ? (real)rng_normal(&r) : 0;
+}
+
+static void open_optimizer(optimizer *o, const char *text)
+{
+    if (optimizer_parse(o, text)) fail_msg("%s: %s", text, rondo_error());
+    assert_int_equal(optimizer_reserve(o, N), RONDO_OK);
+}
+
+/* ---- The formulas, one weight at a time (keras.optimizers, 3.x) ---- */
+typedef struct slot {
+    double w, a, b;
+} slot;
+static void keras_sgd(slot *s, double g, int t)
+{
+    (void)t;
+    s->w -= 0.01 * g;
+}
+static void keras_momentum(slot *s, double g, int t)
+{
+    (void)t;
+    s->a = 0.9 * s->a - 0.05 * g;
+    s->w += s->a;
+}
+static void keras_nesterov(slot *s, double g, int t)
+{
+    (void)t;
+    s->a = 0.9 * s->a - 0.05 * g;
+    s->w += 0.9 * s->a - 0.05 * g;
+}
+static void keras_rmsprop(slot *s, double g, int t)
+{
+    (void)t;
+    s->a = 0.9 * s->a + 0.1 * g * g;
+    s->w -= 0.001 * g / sqrt(s->a + 1e-7);
+}
+static void keras_rmsprop_momentum(slot *s, double g, int t)
+{
+    (void)t;
+    s->a = 0.8 * s->a + 0.2 * g * g;
+    s->b = 0.5 * s->b + 0.01 * g / sqrt(s->a + 1e-7);
+    s->w -= s->b;
+}
+static void keras_adam_of(slot *s, double g, int t, double rate)
+{
+    const double alpha = rate * sqrt(1 - pow(0.999, t)) / (1 - pow(0.9, t));
+    s->a += (g - s->a) * (1 - 0.9);
+    s->b += (g * g - s->b) * (1 - 0.999);
+    s->w -= alpha * s->a / (sqrt(s->b) + 1e-7);
+}
+static void keras_adam(slot *s, double g, int t)
+{
+    keras_adam_of(s, g, t, 0.001);
+}
+static void keras_adamw(slot *s, double g, int t)
+{
+    s->w -= s->w * 0.004 * 0.001;
+    keras_adam_of(s, g, t, 0.001);
+}
+static void keras_adam_cosine(slot *s, double g, int t)
+{
+    const int step = t - 1; /* warm-up of 3, then down over 4 to a tenth */
+    const double done = step < 3 + 4 ? (step - 3) / 4.0 : 1;
+    const double factor = step < 3 ? step / 3.0 : 0.9 * 0.5 * (1 + cos(acos(-1) * done)) + 0.1;
+    keras_adam_of(s, g, t, 0.01 * factor);
+}
+
+static const struct rule {
+    const char *spec;
+    void (*step)(slot *, double g, int t);
+} rules[] = {
+    { "sgd", keras_sgd },
+    { "sgd learning_rate=0.05 momentum=0.9", keras_momentum },
+    { "sgd learning_rate=0.05 momentum=0.9 nesterov", keras_nesterov },
+    { "rmsprop", keras_rmsprop },
+    { "rmsprop learning_rate=0.01 rho=0.8 momentum=0.5", keras_rmsprop_momentum },
+    { "adam", keras_adam },
+    { "adamw", keras_adamw },
+    { "adam learning_rate=0.01 schedule='cosine decay_steps=4 warmup_steps=3 alpha=0.1'",
+      keras_adam_cosine },
+};
+
+static void formulas(void **state)
+{
+    (void)state;
+    static slot slots[N];
+    for (size_t k = 0; k < sizeof rules / sizeof *rules; k++) {
+        optimizer o;
+        open_optimizer(&o, rules[k].spec);
+        draw(weights, 0);
+        for (int64_t i = 0; i < N; i++) slots[i] = (slot){ (double)weights[i], 0, 0 };
+        for (int t = 1; t <= STEPS; t++) {
+            draw(gradients, (uint64_t)t);
+            for (int64_t i = 0; i < N; i++) rules[k].step(&slots[i], (double)gradients[i], t);
+            optimizer_update(&o, weights, gradients, params, 3, NULL);
+        }
+        for (int64_t i = 0; i < N; i++)
+            if (fabs((double)weights[i] - slots[i].w) > 2e-6 * (1 + fabs(slots[i].w)))
+                fail_msg("%s, weight %lld: %.9g, expected %.9g", rules[k].spec, (long long)i,
+                         (double)weights[i], slots[i].w);
+        assert_int_equal(o.iterations, STEPS);
+        optimizer_free(&o);
+    }
+}
+
+/* Every row of the table: frozen arrays stay, and threads change no bit. */
+static void walk(void **state)
+{
+    (void)state;
+    assert_int_equal(registry_count(REGISTRY_OPTIMIZER), 4);
+    static real alone[N];
+    pool *threads;
+    assert_int_equal(pool_new(&threads, 4), RONDO_OK);
+    for (int k = 0; k < registry_count(REGISTRY_OPTIMIZER); k++)
+        for (int frozen = 0; frozen < 2; frozen++) {
+            arrays[1].trainable = !frozen;
+            for (int run = 0; run < 2; run++) {
+                optimizer o;
+                open_optimizer(&o, registry_name(REGISTRY_OPTIMIZER, k));
+                draw(weights, 0);
+                for (int t = 1; t <= 3; t++) {
+                    draw(gradients, (uint64_t)t);
+                    optimizer_update(&o, weights, gradients, params, 3, run ? threads : NULL);
+                }
+                optimizer_free(&o);
+                if (!run) memcpy(alone, weights, sizeof alone);
+            }
+            assert_memory_equal(alone, weights, sizeof alone);
+            draw(before, 0);
+            const bool same = !memcmp(weights + 32, before + 32, 5 * sizeof(real));
+            assert_int_equal(same, frozen);
+            assert_memory_not_equal(weights, before, 21 * sizeof(real));
+        }
+    arrays[1].trainable = true;
+    pool_free(threads);
+}
+
+static double norm(const real *g, int64_t from, int64_t n)
+{
+    double sum = 0;
+    for (int64_t i = from; i < from + n; i++) sum += (double)g[i] * (double)g[i];
+    return sqrt(sum);
+}
+
+static void clipping(void **state)
+{
+    (void)state;
+    optimizer o;
+    open_optimizer(&o, "sgd clipvalue=0.5");
+    draw(gradients, 1);
+    draw(before, 1);
+    optimizer_clip(&o, gradients, params, 3);
+    for (int64_t i = 0; i < N; i++)
+        assert_true(gradients[i] == (before[i] > (real)0.5    ? (real)0.5
+                                     : before[i] < (real)-0.5 ? (real)-0.5
+                                                              : before[i]));
+    optimizer_free(&o);
+
+    /* clip_by_norm: each array by itself; one that is short enough is left alone. */
+    open_optimizer(&o, "adam clipnorm=10");
+    draw(gradients, 1);
+    assert_true(norm(before, 0, 21) < 10 && norm(before, 48, N - 48) > 10);
+    optimizer_clip(&o, gradients, params, 3);
+    assert_memory_equal(gradients, before, 37 * sizeof(real));
+    assert_float_equal(norm(gradients, 48, N - 48), 10, 1e-4);
+    optimizer_free(&o);
+
+    /* clip_by_global_norm: all by the norm of all that trains. */
+    open_optimizer(&o, "adam global_clipnorm=2");
+    arrays[2].trainable = false;
+    draw(gradients, 1);
+    optimizer_clip(&o, gradients, params, 3);
+    const double all = norm(before, 0, 37);
+    assert_float_equal(norm(gradients, 0, 37), 2, 1e-5);
+    assert_float_equal(gradients[3], (double)before[3] * 2 / all, 1e-6);
+    assert_memory_equal(gradients + 48, before + 48, (N - 48) * sizeof(real));
+    arrays[2].trainable = true;
+    optimizer_free(&o);
+}
+
+static void schedules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        int64_t step;
+        double factor;
+    } cases[] = {
+        { NULL, 7, 1 },
+        { "constant", 0, 1 },
+        { "step step_size=10 gamma=0.5", 9, 1 },
+        { "step step_size=10 gamma=0.5", 10, 0.5 },
+        { "step step_size=10 gamma=0.5", 39, 0.125 },
+        { "exponential decay_steps=100 decay_rate=0.96", 50, 0.979795897 },
+        { "exponential decay_steps=100 decay_rate=0.96 staircase", 199, 0.96 },
+        { "cosine decay_steps=1000", 0, 1 },
+        { "cosine decay_steps=1000", 500, 0.5 },
+        { "cosine decay_steps=1000 alpha=0.1", 500, 0.55 },
+        { "cosine decay_steps=1000 alpha=0.1", 5000, 0.1 },
+        { "cosine decay_steps=1000 warmup_steps=10", 0, 0 },
+        { "cosine decay_steps=1000 warmup_steps=10", 5, 0.5 },
+        { "cosine decay_steps=1000 warmup_steps=10", 10, 1 },
+        { "cosine decay_steps=1000 warmup_steps=10", 510, 0.5 },
+        { "warmup warmup_steps=4", 0, 0.25 },
+        { "warmup warmup_steps=4", 3, 1 },
+        { "warmup warmup_steps=4", 9, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const schedule_row *row;
+        schedule_options o;
+        assert_int_equal(schedule_parse(&row, &o, cases[i].spec), RONDO_OK);
+        assert_float_equal(row->factor(&o, cases[i].step), cases[i].factor, 1e-6);
+    }
+}
+
+static void refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        rondo_status code;
+        const char *says;
+    } cases[] = {
+        { "adan", RONDO_E_NAME, "adam" },
+        { "adam learning_rat=1", RONDO_E_NAME, "learning_rate" },
+        { "adam learning_rate=fast", RONDO_E_ARG, "fast" },
+        { "adam learning_rate=-1", RONDO_E_ARG, "0 or more" },
+        { "adam beta_1=1", RONDO_E_ARG, "beta_1" },
+        { "sgd clipnorm=1 clipvalue=1", RONDO_E_ARG, "one of" },
+        { "sgd schedule=cosine", RONDO_E_ARG, "decay_steps" },
+        { "sgd schedule=cosin", RONDO_E_NAME, "cosine" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        optimizer o;
+        assert_int_equal(optimizer_parse(&o, cases[i].spec), cases[i].code);
+        if (!strstr(rondo_error(), cases[i].says))
+            fail_msg("%s: \"%s\" is not in: %s", cases[i].spec, cases[i].says, rondo_error());
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(formulas),  cmocka_unit_test(walk),    cmocka_unit_test(clipping),
+        cmocka_unit_test(schedules), cmocka_unit_test(refuses),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
