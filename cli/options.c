@@ -44,6 +44,7 @@ static int read_short(call *c, char letter, const char *next, int *used)
         c->help = true;
         return EXIT_OK;
     }
+    if (letter == 'q') return read_long(c, "quiet", next, used);
     if (letter != 'o')
         return complain(EXIT_USAGE, "unknown option -%c; rondo %s --help lists them", letter,
                         c->command->name);

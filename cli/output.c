@@ -156,7 +156,8 @@ static bool is_number(const char *text)
 {
     char *end;
     const char *digits = text + (*text == '-');
-    if (*digits < '0' || *digits > '9' || strspn(text, "-+.eE0123456789") != strlen(text)) return false;
+    if (*digits < '0' || *digits > '9' || strspn(text, "-+.eE0123456789") != strlen(text))
+        return false;
     if (*digits == '0' && digits[1] >= '0' && digits[1] <= '9') return false;
     return isfinite(strtod(text, &end)) && !*end;
 }

@@ -219,7 +219,8 @@ typedef struct rondo_fit_options {
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
 rondo_status rondo_fit_with(rondo_model *, const rondo_dataset *, const rondo_fit_options *);
-/* For signal handlers: fit ends after the running step, writes its checkpoint, returns E_STOPPED. */
+/* For signal handlers: fit ends after the running step, writes its checkpoint, returns E_STOPPED.
+ * */
 void rondo_interrupt(void);
 /* scores: loss, then the metrics in compiled order; rondo_score_name() says which. */
 rondo_status rondo_evaluate(const rondo_model *, const rondo_dataset *, double *scores, int n);
@@ -285,7 +286,8 @@ static inline void rondo_activate_backward(const rondo_function *f, rondo_real *
  * in a row, in the order of the cell: xp[r*x_gates*units + g*units + u]. */
 typedef struct rondo_step {
     int64_t t, rows, units;
-    const rondo_real *xp; /* [rows][x_gates*units] input projected, bias added; forward only, as hp and mp */
+    const rondo_real
+        *xp; /* [rows][x_gates*units] input projected, bias added; forward only, as hp and mp */
     const rondo_real *hp; /* [rows][h_gates*units] h[t-1] projected (its own bias added) */
     const rondo_real *mp; /* [rows][made_gates*units] `made` projected; two-phase cells */
     const rondo_real *const *state; /* previous states, [rows][units] each */
@@ -314,7 +316,7 @@ struct rondo_cell {
     int states, x_gates, h_gates, saves, n_params;
     const char *gates; /* names of its activations, as in "i f c o h"; "" when it has none */
     bool rowwise;      /* step mixes units of a row (layer norm): do not split units over threads */
-    bool additive;     /* xp and hp are only ever added: step_backward fills dxp alone, dhp is dxp */
+    bool additive; /* xp and hp are only ever added: step_backward fills dxp alone, dhp is dxp */
     void (*step)(const rondo_step *);
     void (*step_backward)(const rondo_step *);
     /* A second phase, for products of a vector the cell makes (r*h in GRU with reset_after=false):

@@ -58,7 +58,8 @@ rondo_status rondo_run_train(const rondo_recipe *, const rondo_callback *, int n
                              void (*started)(const rondo_run_report *, const rondo_model *,
                                              void *user),
                              void *user, rondo_run_report *);
-/* Writes a commented recipe, and sample data, for a task into a new directory. E_NAME lists them. */
+/* Writes a commented recipe, and sample data, for a task into a new directory. E_NAME lists them.
+ * */
 rondo_status rondo_task_start(const char *task, const char *directory);
 int rondo_task_count(void);
 const char *rondo_task_name(int i, const char **help);
@@ -101,8 +102,8 @@ bool rondo_pipeline_labels(const rondo_pipeline *); /* predictions have labels *
 const char *rondo_pipeline_column(const rondo_pipeline *, int i);
 bool rondo_pipeline_over_time(const rondo_pipeline *); /* predictions have steps */
 
-/* Sample i drawn with letters, at most `width` in a line: many features as an image, few as lines over
- * time. free() the text. */
+/* Sample i drawn with letters, at most `width` in a line: many features as an image, few as lines
+ * over time. free() the text. */
 rondo_status rondo_sample_draw(const rondo_dataset *, int64_t i, int width, char **text);
 
 /* One step: x[n] in the data's own units → the prediction (valid until the next step). The state is

@@ -1,5 +1,5 @@
-/* base - what every folder stands on: errors, memory, options, names, random numbers, threads, files.
- * No floats of a network, no Rondo ideas. */
+/* base - what every folder stands on: errors, memory, options, names, random numbers, threads,
+ * files. No floats of a network, no Rondo ideas. */
 #ifndef RONDO_BASE_H
 #define RONDO_BASE_H
 #include "rondo.h"
@@ -106,7 +106,8 @@ typedef struct spec {
 /* "kind word key=value key='quoted value'".  Errors show the text and a caret position in words. */
 rondo_status spec_parse(spec *, const char *text);
 void spec_free(spec *);
-/* Splits at top-level separators (outside quotes and parentheses) and trims; NULL-terminated; free with text_list_free. */
+/* Splits at top-level separators (outside quotes and parentheses) and trims; NULL-terminated; free
+ * with text_list_free. */
 rondo_status text_split(char ***parts, int *n, const char *text, char separator);
 void text_list_free(char **parts);
 
@@ -146,7 +147,8 @@ typedef enum registry_kind {
 /* Rows are borrowed and live forever.  E_ARG when the name is taken by another row. */
 rondo_status registry_add(registry_kind, const char *name, const void *row);
 const void *registry_find(registry_kind, const char *name); /* or NULL, no sentence */
-/* As registry_find, but fails with: unknown loss "mea"; did you mean "mae"? or, with none near, lists all. */
+/* As registry_find, but fails with: unknown loss "mea"; did you mean "mae"? or, with none near,
+ * lists all. */
 rondo_status registry_get(registry_kind, const char *name, const void **row);
 int registry_count(registry_kind);
 const void *registry_at(registry_kind, int i); /* in the order of registration */
@@ -215,8 +217,8 @@ bool file_exists(const char *path);
 bool file_is_folder(const char *path);
 rondo_status file_make_folder(const char *path);       /* with parents */
 char *file_join(const char *folder, const char *name); /* alloc_free it */
-/* Atomic: temporary file beside it, write, fsync, rename, fsync the folder; on failure the old file stands
- * and the temporary one is gone. */
+/* Atomic: temporary file beside it, write, fsync, rename, fsync the folder; on failure the old file
+ * stands and the temporary one is gone. */
 typedef struct file_writer {
     FILE *stream;
     char *path, *temporary;
@@ -227,7 +229,8 @@ rondo_status file_write_end(file_writer *); /* commits */
 void file_write_cancel(file_writer *);      /* safe after any failure and after end */
 rondo_status file_write_all(const char *path, const void *data, size_t n); /* the three in one */
 
-/* ---- tensors.c: named arrays in a safetensors file.  8-byte little-endian header length, JSON, data. ---- */
+/* ---- tensors.c: named arrays in a safetensors file. 8-byte little-endian header length, JSON,
+ * data. ---- */
 typedef struct tensor {
     char *name;
     char type[8]; /* "F32" "F64" "I32" "I64" "U8" */
@@ -241,8 +244,8 @@ typedef struct tensor_file {
     json_t *metadata; /* __metadata__: strings by key */
     file_map map;
 } tensor_file;
-/* Tensors in the given order, metadata of string values.  Atomic; with a CRC-32C digest of header and data under
- * __metadata__.digest. */
+/* Tensors in the given order, metadata of string values. Atomic; with a CRC-32C digest of header
+ * and data under __metadata__.digest. */
 rondo_status tensors_save(const char *path, const tensor *, int n, const json_t *metadata);
 rondo_status
 tensors_open(tensor_file *,

@@ -1,4 +1,5 @@
-/* Reading whole files, and writing them so that a reader sees the old file or the new one, never half of one. */
+/* Reading whole files, and writing them so that a reader sees the old file or the new one, never
+ * half of one. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 #include <errno.h>
@@ -117,7 +118,8 @@ char *file_join(const char *folder, const char *name)
 
 /* ---- Writing ---- */
 
-/* Not a plain file (a terminal, a pipe, /dev/full): there is no old content to keep, and a rename would replace it. */
+/* Not a plain file (a terminal, a pipe, /dev/full): there is no old content to keep, and a rename
+ * would replace it. */
 static bool is_special(const char *path)
 {
     struct stat info;
@@ -156,7 +158,8 @@ rondo_status file_write(file_writer *w, const void *data, size_t n)
     return cannot("write", w->path);
 }
 
-/* So that the new name, too, is on the disk.  Some file systems cannot sync a folder: then there is nothing to do. */
+/* So that the new name, too, is on the disk. Some file systems cannot sync a folder: then there is
+ * nothing to do. */
 static rondo_status sync_folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -1,8 +1,8 @@
 /* Persistent threads that share out the tasks of one job at a time.
  *
- * A job is published as a ticket: its number in the upper half, the tasks not yet taken in the lower.  Whoever
- * takes one off the ticket by compare-and-swap may read the job's fields: they stay as they are until that task is
- * done, and a thread that comes late finds another ticket. */
+ * A job is published as a ticket: its number in the upper half, the tasks not yet taken in the
+ * lower. Whoever takes one off the ticket by compare-and-swap may read the job's fields: they stay
+ * as they are until that task is done, and a thread that comes late finds another ticket. */
 #define _GNU_SOURCE
 #include "base/base.h"
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Every table by kind.  Rows are only ever added, each published by the count: readers take no lock. */
+/* Every table by kind. Rows are only ever added, each published by the count: readers take no lock.
+ * */
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 #include <ctype.h>
@@ -126,7 +127,8 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment), case ignored. */
+/* Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment), case
+ * ignored. */
 static int distance(const char *a, const char *b)
 {
     int row[3][LONGEST + 1];

@@ -1,5 +1,5 @@
-/* The grammar of specs: kind word… key=value…  Quotes of either sort and parentheses keep spaces together; quotes are
- * taken away, parentheses stay. */
+/* The grammar of specs: kind word… key=value… Quotes of either sort and parentheses keep spaces
+ * together; quotes are taken away, parentheses stay. */
 #include "base/base.h"
 #include <string.h>
 

@@ -53,7 +53,8 @@ static rondo_status open_temporary(int *fd)
     return status;
 }
 
-/* The blocks are reserved before they are mapped: a full disk is an error here, not a signal later. */
+/* The blocks are reserved before they are mapped: a full disk is an error here, not a signal later.
+ * */
 static rondo_status map_file(int fd, size_t capacity, unsigned char **data)
 {
     int error = posix_fallocate(fd, 0, (off_t)capacity);

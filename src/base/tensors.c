@@ -1,7 +1,8 @@
-/* The safetensors container (https://github.com/huggingface/safetensors, "Format"): an 8-byte little-endian header
- * length, a JSON object {"name": {"dtype", "shape", "data_offsets"}, …, "__metadata__": {texts}}, the data, with no gap.
- * Ours adds __metadata__.digest: "crc32c:" and the CRC-32C, in 8 hexadecimal digits, of the header (those digits
- * taken as zeros) followed by the data. */
+/* The safetensors container (https://github.com/huggingface/safetensors, "Format"): an 8-byte
+ * little-endian header length, a JSON object {"name": {"dtype", "shape", "data_offsets"}, …,
+ * "__metadata__": {texts}}, the data, with no gap. Ours adds __metadata__.digest: "crc32c:" and the
+ * CRC-32C, in 8 hexadecimal digits, of the header (those digits taken as zeros) followed by the
+ * data. */
 #include "base/base.h"
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static const char *shape_words(const rondo_shape *shape, char text[128])
     return shape->rank ? text : "a single number";
 }
 
-/* Where the digits of the digest stand in a header, or NULL.  A quote inside a text of the header has a backslash. */
+/* Where the digits of the digest stand in a header, or NULL. A quote inside a text of the header
+ * has a backslash. */
 static char *find_digits(char *header, size_t length)
 {
     size_t before = strlen(DIGEST_BEFORE);
@@ -137,7 +139,8 @@ static rondo_status header_json(json_t **out, const char *path, const tensor *te
     return RONDO_OK;
 }
 
-/* The header's text, padded with spaces so that the data begin at a multiple of 8, with its digest. */
+/* The header's text, padded with spaces so that the data begin at a multiple of 8, with its digest.
+ * */
 static rondo_status header_text(char **out, const char *path, const tensor *tensors, int n,
                                 const json_t *metadata)
 {

@@ -8,7 +8,8 @@ rondo_status activation_parse(rondo_function *f, const char *text)
     if (!text || !*text) text = "linear";
     const size_t n = strcspn(text, "(");
     if (strlen(text) >= sizeof name)
-        return rondo_fail(RONDO_E_LIMIT, "an activation's name is longer than %d bytes", LIMIT_NAME);
+        return rondo_fail(RONDO_E_LIMIT, "an activation's name is longer than %d bytes",
+                          LIMIT_NAME);
     memcpy(name, text, n);
     name[n] = 0;
     if (text[n]) {
@@ -31,7 +32,8 @@ bool activation_is(const rondo_function *f, const char *name)
     return !strcmp(f->row->name, name);
 }
 
-void activation_forward(const rondo_function *f, real *y, const real *x, int64_t rows, int64_t width)
+void activation_forward(const rondo_function *f, real *y, const real *x, int64_t rows,
+                        int64_t width)
 {
     if (!f->row->rowwise) {
         rondo_activate(f, y, x, rows * width);
@@ -56,6 +58,8 @@ rondo_status rondo_register_activation(const rondo_activation *row)
 {
     if (!row || !row->name || !row->forward || !row->backward)
         return rondo_fail(RONDO_E_ARG, "an activation row needs a name, forward and backward");
+    double args[RONDO_MAX_PARAMETERS];
+    RONDO_TRY(parameters_parse(args, row->parameters, NULL, row->name));
     return registry_add(REGISTRY_ACTIVATION, row->name, row);
 }
 

@@ -31,9 +31,11 @@ rondo_status cell_check(const rondo_cell *cell)
         return rondo_fail(RONDO_E_ARG, "cell %s has %d states; 1 to %d are possible", cell->name,
                           cell->states, MAX_STATES);
     if (cell->x_gates < 1 || cell->h_gates < 0 || cell->saves < 0 || cell->made_gates < 0)
-        return rondo_fail(RONDO_E_ARG, "cell %s: a number of gates or saves is negative", cell->name);
+        return rondo_fail(RONDO_E_ARG, "cell %s: a number of gates or saves is negative",
+                          cell->name);
     if (cell->made_gates && (!cell->prepare || !cell->prepare_backward))
-        return rondo_fail(RONDO_E_ARG, "cell %s has made_gates, so it needs prepare and prepare_backward",
+        return rondo_fail(RONDO_E_ARG,
+                          "cell %s has made_gates, so it needs prepare and prepare_backward",
                           cell->name);
     if (cell->additive && (cell->h_gates != cell->x_gates || cell->made_gates))
         return rondo_fail(RONDO_E_ARG, "cell %s: additive cells have as many h_gates as x_gates",
@@ -41,9 +43,10 @@ rondo_status cell_check(const rondo_cell *cell)
     if (cell->n_params && !cell->params)
         return rondo_fail(RONDO_E_ARG, "cell %s has n_params but no params", cell->name);
     if (cell_gate_count(cell) > MAX_GATES || cell->n_params > MAX_CELL_PARAMS)
-        return rondo_fail(RONDO_E_LIMIT, "cell %s: at most %d activations and %d params", cell->name,
-                          MAX_GATES, MAX_CELL_PARAMS);
-    return RONDO_OK;
+        return rondo_fail(RONDO_E_LIMIT, "cell %s: at most %d activations and %d params",
+                          cell->name, MAX_GATES, MAX_CELL_PARAMS);
+    double args[RONDO_MAX_PARAMETERS];
+    return parameters_parse(args, cell->parameters, NULL, cell->name);
 }
 
 rondo_status rondo_register_cell(const rondo_cell *cell)

@@ -1,4 +1,5 @@
-/* cell - pointwise mathematics with its gradient: activations by name, one recurrent cell per file. */
+/* cell - pointwise mathematics with its gradient: activations by name, one recurrent cell per file.
+ * */
 #ifndef RONDO_CELL_H
 #define RONDO_CELL_H
 #include "kernel/kernel.h"

@@ -18,7 +18,8 @@ static void gates(const rondo_step *s, int64_t row, int h_gates)
     rondo_activate(&s->activation[R], gate + R * u, z + R * u, u);
 }
 
-/* The candidate from its pre-activation, which lies where inputs or saved keep it, and the new h. */
+/* The candidate from its pre-activation, which lies where inputs or saved keep it, and the new h.
+ * */
 static void finish(const rondo_step *s, int64_t row)
 {
     const int64_t u = s->units;
@@ -39,7 +40,8 @@ static real *candidate_input(const rondo_step *s, int64_t row)
 static void gate_backward(const rondo_step *s, int64_t row, int g, real *dz)
 {
     const int64_t u = s->units;
-    rondo_activate_backward(&s->activation[g], dz, s->inputs ? s->inputs + (row * GATES + g) * u : NULL,
+    rondo_activate_backward(&s->activation[g], dz,
+                            s->inputs ? s->inputs + (row * GATES + g) * u : NULL,
                             s->saved + (row * SAVES + g) * u, dz, u);
 }
 
@@ -166,19 +168,21 @@ static const rondo_cell *variant(const real *args)
     return args[0] != 0 ? NULL : &reset_before;
 }
 
-const rondo_cell cell_gru = { .name = "gru",
-                              .states = 1,
-                              .x_gates = GATES,
-                              .h_gates = GATES,
-                              .saves = SAVES,
-                              .input_saves = GATES,
-                              .gates = "z r h",
-                              .recurrent_bias = true,
-                              .activation = "tanh",
-                              .recurrent_activation = "sigmoid",
-                              .recurrent_gates = "z r",
-                              .parameters = "reset_after=1",
-                              .variant = variant,
-                              .step = after_step,
-                              .step_backward = after_step_backward,
-                              .help = "gated recurrent unit, as Keras' GRU; reset_after=false: as published" };
+const rondo_cell cell_gru = {
+    .name = "gru",
+    .states = 1,
+    .x_gates = GATES,
+    .h_gates = GATES,
+    .saves = SAVES,
+    .input_saves = GATES,
+    .gates = "z r h",
+    .recurrent_bias = true,
+    .activation = "tanh",
+    .recurrent_activation = "sigmoid",
+    .recurrent_gates = "z r",
+    .parameters = "reset_after=1",
+    .variant = variant,
+    .step = after_step,
+    .step_backward = after_step_backward,
+    .help = "gated recurrent unit, as Keras' GRU; reset_after=false: as published"
+};

@@ -1,5 +1,5 @@
-/* Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000), as Keras' LSTM.
- * With z = xp + hp in four parts:
+/* Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000), as
+ * Keras' LSTM. With z = xp + hp in four parts:
  *   i = fi(zi)  f = ff(zf)  g = fc(zc)  o = fo(zo)
  *   c' = f c + i g      a = fh(c')      h' = o a */
 #include "cell.h"
@@ -10,11 +10,13 @@ static void step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        const real *xp = s->xp + r * GATES * u, *hp = s->hp + r * GATES * u, *c = s->state[1] + r * u;
+        const real *xp = s->xp + r * GATES * u, *hp = s->hp + r * GATES * u,
+                   *c = s->state[1] + r * u;
         real *gate = s->saved + r * SAVES * u, *z = s->inputs ? s->inputs + r * GATES * u : gate;
         real *h_next = s->next[0] + r * u, *c_next = s->next[1] + r * u;
         for (int64_t k = 0; k < GATES * u; k++) z[k] = xp[k] + hp[k];
-        for (int g = 0; g < GATES; g++) rondo_activate(&s->activation[g], gate + g * u, z + g * u, u);
+        for (int g = 0; g < GATES; g++)
+            rondo_activate(&s->activation[g], gate + g * u, z + g * u, u);
         const real *i = gate + I * u, *f = gate + F * u, *g = gate + C * u, *o = gate + O * u;
         real *a = gate + A * u;
         for (int64_t k = 0; k < u; k++) c_next[k] = f[k] * c[k] + i[k] * g[k];
@@ -34,7 +36,8 @@ static void step_backward(const rondo_step *s)
         const real *z = s->inputs ? s->inputs + r * GATES * u : NULL, *c_next = s->next[1] + r * u;
         const real *i = gate + I * u, *f = gate + F * u, *g = gate + C * u, *o = gate + O * u;
         const real *a = gate + A * u, *dh = s->dnext[0] + r * u, *dc = s->dnext[1] + r * u;
-        real *dz = s->dxp + r * GATES * u, *dh_prev = s->dstate[0] + r * u, *dc_prev = s->dstate[1] + r * u;
+        real *dz = s->dxp + r * GATES * u, *dh_prev = s->dstate[0] + r * u,
+             *dc_prev = s->dstate[1] + r * u;
         for (int64_t k = 0; k < u; k++) dc_prev[k] = dh[k] * o[k];
         rondo_activate_backward(&s->activation[A], dc_prev, c_next, a, dc_prev, u);
         for (int64_t k = 0; k < u; k++) {
@@ -47,8 +50,8 @@ static void step_backward(const rondo_step *s)
             dh_prev[k] = 0;
         }
         for (int n = 0; n < GATES; n++)
-            rondo_activate_backward(&s->activation[n], dz + n * u, z ? z + n * u : NULL, gate + n * u,
-                                    dz + n * u, u);
+            rondo_activate_backward(&s->activation[n], dz + n * u, z ? z + n * u : NULL,
+                                    gate + n * u, dz + n * u, u);
     }
 }
 

@@ -81,6 +81,10 @@ rondo_status parameters_parse(double args[RONDO_MAX_PARAMETERS], const char *dec
         args[i] = 0;
         if (rest) rest = next_declared(rest, name, &args[i]);
     }
+    double beyond;
+    if (rest && next_declared(rest, name, &beyond))
+        return rondo_fail(RONDO_E_LIMIT, "%s declares more than %d parameters", what,
+                          RONDO_MAX_PARAMETERS);
     int position = 0;
     while (given && *given) {
         given += strspn(given, " ,");

@@ -1,7 +1,8 @@
 /* format - model files in and out; native is a safetensors file whose metadata hold the model.
  *
- * Metadata keys of a native file: "format" ("rondo"), "version", "model" (JSON: layers, graph), "pipeline" (what
- * rondo_set_metadata was given), "training" (JSON: optimizer, loss, metrics specs), "digest". */
+ * Metadata keys of a native file: "format" ("rondo"), "version", "model" (JSON: layers, graph),
+ * "pipeline" (what rondo_set_metadata was given), "training" (JSON: optimizer, loss, metrics
+ * specs), "digest". */
 #ifndef RONDO_FORMAT_H
 #define RONDO_FORMAT_H
 #include "model/model.h"

@@ -1,5 +1,5 @@
-/* The native file: weights by name in a safetensors file; the model, its pipeline and how it was trained in the
- * metadata.  Any safetensors reader sees the weights. */
+/* The native file: weights by name in a safetensors file; the model, its pipeline and how it was
+ * trained in the metadata. Any safetensors reader sees the weights. */
 #include "format.h"
 #include <string.h>
 
@@ -72,10 +72,12 @@ static rondo_status check_version(const json_t *metadata)
 {
     const char *format = text_of(metadata, "format"), *version = text_of(metadata, "version");
     if (!format || strcmp(format, "rondo") != 0 || !version)
-        return rondo_fail(RONDO_E_FORMAT, "a safetensors file, but not one of Rondo's: it does not say which "
-                                          "layers its weights belong to");
+        return rondo_fail(RONDO_E_FORMAT,
+                          "a safetensors file, but not one of Rondo's: it does not say which "
+                          "layers its weights belong to");
     if (strcmp(version, "1") != 0)
-        return rondo_fail(RONDO_E_FORMAT, "written in format version %s; this is Rondo %s, which reads version %d",
+        return rondo_fail(RONDO_E_FORMAT,
+                          "written in format version %s; this is Rondo %s, which reads version %d",
                           version, RONDO_VERSION, FORMAT_VERSION);
     return RONDO_OK;
 }
@@ -85,7 +87,8 @@ static rondo_status read_weights(rondo_model *m, const tensor_file *file)
     for (int i = 0; i < m->n_params; i++) {
         char *name = model_param_name(m, i);
         if (!name) return RONDO_E_NOMEM;
-        const rondo_status s = tensors_copy(file, name, &m->params[i]->shape, m->weights + m->params[i]->offset);
+        const rondo_status s = tensors_copy(file, name, &m->params[i]->shape,
+                                            m->weights + m->params[i]->offset);
         alloc_free(name);
         if (s) return s;
     }
@@ -99,11 +102,12 @@ static rondo_status account(const rondo_model *m, const tensor_file *file)
     int own = 0;
     for (int i = 0; i < file->n; i++) own += !strncmp(file->tensors[i].name, "state.", 6);
     if (rondo_parameter_count(m, false) > (int64_t)(file->map.size / 4))
-        return rondo_fail(RONDO_E_FORMAT, "describes %lld parameters, more than the file has room for",
+        return rondo_fail(RONDO_E_FORMAT,
+                          "describes %lld parameters, more than the file has room for",
                           (long long)rondo_parameter_count(m, false));
     if (file->n - own == m->n_params) return RONDO_OK;
-    return rondo_fail(RONDO_E_FORMAT, "holds %d weights, the model it describes has %d", file->n - own,
-                      m->n_params);
+    return rondo_fail(RONDO_E_FORMAT, "holds %d weights, the model it describes has %d",
+                      file->n - own, m->n_params);
 }
 
 static rondo_status rebuild(rondo_model **out, const tensor_file *file)

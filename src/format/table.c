@@ -34,5 +34,6 @@ rondo_status rondo_load(rondo_model **out, const char *path)
         const format_row *row = registry_at(REGISTRY_FORMAT, i);
         if (row->recognises(path, head, n)) return row->load(out, path);
     }
-    return rondo_fail(RONDO_E_FORMAT, "%s: not a model file (%s)", path, n ? "no known format" : "it is empty");
+    return rondo_fail(RONDO_E_FORMAT, "%s: not a model file (%s)", path,
+                      n ? "no known format" : "it is empty");
 }

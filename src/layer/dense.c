@@ -14,7 +14,8 @@ typedef struct memory {
 static const option_field fields[] = {
     { "units", OPTION_INT, offsetof(options, units), NULL, "outputs" },
     { "activation", OPTION_TEXT, offsetof(options, activation), NULL, "linear unless given" },
-    { "kernel_initializer", OPTION_TEXT, offsetof(options, kernel_initializer), "glorot_uniform", "" },
+    { "kernel_initializer", OPTION_TEXT, offsetof(options, kernel_initializer), "glorot_uniform",
+      "" },
     { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), "zeros", "" },
     { "no_bias", OPTION_BOOL, offsetof(options, no_bias), NULL, "leave the bias out" },
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer and its weights" },

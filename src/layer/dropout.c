@@ -15,7 +15,8 @@ static rondo_status open(rondo_layer *l)
 {
     const options *o = l->options;
     if (!(o->rate >= 0 && o->rate < 1))
-        return rondo_fail(RONDO_E_ARG, "dropout: rate is %g, expected 0 <= rate < 1", (double)o->rate);
+        return rondo_fail(RONDO_E_ARG, "dropout: rate is %g, expected 0 <= rate < 1",
+                          (double)o->rate);
     return RONDO_OK;
 }
 
@@ -36,8 +37,8 @@ static bool active(const call *c)
 static void plan(call *c, arena *a)
 {
     layer_same_rows(&c->out[0], c->in[0]);
-    *(real **)c->memory =
-        active(c) ? arena_keep(a, (size_t)value_size(c->in[0]) * sizeof(real)) : NULL;
+    *(real **)c->memory = active(c) ? arena_keep(a, (size_t)value_size(c->in[0]) * sizeof(real))
+                                    : NULL;
 }
 
 static rondo_status forward(call *c)
@@ -72,15 +73,17 @@ static void backward(call *c)
         k->mul(dx, y->grad, mask, value_size(x));
 }
 
-const layer_type layer_dropout = { .name = "dropout",
-                                   .help = "sets a share of the values to zero in training: \"dropout 0.5\"",
-                                   .options_size = sizeof(options),
-                                   .options = OPTION_TABLE(fields),
-                                   .call_size = sizeof(real *),
-                                   .min_inputs = 1,
-                                   .max_inputs = 1,
-                                   .open = open,
-                                   .outputs = outputs,
-                                   .plan = plan,
-                                   .forward = forward,
-                                   .backward = backward };
+const layer_type layer_dropout = {
+    .name = "dropout",
+    .help = "sets a share of the values to zero in training: \"dropout 0.5\"",
+    .options_size = sizeof(options),
+    .options = OPTION_TABLE(fields),
+    .call_size = sizeof(real *),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .open = open,
+    .outputs = outputs,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward
+};

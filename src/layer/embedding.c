@@ -14,7 +14,8 @@ typedef struct memory {
 static const option_field fields[] = {
     { "units", OPTION_INT, offsetof(options, units), NULL, "size of a vector (Keras: output_dim)" },
     { "input_dim", OPTION_INT, offsetof(options, input_dim), NULL, "tokens: 0 … input_dim-1" },
-    { "embeddings_initializer", OPTION_TEXT, offsetof(options, embeddings_initializer), "uniform", "" },
+    { "embeddings_initializer", OPTION_TEXT, offsetof(options, embeddings_initializer), "uniform",
+      "" },
     { "mask_zero", OPTION_BOOL, offsetof(options, mask_zero), NULL, "token 0 is padding: mask it" },
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer and its weights" },
 };
@@ -71,7 +72,8 @@ static rondo_status forward(call *c)
     for (int64_t r = 0; r < rows; r++) {
         const int32_t token = x->tokens[r];
         if (token < 0 || token >= o->input_dim)
-            return rondo_fail(RONDO_E_ARG, "%s has rows for tokens 0 to %lld, the data has token %d",
+            return rondo_fail(RONDO_E_ARG,
+                              "%s has rows for tokens 0 to %lld, the data has token %d",
                               c->layer->name, (long long)o->input_dim - 1, token);
         m->rows[r] = token;
         if (m->mask) m->mask[r] = token != 0;
@@ -95,17 +97,19 @@ static void backward(call *c)
                                     value_rows(c->in[0]), p->shape.dim[1]);
 }
 
-const layer_type layer_embedding = { .name = "embedding",
-                                     .help = "a vector for every token: \"embedding 64 input_dim=8000\"",
-                                     .options_size = sizeof(options),
-                                     .options = OPTION_TABLE(fields),
-                                     .call_size = sizeof(memory),
-                                     .min_inputs = 1,
-                                     .max_inputs = 1,
-                                     .any_input = true,
-                                     .open = open,
-                                     .build = build,
-                                     .outputs = outputs,
-                                     .plan = plan,
-                                     .forward = forward,
-                                     .backward = backward };
+const layer_type layer_embedding = {
+    .name = "embedding",
+    .help = "a vector for every token: \"embedding 64 input_dim=8000\"",
+    .options_size = sizeof(options),
+    .options = OPTION_TABLE(fields),
+    .call_size = sizeof(memory),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .any_input = true,
+    .open = open,
+    .build = build,
+    .outputs = outputs,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward
+};

@@ -68,8 +68,8 @@ static rondo_status fill_range(real *w, const rondo_shape *s, const double *args
     (void)r;
     const int64_t n = size_of(s);
     if (!(args[0] >= 0 && args[0] <= args[1] && args[1] <= (double)n))
-        return rondo_fail(RONDO_E_ARG, "initializer range: %g to %g is not within %lld values", args[0],
-                          args[1], (long long)n);
+        return rondo_fail(RONDO_E_ARG, "initializer range: %g to %g is not within %lld values",
+                          args[0], args[1], (long long)n);
     kernel_table()->fill(w, 0, n);
     kernel_table()->fill(w + (int64_t)args[0], (real)args[2], (int64_t)args[1] - (int64_t)args[0]);
     return RONDO_OK;
@@ -150,8 +150,8 @@ static double dot(const double *a, const double *b, int64_t n)
     return sum;
 }
 
-/* Modified Gram-Schmidt on the n rows of length m (n <= m): the Q of a QR whose R has a positive diagonal, which is
- * what Keras' sign correction makes. */
+/* Modified Gram-Schmidt on the n rows of length m (n <= m): the Q of a QR whose R has a positive
+ * diagonal, which is what Keras' sign correction makes. */
 static void orthonormal_rows(double *q, int64_t n, int64_t m)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -185,17 +185,20 @@ static rondo_status fill_orthogonal(real *w, const rondo_shape *s, const double 
 }
 
 static const initializer_row rows[] = {
-    { "glorot_uniform", NULL, "U(±sqrt(6/(in+out))), Keras' default for kernels", fill_glorot_uniform },
+    { "glorot_uniform", NULL, "U(±sqrt(6/(in+out))), Keras' default for kernels",
+      fill_glorot_uniform },
     { "glorot_normal", NULL, "truncated normal of variance 2/(in+out)", fill_glorot_normal },
     { "he_uniform", NULL, "U(±sqrt(6/in)), for relu", fill_he_uniform },
     { "he_normal", NULL, "truncated normal of variance 2/in, for relu", fill_he_normal },
-    { "orthogonal", "gain=1", "orthonormal rows, Keras' default for recurrent kernels", fill_orthogonal },
+    { "orthogonal", "gain=1", "orthonormal rows, Keras' default for recurrent kernels",
+      fill_orthogonal },
     { "identity", "gain=1", "gain on the diagonal (IRNN: relu with identity)", fill_identity },
     { "uniform", "minval=-0.05 maxval=0.05", "evenly between the two", fill_uniform },
     { "normal", "mean=0 stddev=0.05", "Gaussian", fill_normal },
     { "zeros", NULL, "0", fill_zeros },
     { "ones", NULL, "1", fill_ones },
-    { "range", "begin=0 end=0 value=1", "value from begin to end-1, else 0 (unit_forget_bias)", fill_range },
+    { "range", "begin=0 end=0 value=1", "value from begin to end-1, else 0 (unit_forget_bias)",
+      fill_range },
     { "constant", "value=0", "one value", fill_constant },
 };
 
@@ -205,7 +208,8 @@ static rondo_status parse(const initializer_row **row, double *args, const char 
     char name[LIMIT_NAME], given[LIMIT_NAME] = "";
     const size_t n = strcspn(text, "("), length = strlen(text);
     if (length >= sizeof name)
-        return rondo_fail(RONDO_E_LIMIT, "an initializer's name is longer than %d bytes", LIMIT_NAME);
+        return rondo_fail(RONDO_E_LIMIT, "an initializer's name is longer than %d bytes",
+                          LIMIT_NAME);
     memcpy(name, text, n);
     name[n] = 0;
     if (text[n]) {

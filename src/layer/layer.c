@@ -88,7 +88,8 @@ static rondo_status set_word(rondo_layer *l, const char *word)
     const char *near = name_nearest(word, n, names);
     alloc_free(names);
     if (near)
-        return rondo_fail(RONDO_E_NAME, "%s: what is \"%s\"? did you mean \"%s\"?", l->kind, word, near);
+        return rondo_fail(RONDO_E_NAME, "%s: what is \"%s\"? did you mean \"%s\"?", l->kind, word,
+                          near);
     return rondo_fail(RONDO_E_NAME, "%s: \"%s\" is no flag%s of it", l->kind, word,
                       options_find(table, "activation") ? " and no activation" : "");
 }
@@ -108,7 +109,8 @@ rondo_status layer_parse_into(rondo_layer **out, const char *text)
     return s;
 }
 
-/* What every public constructor returns: the layer, carrying its failure for the model to report. */
+/* What every public constructor returns: the layer, carrying its failure for the model to report.
+ * */
 static rondo_layer *finished(rondo_layer *l, rondo_status s)
 {
     if (!l) l = alloc_new(sizeof *l);
@@ -151,7 +153,8 @@ static rondo_layer *with_options(const char *kind, const void *given, size_t siz
 rondo_layer *rondo_rnn_new(const char *cell, const rondo_rnn_options *options)
 {
     if (cell && !registry_find(REGISTRY_CELL, cell) && registry_find(REGISTRY_LAYER, cell))
-        return finished(NULL, rondo_fail(RONDO_E_NAME, "\"%s\" is a layer, not a recurrent cell", cell));
+        return finished(NULL,
+                        rondo_fail(RONDO_E_NAME, "\"%s\" is a layer, not a recurrent cell", cell));
     return with_options(cell, options, options ? options->size : 0, sizeof *options);
 }
 
@@ -178,8 +181,8 @@ void layer_free(rondo_layer *l)
     alloc_free(l);
 }
 
-rondo_status layer_param(rondo_layer *l, const char *name, rondo_shape shape, const char *initializer,
-                         int *index)
+rondo_status layer_param(rondo_layer *l, const char *name, rondo_shape shape,
+                         const char *initializer, int *index)
 {
     int64_t size = 1;
     for (int i = 0; i < shape.rank; i++)
@@ -200,8 +203,8 @@ rondo_status layer_param(rondo_layer *l, const char *name, rondo_shape shape, co
     return p->name && p->initializer ? RONDO_OK : RONDO_E_NOMEM;
 }
 
-rondo_status layer_linear(rondo_layer *l, int kernel, int bias, int64_t in, int64_t column, int64_t out,
-                          int *index)
+rondo_status layer_linear(rondo_layer *l, int kernel, int bias, int64_t in, int64_t column,
+                          int64_t out, int *index)
 {
     if (l->n_linears == MAX_LINEARS)
         return rondo_fail(RONDO_E_LIMIT, "%s has more than %d products", l->kind, MAX_LINEARS);
@@ -231,7 +234,8 @@ json_t *layer_to_json(const rondo_layer *l)
     json_t *options = options_to_json(&l->type->options, l->options);
     if (!options) return NULL;
     json_object_del(options, "name");
-    return json_pack("{s:s, s:s, s:o}", "kind", l->kind, "name", l->name ? l->name : "", "options", options);
+    return json_pack("{s:s, s:s, s:o}", "kind", l->kind, "name", l->name ? l->name : "", "options",
+                     options);
 }
 
 rondo_status layer_from_json(rondo_layer **out, const json_t *json)

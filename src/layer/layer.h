@@ -1,10 +1,11 @@
-/* layer - one layer per file: shapes, memory, forward, backward.  A layer does shapes; kernels do floats.
+/* layer - one layer per file: shapes, memory, forward, backward. A layer does shapes; kernels do
+ * floats.
  *
- * A layer is a type row, its options and its parameters; applied twice, it shares them.  What one application needs
- * lives in a `call`.  The model drives a call so:
+ * A layer is a type row, its options and its parameters; applied twice, it shares them. What one
+ * application needs lives in a `call`. The model drives a call so:
  *   build    once per layer: declares parameters from the input shapes
  *   outputs  once per node: shapes of the outputs
- *   plan     once per batch shape: asks the arena for memory; runs with a measuring arena too, so it only asks
+ *   plan     once per batch shape: only asks the arena for memory, as the arena may be measuring
  *   forward, backward */
 #ifndef RONDO_LAYER_H
 #define RONDO_LAYER_H
@@ -39,7 +40,8 @@ static inline int64_t value_size(const value *v)
 {
     return v->steps * v->batch * v->shape.features;
 }
-/* Where to put the gradient for v: NULL when not wanted. *add says whether a share is there already. */
+/* Where to put the gradient for v: NULL when not wanted. *add says whether a share is there
+ * already. */
 static inline real *value_grad(value *v, bool *add)
 {
     *add = v->grad_written;
@@ -56,7 +58,7 @@ typedef struct param { /* of a layer; the model gives it its place */
 } param;
 
 typedef struct linear_place { /* what a linear views, before offsets are known */
-    int kernel, bias; /* of params; bias -1: none */
+    int kernel, bias;         /* of params; bias -1: none */
     int64_t column;
 } linear_place;
 
@@ -100,7 +102,7 @@ typedef struct layer_type {
     option_table options;
     size_t extra_size, call_size;
     int min_inputs, max_inputs;
-    bool any_input;                      /* takes token inputs (I32) */
+    bool any_input; /* takes token inputs (I32) */
     /* A key that is not in `options`; may be NULL. RONDO_E_NAME: not mine either. */
     rondo_status (*set_other)(rondo_layer *, const char *key, const char *value);
     rondo_status (*open)(rondo_layer *); /* options are set: check them; may be NULL */
@@ -109,12 +111,14 @@ typedef struct layer_type {
                           const value_shape in[]); /* declares params; may be NULL */
     rondo_status (*outputs)(const rondo_layer *, int n, const value_shape in[], value_shape out[],
                             int *n_out);
-    /* Sets out[].steps, batch, lengths, mask and memory; data and grad of out are the model's to give. */
+    /* Sets out[].steps, batch, lengths, mask and memory; data and grad of out are the model's to
+     * give. */
     void (*plan)(call *, arena *);
     rondo_status (*forward)(call *);
     void (*backward)(
         call *); /* reads out[].grad (zeros where nobody wrote), adds to in[]->grad and gradients */
-    /* Elements of carried state per row; NULL: none.  E_ARG in *why… when it cannot run step by step. */
+    /* Elements of carried state per row; NULL: none. E_ARG in *why… when it cannot run step by
+     * step. */
     int64_t (*state_size)(const rondo_layer *);
     int64_t (*state_width)(const rondo_layer *); /* of one state, as units */
     rondo_status (*can_stream)(const rondo_layer *);
@@ -125,7 +129,8 @@ typedef struct layer_type {
 /* Declares a parameter; offset comes later.  Returns its index, or fails. */
 rondo_status layer_param(rondo_layer *, const char *name, rondo_shape, const char *initializer,
                          int *index);
-/* Declares a linear over columns [column, column+out) of params[kernel] with bias params[bias] (-1: none). */
+/* Declares a linear over columns [column, column+out) of params[kernel] with bias params[bias] (-1:
+ * none). */
 rondo_status layer_linear(rondo_layer *, int kernel, int bias, int64_t in, int64_t column,
                           int64_t out, int *index);
 void layer_place(rondo_layer *); /* after offsets are known: sets the linears' offsets */
@@ -153,13 +158,15 @@ void merge_forward(merge_kind, real *y, int n, const real *const part[], const i
 void merge_backward(merge_kind, real *const dpart[], const bool add[], const real *dy, int n,
                     const real *const part[], const int64_t width[], int64_t rows);
 
-/* route.c: the order in which a scan takes the steps of a batch.  Rows are sorted by how many valid steps they have, so
- * those still running at scan step t are a prefix; valid steps lie packed, step after step, and no cell knows a mask. */
+/* route.c: the order in which a scan takes the steps of a batch. Rows are sorted by how many valid
+ * steps they have, so those still running at scan step t are a prefix; valid steps lie packed, step
+ * after step, and no cell knows a mask. */
 typedef struct route {
     int64_t steps, batch;
-    int64_t total;   /* valid steps of all rows */
-    bool identity;   /* packed is time-major: nothing to gather */
-    int64_t *offset; /* [steps+1] first packed row of scan step t; t has offset[t+1]-offset[t] rows */
+    int64_t total; /* valid steps of all rows */
+    bool identity; /* packed is time-major: nothing to gather */
+    int64_t
+        *offset; /* [steps+1] first packed row of scan step t; t has offset[t+1]-offset[t] rows */
     int64_t *order;  /* [batch] caller's row of each rank */
     int64_t *rank;   /* [batch] the inverse */
     int64_t *count;  /* [batch] valid steps of each rank, descending */
@@ -169,7 +176,8 @@ typedef struct route {
 } route;
 /* An identity needs no memory; x only for its shape. */
 void route_plan(route *, arena *, const value *x, bool reverse);
-/* reverse: last valid step first.  restore: outputs at their own times, not in the order of processing. */
+/* reverse: last valid step first. restore: outputs at their own times, not in the order of
+ * processing. */
 void route_build(route *, const value *x, bool reverse, bool restore);
 static inline int64_t route_active(const route *r, int64_t t)
 {
@@ -186,22 +194,24 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     rondo_function activation[MAX_GATES];
     real args[RONDO_MAX_PARAMETERS];
     int64_t units;
-    bool keep_inputs;     /* an activation's gradient needs its input */
-    const linear *x, *h, *made; /* made NULL: one phase */
+    bool keep_inputs;            /* an activation's gradient needs its input */
+    const linear *x, *h, *made;  /* made NULL: one phase */
     int params[MAX_CELL_PARAMS]; /* of the layer's params */
     real dropout, recurrent_dropout;
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
 rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
 typedef struct scan {
-    bool training, keep, full, outside; /* the caller's wishes: dropout; all steps of everything kept
-                                         * for backward; all steps of h kept; in the caller's memory */
+    bool training, keep, full,
+        outside; /* the caller's wishes: dropout; all steps of everything kept
+                                         * for backward; all steps of h kept; in the caller's memory
+                                         * */
     route route;
-    real *gathered;  /* [total][in] */
-    real *dropped;   /* [total][in] after dropout */
-    const real *x;   /* one of the two, or the layer's input */
-    real *xp;        /* [total][x_gates*units] */
-    real *hp, *mp;   /* [batch][h_gates*units], [batch][made_gates*units]: of this step */
+    real *gathered; /* [total][in] */
+    real *dropped;  /* [total][in] after dropout */
+    const real *x;  /* one of the two, or the layer's input */
+    real *xp;       /* [total][x_gates*units] */
+    real *hp, *mp;  /* [batch][h_gates*units], [batch][made_gates*units]: of this step */
     real *saved, *inputs, *made;
     real *state[MAX_STATES];   /* [total][units], or two steps of [batch][units] in turn */
     real *initial[MAX_STATES]; /* [batch][units] by rank */
@@ -214,17 +224,20 @@ typedef struct scan {
     real *dh;                   /* [total][units] gradient of the outputs in scan order */
     real *dx;                   /* [total][in] */
 } scan;
-void scan_plan(scan *, const scan_cell *, arena *, const value *x, bool reverse); /* wishes are set */
+void scan_plan(scan *, const scan_cell *, arena *, const value *x,
+               bool reverse); /* wishes are set */
 /* initial[] are set, and route built; h_out: the caller's memory for h [total][units], or NULL. */
 void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, real *h_out);
 /* State k after the last step of each row, in the caller's order of rows. */
 void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][units] */
-/* dh: gradient of every output by packed row, or NULL; carry[0] holds that of the final states by rank.
- * Leaves the gradient of the initial states in scan_dinitial(). Adds to gradients; dx of the input via x. */
+/* dh: gradient of every output by packed row, or NULL; carry[0] holds that of the final states by
+ * rank. Leaves the gradient of the initial states in scan_dinitial(). Adds to gradients; dx of the
+ * input via x. */
 void scan_backward(scan *, const scan_cell *, const call *, const real *dh);
 real *scan_dinitial(const scan *, int k);
 
-/* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)". */
+/* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)".
+ * */
 typedef struct initializer_row {
     const char *name, *parameters, *help; /* "mean=0 stddev=0.05" */
     rondo_status (*fill)(real *w, const rondo_shape *, const double *args, rng *);

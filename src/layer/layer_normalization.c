@@ -87,21 +87,23 @@ static void backward(call *c)
     value *x = c->in[0];
     bool add;
     real *dx = value_grad(x, &add);
-    kernel_table()->norm_backward(dx, add, gradient(c, e->gamma), gradient(c, e->beta), c->out[0].grad,
-                                  m->xhat, m->rstd, weight(c, e->gamma), value_rows(x),
-                                  x->shape.features);
+    kernel_table()->norm_backward(dx, add, gradient(c, e->gamma), gradient(c, e->beta),
+                                  c->out[0].grad, m->xhat, m->rstd, weight(c, e->gamma),
+                                  value_rows(x), x->shape.features);
 }
 
-const layer_type layer_layer_normalization = { .name = "layer_normalization",
-                                               .help = "mean 0 and variance 1 over the features of each step",
-                                               .options_size = sizeof(options),
-                                               .options = OPTION_TABLE(fields),
-                                               .extra_size = sizeof(extra),
-                                               .call_size = sizeof(memory),
-                                               .min_inputs = 1,
-                                               .max_inputs = 1,
-                                               .build = build,
-                                               .outputs = outputs,
-                                               .plan = plan,
-                                               .forward = forward,
-                                               .backward = backward };
+const layer_type layer_layer_normalization = {
+    .name = "layer_normalization",
+    .help = "mean 0 and variance 1 over the features of each step",
+    .options_size = sizeof(options),
+    .options = OPTION_TABLE(fields),
+    .extra_size = sizeof(extra),
+    .call_size = sizeof(memory),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .build = build,
+    .outputs = outputs,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward
+};

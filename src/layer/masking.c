@@ -7,7 +7,8 @@ typedef struct options {
 } options;
 
 static const option_field fields[] = {
-    { "mask_value", OPTION_REAL, offsetof(options, mask_value), "0", "what a skipped step is filled with" },
+    { "mask_value", OPTION_REAL, offsetof(options, mask_value), "0",
+      "what a skipped step is filled with" },
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer" },
 };
 

@@ -12,7 +12,8 @@ static const option_field fields[] = {
 
 enum { MAX_PARTS = 16 };
 
-static void concat_forward(real *y, int n, const real *const part[], const int64_t width[], int64_t rows)
+static void concat_forward(real *y, int n, const real *const part[], const int64_t width[],
+                           int64_t rows)
 {
     int64_t total = 0, column = 0;
     for (int i = 0; i < n; i++) total += width[i];
@@ -93,12 +94,11 @@ void merge_backward(merge_kind kind, real *const dpart[], const bool add[], cons
     }
 }
 
+extern const layer_type layer_merges[4];
+
 static merge_kind kind_of(const rondo_layer *l)
 {
-    static const char *const names[] = { "concat", "add", "multiply", "average" };
-    int i = 0;
-    while (strcmp(l->type->name, names[i]) != 0) i++;
-    return (merge_kind)i;
+    return (merge_kind)(l->type - layer_merges);
 }
 
 static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[], value_shape out[],
@@ -141,7 +141,8 @@ static rondo_status forward(call *c)
     for (int i = 1; i < c->n_in; i++)
         if (c->in[i]->steps != c->in[0]->steps || c->in[i]->batch != c->in[0]->batch)
             return rondo_fail(RONDO_E_SHAPE, "%s: input %d has %lld steps, input 0 has %lld",
-                              c->layer->name, i, (long long)c->in[i]->steps, (long long)c->in[0]->steps);
+                              c->layer->name, i, (long long)c->in[i]->steps,
+                              (long long)c->in[0]->steps);
     layer_same_rows(&c->out[0], c->in[0]);
     parts_of(c, part, width);
     merge_forward(kind_of(c->layer), c->out[0].data, c->n_in, part, width, value_rows(c->in[0]));
@@ -160,45 +161,17 @@ static void backward(call *c)
                    value_rows(c->in[0]));
 }
 
+#define ROW(row_name, row_help)                                                                    \
+    {                                                                                              \
+        .name = row_name, .help = row_help, .options_size = sizeof(options),                       \
+        .options = OPTION_TABLE(fields), .min_inputs = 2, .max_inputs = MAX_PARTS,                 \
+        .outputs = outputs, .plan = plan, .forward = forward, .backward = backward                 \
+    }
+
+/* In the order of merge_kind. */
 const layer_type layer_merges[4] = {
-    { .name = "concat",
-      .help = "features side by side, as Keras' Concatenate",
-      .options_size = sizeof(options),
-      .options = OPTION_TABLE(fields),
-      .min_inputs = 2,
-      .max_inputs = MAX_PARTS,
-      .outputs = outputs,
-      .plan = plan,
-      .forward = forward,
-      .backward = backward },
-    { .name = "add",
-      .help = "sum of values of equal shape",
-      .options_size = sizeof(options),
-      .options = OPTION_TABLE(fields),
-      .min_inputs = 2,
-      .max_inputs = MAX_PARTS,
-      .outputs = outputs,
-      .plan = plan,
-      .forward = forward,
-      .backward = backward },
-    { .name = "multiply",
-      .help = "product of values of equal shape",
-      .options_size = sizeof(options),
-      .options = OPTION_TABLE(fields),
-      .min_inputs = 2,
-      .max_inputs = MAX_PARTS,
-      .outputs = outputs,
-      .plan = plan,
-      .forward = forward,
-      .backward = backward },
-    { .name = "average",
-      .help = "mean of values of equal shape",
-      .options_size = sizeof(options),
-      .options = OPTION_TABLE(fields),
-      .min_inputs = 2,
-      .max_inputs = MAX_PARTS,
-      .outputs = outputs,
-      .plan = plan,
-      .forward = forward,
-      .backward = backward },
+    ROW("concat", "features side by side, as Keras' Concatenate"),
+    ROW("add", "sum of values of equal shape"),
+    ROW("multiply", "product of values of equal shape"),
+    ROW("average", "mean of values of equal shape"),
 };

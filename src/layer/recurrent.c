@@ -1,5 +1,5 @@
-/* The recurrent layer: any cell, one direction or two, over whole sequences.  Options and ports as Keras' RNN layers;
- * the time loop is scan.c. */
+/* The recurrent layer: any cell, one direction or two, over whole sequences. Options and ports as
+ * Keras' RNN layers; the time loop is scan.c. */
 #include "layer.h"
 #include <string.h>
 
@@ -13,35 +13,42 @@ typedef struct extra {
 } extra;
 typedef struct memory {
     scan scan[MAX_DIRECTIONS];
-    real *part[MAX_DIRECTIONS];  /* what each direction gives to the merge: as out, [units] wide */
+    real *part[MAX_DIRECTIONS]; /* what each direction gives to the merge: as out, [units] wide */
     real *dpart[MAX_DIRECTIONS];
-    real *row;      /* [batch][units] a gradient on its way to a state */
+    real *row;       /* [batch][units] a gradient on its way to a state */
     uint8_t *turned; /* [steps][batch] the mask of outputs in the order of processing */
 } memory;
 
 static const option_field fields[] = {
     { "units", OPTION_INT, offsetof(options, units), NULL, "size of the state and of the output" },
-    { "activation", OPTION_TEXT, offsetof(options, activation), NULL, "of the candidate and output; tanh" },
+    { "activation", OPTION_TEXT, offsetof(options, activation), NULL,
+      "of the candidate and output; tanh" },
     { "recurrent_activation", OPTION_TEXT, offsetof(options, recurrent_activation), NULL,
       "of the gates; sigmoid" },
     { "activations", OPTION_TEXT, offsetof(options, activations), NULL,
       "per gate: activations=\"i=hard_sigmoid c=elu\"" },
-    { "kernel_initializer", OPTION_TEXT, offsetof(options, kernel_initializer), "glorot_uniform", "" },
-    { "recurrent_initializer", OPTION_TEXT, offsetof(options, recurrent_initializer), "orthogonal", "" },
+    { "kernel_initializer", OPTION_TEXT, offsetof(options, kernel_initializer), "glorot_uniform",
+      "" },
+    { "recurrent_initializer", OPTION_TEXT, offsetof(options, recurrent_initializer), "orthogonal",
+      "" },
     { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), NULL,
       "zeros; for lstm 1 at the forget gate (unit_forget_bias)" },
     { "return_sequences", OPTION_BOOL, offsetof(options, return_sequences), NULL,
       "output every step, not the last" },
-    { "return_state", OPTION_BOOL, offsetof(options, return_state), NULL, "final states as ports 1…" },
+    { "return_state", OPTION_BOOL, offsetof(options, return_state), NULL,
+      "final states as ports 1…" },
     { "go_backwards", OPTION_BOOL, offsetof(options, go_backwards), NULL, "last step first" },
-    { "stateful", OPTION_BOOL, offsetof(options, stateful), NULL, "start where the batch before ended" },
+    { "stateful", OPTION_BOOL, offsetof(options, stateful), NULL,
+      "start where the batch before ended" },
     { "no_bias", OPTION_BOOL, offsetof(options, no_bias), NULL, "leave the biases out" },
-    { "dropout", OPTION_REAL, offsetof(options, dropout), NULL, "of the inputs, one mask a sequence" },
+    { "dropout", OPTION_REAL, offsetof(options, dropout), NULL,
+      "of the inputs, one mask a sequence" },
     { "recurrent_dropout", OPTION_REAL, offsetof(options, recurrent_dropout), NULL,
       "of the state, one mask a sequence" },
     { "merge", OPTION_TEXT, offsetof(options, merge), NULL,
       "makes it bidirectional: concat sum mul ave" },
-    { "options", OPTION_TEXT, offsetof(options, options), NULL, "of this cell alone: reset_after=false" },
+    { "options", OPTION_TEXT, offsetof(options, options), NULL,
+      "of this cell alone: reset_after=false" },
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer and its weights" },
 };
 
@@ -51,7 +58,8 @@ static rondo_status set_other(rondo_layer *l, const char *key, const char *text)
     options *o = l->options;
     const rondo_cell *cell = registry_find(REGISTRY_CELL, l->kind);
     if (!parameters_have(cell->parameters, key)) return RONDO_E_NAME;
-    char *joined = alloc_format("%s%s%s=%s", o->options ? o->options : "", o->options ? " " : "", key, text);
+    char *joined = alloc_format("%s%s%s=%s", o->options ? o->options : "", o->options ? " " : "",
+                                key, text);
     if (!joined) return RONDO_E_NOMEM;
     alloc_free((char *)o->options);
     o->options = joined;
@@ -79,10 +87,12 @@ static rondo_status open(rondo_layer *l)
     const void *row;
     RONDO_TRY(registry_get(REGISTRY_CELL, l->kind, &row));
     if (o->units < 1)
-        return rondo_fail(RONDO_E_ARG, "%s needs its number of units, as in \"%s 64\"", l->kind, l->kind);
-    if (!(o->dropout >= 0 && o->dropout < 1 && o->recurrent_dropout >= 0 && o->recurrent_dropout < 1))
-        return rondo_fail(RONDO_E_ARG, "%s: dropout and recurrent_dropout are at least 0 and below 1",
+        return rondo_fail(RONDO_E_ARG, "%s needs its number of units, as in \"%s 64\"", l->kind,
                           l->kind);
+    if (!(o->dropout >= 0 && o->dropout < 1 && o->recurrent_dropout >= 0 &&
+          o->recurrent_dropout < 1))
+        return rondo_fail(RONDO_E_ARG,
+                          "%s: dropout and recurrent_dropout are at least 0 and below 1", l->kind);
     RONDO_TRY(choose_merge(e, o));
     for (int d = 0; d < e->directions; d++) {
         scan_cell *c = &e->cell[d];
@@ -104,8 +114,8 @@ typedef struct builder { /* of one direction */
     const char *prefix; /* "forward." */
 } builder;
 
-static rondo_status add_param(const builder *b, const char *name, int rank, int64_t rows, int64_t columns,
-                              const char *initializer, int *index)
+static rondo_status add_param(const builder *b, const char *name, int rank, int64_t rows,
+                              int64_t columns, const char *initializer, int *index)
 {
     char full[LIMIT_NAME];
     rondo_shape shape = { rank, { rows, columns } };
@@ -123,16 +133,17 @@ static rondo_status add_biases(const builder *b, int *bias, int *recurrent_bias)
     *bias = *recurrent_bias = -1;
     if (o->no_bias) return RONDO_OK;
     if (row->forget_gate)
-        snprintf(forget, sizeof forget, "range(%lld,%lld,1)", (long long)((row->forget_gate - 1) * u),
-                 (long long)(row->forget_gate * u));
-    RONDO_TRY(add_param(b, "bias", 1, 1, row->x_gates * u, o->bias_initializer ? o->bias_initializer : forget,
-                        bias));
+        snprintf(forget, sizeof forget, "range(%lld,%lld,1)",
+                 (long long)((row->forget_gate - 1) * u), (long long)(row->forget_gate * u));
+    RONDO_TRY(add_param(b, "bias", 1, 1, row->x_gates * u,
+                        o->bias_initializer ? o->bias_initializer : forget, bias));
     if (!row->recurrent_bias) return RONDO_OK;
     return add_param(b, "recurrent_bias", 1, 1, row->h_gates * u,
                      o->bias_initializer ? o->bias_initializer : "zeros", recurrent_bias);
 }
 
-/* The parameters of one direction, and the products over them; their addresses are set in `outputs`. */
+/* The parameters of one direction, and the products over them; their addresses are set in
+ * `outputs`. */
 static rondo_status build_direction(const builder *b, int64_t in)
 {
     const options *o = b->layer->options;
@@ -186,20 +197,22 @@ static rondo_status check_inputs(const rondo_layer *l, int n, const value_shape 
     const int states = e->directions * e->cell[0].row->states;
     char text[64];
     if (!in[0].sequence)
-        return rondo_fail(RONDO_E_SHAPE,
-                          "%s takes sequences [time][features], given %s; does the layer before it need "
-                          "return_sequences?",
-                          l->name, shape_text(&in[0], text));
+        return rondo_fail(
+            RONDO_E_SHAPE,
+            "%s takes sequences [time][features], given %s; does the layer before it need "
+            "return_sequences?",
+            l->name, shape_text(&in[0], text));
     if (in[0].features != e->cell[0].x->in)
         return rondo_fail(RONDO_E_SHAPE, "%s was built for %lld features, given %lld", l->name,
                           (long long)e->cell[0].x->in, (long long)in[0].features);
     if (n != 1 && n != 1 + states)
-        return rondo_fail(RONDO_E_SHAPE, "%s takes 1 input, or %d with its initial states; given %d",
-                          l->name, 1 + states, n);
+        return rondo_fail(RONDO_E_SHAPE,
+                          "%s takes 1 input, or %d with its initial states; given %d", l->name,
+                          1 + states, n);
     for (int i = 1; i < n; i++)
         if (in[i].sequence || in[i].type != RONDO_F32 || in[i].features != o->units)
-            return rondo_fail(RONDO_E_SHAPE, "%s: initial state %d is %s, expected [%lld]", l->name, i,
-                              shape_text(&in[i], text), (long long)o->units);
+            return rondo_fail(RONDO_E_SHAPE, "%s: initial state %d is %s, expected [%lld]", l->name,
+                              i, shape_text(&in[i], text), (long long)o->units);
     return RONDO_OK;
 }
 
@@ -216,12 +229,14 @@ static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[],
     *n_out = 1;
     if (!o->return_state) return RONDO_OK;
     if (1 + states > MAX_PORTS)
-        return rondo_fail(RONDO_E_LIMIT, "%s has more than %d states to return", l->name, MAX_PORTS - 1);
+        return rondo_fail(RONDO_E_LIMIT, "%s has more than %d states to return", l->name,
+                          MAX_PORTS - 1);
     for (int i = 0; i < states; i++) out[(*n_out)++] = state;
     return RONDO_OK;
 }
 
-/* The direction's scan takes the last step first; a bidirectional layer puts its outputs back in order. */
+/* The direction's scan takes the last step first; a bidirectional layer puts its outputs back in
+ * order. */
 static bool reversed(const rondo_layer *l, int direction)
 {
     return (direction == 1) != ((const options *)l->options)->go_backwards;
@@ -235,8 +250,7 @@ static void plan(call *c, arena *a)
     value *x = c->in[0], *y = &c->out[0];
     const bool several = e->directions > 1;
     layer_same_rows(y, x);
-    if (!o->return_sequences)
-        *y = (value){ .shape = y->shape, .steps = 1, .batch = x->batch };
+    if (!o->return_sequences) *y = (value){ .shape = y->shape, .steps = 1, .batch = x->batch };
     for (int i = 1; i < c->n_out; i++)
         c->out[i] = (value){ .shape = c->out[i].shape, .steps = 1, .batch = x->batch };
     for (int d = 0; d < e->directions; d++) {
@@ -271,7 +285,9 @@ static void set_initial(const call *c, scan *s, int direction)
     const int64_t u = e->cell[0].units, size = s->route.batch * u;
     for (int k = 0; k < states; k++) {
         const int i = direction * states + k;
-        const real *from = c->n_in > 1 ? c->in[1 + i]->data : c->carry_in ? c->carry_in + i * size : NULL;
+        const real *from = c->n_in > 1   ? c->in[1 + i]->data
+                           : c->carry_in ? c->carry_in + i * size
+                                         : NULL;
         if (from)
             to_ranks(&s->route, s->initial[k], from, u);
         else
@@ -286,7 +302,8 @@ static void give_states(const call *c, const scan *s, int direction)
     const int64_t u = e->cell[0].units;
     for (int k = 0; k < states; k++) {
         const int i = direction * states + k;
-        if (c->carry_out) scan_final(s, &e->cell[direction], k, c->carry_out + i * s->route.batch * u);
+        if (c->carry_out)
+            scan_final(s, &e->cell[direction], k, c->carry_out + i * s->route.batch * u);
         if (c->n_out > 1) scan_final(s, &e->cell[direction], k, c->out[1 + i].data);
     }
 }
@@ -419,8 +436,8 @@ static rondo_status can_stream(const rondo_layer *l)
 {
     const options *o = l->options;
     if (!o->merge && !o->go_backwards) return RONDO_OK;
-    return rondo_fail(RONDO_E_ARG, "%s reads the sequence from its end, so it cannot run step by step",
-                      l->name);
+    return rondo_fail(RONDO_E_ARG,
+                      "%s reads the sequence from its end, so it cannot run step by step", l->name);
 }
 
 const layer_type layer_recurrent = { .name = "recurrent",

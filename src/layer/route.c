@@ -2,7 +2,8 @@
 
 void route_plan(route *r, arena *a, const value *x, bool reverse)
 {
-    const size_t rows = (size_t)value_rows(x) * sizeof(int64_t), batch = (size_t)x->batch * sizeof(int64_t);
+    const size_t rows = (size_t)value_rows(x) * sizeof(int64_t),
+                 batch = (size_t)x->batch * sizeof(int64_t);
     *r = (route){ .steps = x->steps, .batch = x->batch, .total = value_rows(x) };
     r->identity = !reverse && !x->lengths && !x->masked;
     if (r->identity) return;
@@ -51,7 +52,8 @@ static void place_steps(route *r)
     r->total = r->offset[r->steps];
 }
 
-/* Where the step processed p-th of a row shows: its own time, or the order of processing with the padding behind. */
+/* Where the step processed p-th of a row shows: its own time, or the order of processing with the
+ * padding behind. */
 static int64_t output_time(int64_t p, int64_t steps, int64_t length, bool reverse, bool restore)
 {
     const int64_t t = reverse ? steps - 1 - p : p;
@@ -59,8 +61,8 @@ static int64_t output_time(int64_t p, int64_t steps, int64_t length, bool revers
     return t < length ? p - (steps - length) : length + p;
 }
 
-/* Masked steps repeat the output before them; where outputs are put back in order (Keras' Bidirectional sets
- * zero_output_for_mask) they are zero. */
+/* Masked steps repeat the output before them; where outputs are put back in order (Keras'
+ * Bidirectional sets zero_output_for_mask) they are zero. */
 void route_build(route *r, const value *x, bool reverse, bool restore)
 {
     if (r->identity) return;

@@ -1,5 +1,6 @@
-/* The scan:  one product for the inputs of all steps, then step after step the product of the state and the cell's
- * pointwise mathematics; backward the same way down, then one product per weight over all time.
+/* The scan: one product for the inputs of all steps, then step after step the product of the state
+ * and the cell's pointwise mathematics; backward the same way down, then one product per weight
+ * over all time.
  *   forward   XP = X·W + b        hp = h[t-1]·U       cell->step
  *   backward  cell->step_backward      dh[t-1] += dhp·Uᵀ
  *             dW += Xᵀ·DXP   dU += Hprevᵀ·DHP   dX = DXP·Wᵀ
@@ -144,12 +145,12 @@ static void forward_rows(void *arg, int i)
             h = dropped;
         }
         if (c->row->h_gates)
-            linear_forward(c->h, k->call->weights, NULL, s->hp + begin * c->h->out, c->h->out, h, u, rows,
-                           false);
+            linear_forward(c->h, k->call->weights, NULL, s->hp + begin * c->h->out, c->h->out, h, u,
+                           rows, false);
         if (c->made) {
             c->row->prepare(&step);
-            linear_forward(c->made, k->call->weights, NULL, s->mp + begin * c->made->out, c->made->out,
-                           step.made, u, rows, false);
+            linear_forward(c->made, k->call->weights, NULL, s->mp + begin * c->made->out,
+                           c->made->out, step.made, u, rows, false);
         }
         c->row->step(&step);
     }
@@ -164,7 +165,8 @@ static int share_count(const scan *s, pool *threads)
 }
 
 /* A mask for every row of the batch, drawn by the caller's row number, laid out by rank. */
-static void draw_mask(const scan *s, real *mask, real rate, const call *c, uint32_t key, int64_t width)
+static void draw_mask(const scan *s, real *mask, real rate, const call *c, uint32_t key,
+                      int64_t width)
 {
     for (int64_t r = 0; r < s->route.batch; r++)
         kernel_table()->dropout_mask(mask + r * width, rate, c->seed, c->step, key,
@@ -205,7 +207,8 @@ void scan_final(const scan *s, const scan_cell *c, int k, real *out)
     for (int64_t r = 0; r < s->route.batch; r++) {
         const int64_t row = s->route.identity ? r : s->route.order[r];
         const int64_t count = s->route.identity ? s->route.steps : s->route.count[r];
-        memcpy(out + row * c->units, state_at(s, c, k, count - 1, r), (size_t)c->units * sizeof *out);
+        memcpy(out + row * c->units, state_at(s, c, k, count - 1, r),
+               (size_t)c->units * sizeof *out);
     }
 }
 
@@ -260,13 +263,15 @@ static void backward_rows(void *arg, int i)
     }
 }
 
-/* dU += Hprevᵀ·DHP.  Where no row ends, the states before consecutive steps lie side by side: one product. */
+/* dU += Hprevᵀ·DHP. Where no row ends, the states before consecutive steps lie side by side: one
+ * product. */
 static void recurrent_gradient(const scan *s, const scan_cell *c, const call *run)
 {
     const route *r = &s->route;
     const int64_t width = c->h->out, u = c->units;
     if (s->h_dropped) {
-        linear_backward_weight(c->h, run->gradients, run->pool, s->h_dropped, u, s->dhp, width, r->total);
+        linear_backward_weight(c->h, run->gradients, run->pool, s->h_dropped, u, s->dhp, width,
+                               r->total);
         return;
     }
     if (r->steps == 0) return;
@@ -275,7 +280,8 @@ static void recurrent_gradient(const scan *s, const scan_cell *c, const call *ru
     for (int64_t t = 1; t < r->steps;) {
         int64_t end = t;
         while (end + 1 < r->steps && route_active(r, end) == route_active(r, end - 1)) end++;
-        const int64_t at = route_offset(r, t), rows = route_offset(r, end) + route_active(r, end) - at;
+        const int64_t at = route_offset(r, t),
+                      rows = route_offset(r, end) + route_active(r, end) - at;
         linear_backward_weight(c->h, run->gradients, run->pool, state_at(s, c, 0, t - 1, 0), u,
                                s->dhp + at * width, width, rows);
         t = end + 1;

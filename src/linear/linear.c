@@ -1,6 +1,8 @@
 #include "linear.h"
 
-enum { MIN_FLOPS = 1 << 16 }; /* multiply-adds below which waking a thread costs more than it saves */
+enum {
+    MIN_FLOPS = 1 << 16
+}; /* multiply-adds below which waking a thread costs more than it saves */
 
 /* How many parts to cut `n` outputs into, each a multiple of `grain`. */
 static int parts(pool *p, int64_t n, int64_t grain, int64_t flops)
@@ -37,8 +39,8 @@ static void product_part(void *arg, int i)
     int64_t begin, end;
     part(&begin, &end, i, p->parts, p->rows, ROW_GRAIN);
     if (begin < end)
-        p->kernel->gemm(p->y + begin * p->ldy, p->ldy, p->x + begin * p->ldx, p->ldx, p->packed, p->bias,
-                        p->add, end - begin, p->out, p->in);
+        p->kernel->gemm(p->y + begin * p->ldy, p->ldy, p->x + begin * p->ldx, p->ldx, p->packed,
+                        p->bias, p->add, end - begin, p->out, p->in);
 }
 
 static void product_run(product *p, pool *threads)
@@ -47,7 +49,8 @@ static void product_run(product *p, pool *threads)
     p->kernel = kernel_table();
     p->parts = parts(threads, p->rows, ROW_GRAIN, p->rows * p->in * p->out);
     if (p->parts == 1)
-        p->kernel->gemm(p->y, p->ldy, p->x, p->ldx, p->packed, p->bias, p->add, p->rows, p->out, p->in);
+        p->kernel->gemm(p->y, p->ldy, p->x, p->ldx, p->packed, p->bias, p->add, p->rows, p->out,
+                        p->in);
     else
         pool_run(threads, product_part, p, p->parts);
 }
@@ -98,13 +101,14 @@ static void gradient_part(void *arg, int i)
     part(&begin, &end, i, g->parts, g->out, COLUMN_GRAIN);
     if (begin >= end) return;
     if (g->dw)
-        g->kernel->gemm_tn(g->dw + begin, g->lddw, g->x, g->ldx, g->dy + begin, g->lddy, true, g->in,
-                           end - begin, g->rows);
-    if (g->db) g->kernel->column_sums(g->db + begin, g->dy + begin, g->lddy, true, g->rows, end - begin);
+        g->kernel->gemm_tn(g->dw + begin, g->lddw, g->x, g->ldx, g->dy + begin, g->lddy, true,
+                           g->in, end - begin, g->rows);
+    if (g->db)
+        g->kernel->column_sums(g->db + begin, g->dy + begin, g->lddy, true, g->rows, end - begin);
 }
 
-void linear_backward_weight(const linear *l, real *gradients, pool *threads, const real *x, int64_t ldx,
-                            const real *dy, int64_t lddy, int64_t rows)
+void linear_backward_weight(const linear *l, real *gradients, pool *threads, const real *x,
+                            int64_t ldx, const real *dy, int64_t lddy, int64_t rows)
 {
     gradient g = { .kernel = kernel_table(),
                    .dw = l->trains ? gradients + l->weight : NULL,

@@ -1,7 +1,9 @@
-/* linear - the one place where a weight meets an input: packing now; storage types, adapters, ties later.
+/* linear - the one place where a weight meets an input: packing now; storage types, adapters, ties
+ * later.
  *
- * A linear is a view of columns of one weight matrix [in][ld] of the model's weight vector.  Its packed copies are
- * made by linear_pack once per change of the weights, and shared by everybody who reads the model. */
+ * A linear is a view of columns of one weight matrix [in][ld] of the model's weight vector. Its
+ * packed copies are made by linear_pack once per change of the weights, and shared by everybody who
+ * reads the model. */
 #ifndef RONDO_LINEAR_H
 #define RONDO_LINEAR_H
 #include "kernel/kernel.h"

@@ -10,8 +10,9 @@ typedef struct truth { /* what an output is compared with; rows = steps·batch i
     int64_t rows, width;
 } truth;
 
-/* Fills weight[steps][batch] with sample[b] (NULL: 1) where step t of row b is valid, else 0; returns how many are.
- * Valid: t < lengths[b], t < more[b] and mask[t][b]; each of the three may be NULL. */
+/* Fills weight[steps][batch] with sample[b] (NULL: 1) where step t of row b is valid, else 0;
+ * returns how many are. Valid: t < lengths[b], t < more[b] and mask[t][b]; each of the three may be
+ * NULL. */
 double truth_weigh(real *weight, const real *sample, const int64_t *lengths, const int64_t *more,
                    const uint8_t *mask, int64_t steps, int64_t batch);
 void truth_from_labels(real *target, const int32_t *label, int64_t rows); /* 0 and 1 as numbers */
@@ -31,12 +32,13 @@ typedef struct loss { /* a row with its arguments */
     bool fused;
 } loss;
 rondo_status loss_parse(loss *, const char *text); /* "huber delta=0.5", "huber(0.5)" */
-/* E_SHAPE when the truth cannot be compared with such an output (labels wanted, widths differ); E_ARG with the
- * row and value when a label lies outside 0…width-1 or a target is not finite. */
+/* E_SHAPE when the truth cannot be compared with such an output (labels wanted, widths differ);
+ * E_ARG with the row and value when a label lies outside 0…width-1 or a target is not finite. */
 rondo_status loss_check(const loss *, const truth *, int64_t width);
-/* Keras' sum_over_batch_size: *value = Σ weight·loss / rows that are valid.  x: outputs, or logits when fused (then y
- * receives the activation's values).  dx may be NULL.  `valid`: rows that count in the denominator.  scratch: [2·rows]
- * doubles' worth of memory for per-row losses and scaled weights (loss_scratch bytes). */
+/* Keras' sum_over_batch_size: *value = Σ weight·loss / rows that are valid. x: outputs, or logits
+ * when fused (then y receives the activation's values). dx may be NULL. `valid`: rows that count in
+ * the denominator. scratch: [2·rows] doubles' worth of memory for per-row losses and scaled weights
+ * (loss_scratch bytes). */
 size_t loss_scratch(int64_t rows);
 void loss_run(const loss *, const truth *, double valid, real *dx, real *y, const real *x,
               void *scratch, double *value);
@@ -60,7 +62,8 @@ typedef struct metric {
     double *state;
     int64_t n_state;
 } metric;
-/* "accuracy" resolves by the loss and width, as Keras does: binary_, categorical_ or sparse_categorical_accuracy. */
+/* "accuracy" resolves by the loss and width, as Keras does: binary_, categorical_ or
+ * sparse_categorical_accuracy. */
 rondo_status metric_parse(metric *, const char *name, const loss *, int64_t width);
 rondo_status metric_copy(metric *, const metric *); /* of its own, reset state */
 /* Whether more of a score is better, by its name: "val_accuracy". */
@@ -69,7 +72,8 @@ void metric_reset(metric *);
 void metric_update(metric *, const real *y, const truth *, double loss_sum, double weight_sum);
 double metric_result(const metric *);
 void metric_free(metric *);
-/* confusion[true][predicted], counts, for the metric "confusion_matrix"; NULL when it is another one. */
+/* confusion[true][predicted], counts, for the metric "confusion_matrix"; NULL when it is another
+ * one. */
 const double *metric_confusion(const metric *, int64_t *classes);
 
 /* ---- Within loss/ ---- */

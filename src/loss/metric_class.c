@@ -1,8 +1,9 @@
 /* Metrics counted by class: precision, recall, F1, the confusion matrix.
  *
- * Binary ones are of the positive class at 0.5, over all outputs (Keras' Precision, Recall); those over several classes
- * are macro means, over the classes that appear in the truth or in the answers (scikit-learn's average="macro").
- * State of the first six: [class]{right, answered, true}. */
+ * Binary ones are of the positive class at 0.5, over all outputs (Keras' Precision, Recall);
+ * those over several classes are macro means, over the classes that appear in the truth or in
+ * the answers (scikit-learn's average="macro"). State of the first six: [class]{right, answered,
+ * true}. */
 #include "loss/loss.h"
 
 enum { RIGHT, ANSWERED, TRUE, N_COUNTS };

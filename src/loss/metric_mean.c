@@ -1,4 +1,5 @@
-/* Metrics that are weighted means over rows: accuracies, errors, perplexity.  State: {Σ weight·value, Σ weight}. */
+/* Metrics that are weighted means over rows: accuracies, errors, perplexity.  State: {Σ
+ * weight·value, Σ weight}. */
 #include "loss/loss.h"
 #include <math.h>
 

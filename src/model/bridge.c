@@ -1,5 +1,6 @@
-/* From the single-precision library into its double-precision copy.  Both are compiled from this file: the library
- * holds the whole double build as one object whose only visible name is rondo_double_entry. */
+/* From the single-precision library into its double-precision copy. Both are compiled from this
+ * file: the library holds the whole double build as one object whose only visible name is
+ * rondo_double_entry. */
 #include "model.h"
 #include <string.h>
 
@@ -53,7 +54,8 @@ static rondo_status run(crossing *c, rondo_model *m)
     rondo_status s = objective_parse(&o, m, c->losses);
     for (int i = 0; i < c->n_inputs; i++) {
         const crossing_input *x = &c->input[i];
-        feeds[i] = (feed){ x->steps, x->batch, widened(x->data, x->steps * x->batch * x->features, &s), x->tokens,
+        feeds[i] = (feed){ x->steps, x->batch,
+                           widened(x->data, x->steps * x->batch * x->features, &s), x->tokens,
                            x->lengths };
     }
     for (int i = 0; i < c->n_truths; i++) {
@@ -65,7 +67,9 @@ static rondo_status run(crossing *c, rondo_model *m)
                              .width = t->width };
         valid[i] = t->valid;
     }
-    if (!s) s = check_gradients(m, &o, c->n_inputs, feeds, truths, valid, c->per_param, true, c->result);
+    if (!s)
+        s = check_gradients(m, &o, c->n_inputs, feeds, truths, valid, c->per_param, true,
+                            c->result);
     for (int i = 0; i < c->n_inputs; i++) alloc_free((void *)feeds[i].data);
     for (int i = 0; i < c->n_truths; i++) {
         alloc_free((void *)truths[i].target);
@@ -90,8 +94,9 @@ rondo_status rondo_double_entry(crossing *c)
 }
 
 /* The same check from the double build itself, on a copy of the model. */
-rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const feed feeds[], const truth truths[],
-                          const double valid[], int64_t per_param, check_result *result)
+rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const feed feeds[],
+                          const truth truths[], const double valid[], int64_t per_param,
+                          check_result *result)
 {
     json_t *json;
     rondo_model *copy = NULL;
@@ -112,8 +117,9 @@ rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const
 
 #else
 
-rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const feed feeds[], const truth truths[],
-                          const double valid[], int64_t per_param, check_result *result)
+rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const feed feeds[],
+                          const truth truths[], const double valid[], int64_t per_param,
+                          check_result *result)
 {
     json_t *json;
     char *text;
@@ -130,12 +136,10 @@ rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const
                    .n_truths = model_output_count(m),
                    .result = result };
     for (int i = 0; i < n; i++)
-        c.input[i] = (crossing_input){ feeds[i].steps,
-                                       feeds[i].batch,
-                                       m->nodes[m->inputs[i]].out[0].features,
-                                       feeds[i].data,
-                                       feeds[i].tokens,
-                                       feeds[i].lengths };
+        c.input[i] = (crossing_input){
+            feeds[i].steps, feeds[i].batch,  m->nodes[m->inputs[i]].out[0].features,
+            feeds[i].data,  feeds[i].tokens, feeds[i].lengths
+        };
     for (int i = 0; i < c.n_truths; i++)
         c.truth[i] = (crossing_truth){ truths[i].rows,   truths[i].width, truths[i].target,
                                        truths[i].weight, truths[i].label, valid[i] };

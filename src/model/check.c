@@ -1,5 +1,6 @@
-/* Gradients against central differences.  Meant for the double build; three step sizes, the best agreement counts, and
- * where the function itself has a kink within reach (its differences disagree with each other) the point is left out. */
+/* Gradients against central differences. Meant for the double build; three step sizes, the best
+ * agreement counts, and where the function itself has a kink within reach (its differences disagree
+ * with each other) the point is left out. */
 #include "model.h"
 #include <math.h>
 #include <string.h>
@@ -55,7 +56,8 @@ static double relative(double a, double b)
 enum { STEPS = 3 };
 static const double good_enough = 1e-7, kink = 1e-5;
 
-static rondo_status check_one(const checker *c, real *w, double analytic, const char *name, int64_t index)
+static rondo_status check_one(const checker *c, real *w, double analytic, const char *name,
+                              int64_t index)
 {
     static const double step[STEPS] = { 1e-3, 1e-4, 1e-2 };
     double numeric[STEPS], best = HUGE_VAL, shown = 0, half;
@@ -76,15 +78,16 @@ static rondo_status check_one(const checker *c, real *w, double analytic, const 
     c->result->checked++;
     if (best > c->result->worst || isnan(best)) {
         c->result->worst = best;
-        snprintf(c->result->where, sizeof c->result->where, "%s[%lld]: analytic %.10g, numeric %.10g", name,
-                 (long long)index, analytic, shown);
+        snprintf(c->result->where, sizeof c->result->where,
+                 "%s[%lld]: analytic %.10g, numeric %.10g", name, (long long)index, analytic,
+                 shown);
     }
     return RONDO_OK;
 }
 
 /* Every element, or `some` of them drawn evenly. */
-static rondo_status check_array(const checker *c, real *w, const real *analytic, int64_t n, int64_t some,
-                                const char *name)
+static rondo_status check_array(const checker *c, real *w, const real *analytic, int64_t n,
+                                int64_t some, const char *name)
 {
     rng r = rng_new((uint64_t)n, rng_stream(RNG_CHECK, 0));
     const int64_t count = some && some < n ? some : n;
@@ -104,7 +107,8 @@ static rondo_status check_params(const checker *c, const real *gradients, int64_
         if (!p->trainable) continue;
         for (int d = 0; d < p->shape.rank; d++) n *= p->shape.dim[d];
         char *name = model_param_name(m, i);
-        const rondo_status s = name ? check_array(c, m->weights + p->offset, gradients + p->offset, n, some, name)
+        const rondo_status s = name ? check_array(c, m->weights + p->offset, gradients + p->offset,
+                                                  n, some, name)
                                     : RONDO_E_NOMEM;
         alloc_free(name);
         if (s) return s;
@@ -124,9 +128,9 @@ static rondo_status check_inputs(const checker *c, const pass *p, int64_t some)
     return RONDO_OK;
 }
 
-rondo_status check_gradients(rondo_model *m, const objective *o, int n, const feed feeds[], const truth truths[],
-                             const double valid[], int64_t per_param, bool inputs,
-                             check_result *result)
+rondo_status check_gradients(rondo_model *m, const objective *o, int n, const feed feeds[],
+                             const truth truths[], const double valid[], int64_t per_param,
+                             bool inputs, check_result *result)
 {
     checker c = { m, o, n, feeds, truths, valid, NULL, result };
     pass *p = NULL;

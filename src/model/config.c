@@ -1,6 +1,7 @@
 /* A model's layers and graph as JSON:
- *   {"layers": [{"kind","name","options"}…], "nodes": [{"input": {"type","shape"}} | {"layer": i, "inputs": [[node,port]…]}…],
- *    "outputs": [[node,port]…], "frozen": ["lstm.kernel"…]} */
+ *   {"layers": [{"kind", "name", "options"} …],
+ *    "nodes": [{"input": {"type", "shape"}} | {"layer": i, "inputs": [[node, port] …]} …],
+ *    "outputs": [[node, port] …], "frozen": ["lstm.kernel" …]} */
 #include "model.h"
 #include <string.h>
 
@@ -12,9 +13,11 @@ static json_t *value_json(rondo_value v)
 static json_t *input_json(const value_shape *s)
 {
     json_t *shape = s->type == RONDO_I32 ? json_pack("[I]", (json_int_t)s->steps)
-                    : s->sequence        ? json_pack("[I,I]", (json_int_t)s->steps, (json_int_t)s->features)
-                                         : json_pack("[I]", (json_int_t)s->features);
-    return json_pack("{s:{s:s, s:o}}", "input", "type", s->type == RONDO_I32 ? "i32" : "f32", "shape", shape);
+                    : s->sequence
+                        ? json_pack("[I,I]", (json_int_t)s->steps, (json_int_t)s->features)
+                        : json_pack("[I]", (json_int_t)s->features);
+    return json_pack("{s:{s:s, s:o}}", "input", "type", s->type == RONDO_I32 ? "i32" : "f32",
+                     "shape", shape);
 }
 
 static json_t *node_json(const rondo_model *m, const node *n)
@@ -42,12 +45,13 @@ rondo_status model_to_json(const rondo_model *m, json_t **out)
 {
     RONDO_TRY(model_status(m));
     json_t *layers = json_array(), *nodes = json_array(), *outputs = json_array();
-    for (int i = 0; i < m->n_layers; i++) json_array_append_new(layers, layer_to_json(m->layers[i]));
+    for (int i = 0; i < m->n_layers; i++)
+        json_array_append_new(layers, layer_to_json(m->layers[i]));
     for (int i = 0; i < m->n_nodes; i++) json_array_append_new(nodes, node_json(m, &m->nodes[i]));
     for (int i = 0; i < model_output_count(m); i++)
         json_array_append_new(outputs, value_json(model_output(m, i)));
-    *out = json_pack("{s:o, s:o, s:o, s:o}", "layers", layers, "nodes", nodes, "outputs", outputs, "frozen",
-                     frozen_json(m));
+    *out = json_pack("{s:o, s:o, s:o, s:o}", "layers", layers, "nodes", nodes, "outputs", outputs,
+                     "frozen", frozen_json(m));
     const bool whole = *out && (int)json_array_size(layers) == m->n_layers &&
                        (int)json_array_size(nodes) == m->n_nodes;
     return whole ? RONDO_OK : rondo_fail(RONDO_E_NOMEM, "out of memory");
@@ -61,7 +65,8 @@ static rondo_status read_value(const json_t *json, rondo_value *v)
     const json_int_t n = json_integer_value(json_array_get(json, 0));
     const json_int_t port = json_integer_value(json_array_get(json, 1));
     if (n < 0 || n > LIMIT_LAYERS || port < 0 || port >= MAX_PORTS)
-        return rondo_fail(RONDO_E_FORMAT, "value [%lld, %lld] is out of range", (long long)n, (long long)port);
+        return rondo_fail(RONDO_E_FORMAT, "value [%lld, %lld] is out of range", (long long)n,
+                          (long long)port);
     *v = (rondo_value){ (int)n, (int)port };
     return RONDO_OK;
 }
@@ -73,7 +78,8 @@ static rondo_status read_input(rondo_model *m, const json_t *json)
     rondo_shape shape = { 0 };
     RONDO_TRY(json_want_text(json, "type", &type));
     RONDO_TRY(json_want_array(json, "shape", &dims));
-    if (json_array_size(dims) > 2) return rondo_fail(RONDO_E_FORMAT, "an input has 1 or 2 dimensions");
+    if (json_array_size(dims) > 2)
+        return rondo_fail(RONDO_E_FORMAT, "an input has 1 or 2 dimensions");
     for (size_t i = 0; i < json_array_size(dims); i++)
         shape.dim[shape.rank++] = json_integer_value(json_array_get(dims, i));
     rondo_input(m, !strcmp(type, "i32") ? RONDO_I32 : RONDO_F32, shape);
@@ -96,9 +102,12 @@ static rondo_status read_node(reader *r, const json_t *json)
     if (input) return read_input(r->model, input);
     RONDO_TRY(json_want_int(json, "layer", &layer));
     RONDO_TRY(json_want_array(json, "inputs", &inputs));
-    if (layer < 0 || layer >= r->n) return rondo_fail(RONDO_E_FORMAT, "there is no layer %lld", (long long)layer);
-    if (json_array_size(inputs) > 16) return rondo_fail(RONDO_E_LIMIT, "a layer has at most 16 inputs");
-    for (size_t i = 0; i < json_array_size(inputs); i++) RONDO_TRY(read_value(json_array_get(inputs, i), &in[i]));
+    if (layer < 0 || layer >= r->n)
+        return rondo_fail(RONDO_E_FORMAT, "there is no layer %lld", (long long)layer);
+    if (json_array_size(inputs) > 16)
+        return rondo_fail(RONDO_E_LIMIT, "a layer has at most 16 inputs");
+    for (size_t i = 0; i < json_array_size(inputs); i++)
+        RONDO_TRY(read_value(json_array_get(inputs, i), &in[i]));
     r->given[layer] = true;
     rondo_apply(r->model, r->layers[layer], (int)json_array_size(inputs), in);
     return model_status(r->model);
@@ -111,7 +120,8 @@ static rondo_status read_graph(reader *r, const json_t *json)
     RONDO_TRY(json_want_array(json, "nodes", &nodes));
     RONDO_TRY(json_want_array(json, "outputs", &outputs));
     RONDO_TRY(json_want_array(json, "frozen", &frozen));
-    for (size_t i = 0; i < json_array_size(nodes); i++) RONDO_TRY(read_node(r, json_array_get(nodes, i)));
+    for (size_t i = 0; i < json_array_size(nodes); i++)
+        RONDO_TRY(read_node(r, json_array_get(nodes, i)));
     if (json_array_size(outputs) < 1 || json_array_size(outputs) > MAX_PORTS)
         return rondo_fail(RONDO_E_FORMAT, "a model has 1 to %d outputs", MAX_PORTS);
     for (size_t i = 0; i < json_array_size(outputs); i++)
@@ -134,14 +144,18 @@ rondo_status model_from_json(rondo_model **out, const json_t *json)
     r.layers = alloc_array(r.n + 1, sizeof *r.layers);
     r.given = alloc_array(r.n + 1, sizeof *r.given);
     rondo_status s = r.model && r.layers && r.given ? RONDO_OK : RONDO_E_NOMEM;
-    for (int i = 0; !s && i < r.n; i++) s = layer_from_json(&r.layers[i], json_array_get(layers, (size_t)i));
+    for (int i = 0; !s && i < r.n; i++)
+        s = layer_from_json(&r.layers[i], json_array_get(layers, (size_t)i));
     if (!s) s = read_graph(&r, json);
     for (int i = 0; r.layers && i < r.n; i++)
         if (!r.given || !r.given[i]) layer_free(r.layers[i]);
     alloc_free(r.layers);
     alloc_free(r.given);
-    if (!s && r.model->n_layers != r.n) s = rondo_fail(RONDO_E_FORMAT, "the model has layers that it never uses");
-    if (s) rondo_model_free(r.model);
-    else *out = r.model;
+    if (!s && r.model->n_layers != r.n)
+        s = rondo_fail(RONDO_E_FORMAT, "the model has layers that it never uses");
+    if (s)
+        rondo_model_free(r.model);
+    else
+        *out = r.model;
     return s;
 }

@@ -1,4 +1,5 @@
-/* Building: nodes, values, outputs.  The first failure sticks to the model; later calls do nothing. */
+/* Building: nodes, values, outputs. The first failure sticks to the model; later calls do nothing.
+ * */
 #include "model.h"
 #include <string.h>
 
@@ -57,7 +58,8 @@ static rondo_value stick(rondo_model *m, rondo_status s)
 static rondo_status add_node(rondo_model *m, const node *n)
 {
     if (m->weights)
-        return rondo_fail(RONDO_E_STATE, "the model is in use already: layers are added before compile");
+        return rondo_fail(RONDO_E_STATE,
+                          "the model is in use already: layers are added before compile");
     if (m->n_nodes == LIMIT_LAYERS)
         return rondo_fail(RONDO_E_LIMIT, "a model has at most %d nodes", LIMIT_LAYERS);
     node *grown = alloc_grow(m->nodes, (size_t)(m->n_nodes + 1) * sizeof *grown);
@@ -70,10 +72,13 @@ static rondo_status add_node(rondo_model *m, const node *n)
 static rondo_status input_shape(value_shape *out, rondo_type type, const rondo_shape *s)
 {
     const bool tokens = type == RONDO_I32;
-    *out = (value_shape){ .type = type, .sequence = tokens || s->rank == 2, .features = 1, .steps = 1 };
+    *out = (value_shape){
+        .type = type, .sequence = tokens || s->rank == 2, .features = 1, .steps = 1
+    };
     if (s->rank != 1 && (tokens || s->rank != 2))
-        return rondo_fail(RONDO_E_SHAPE, "an input is {time, features} or {features}, or {time} of tokens; "
-                                         "given %d dimensions",
+        return rondo_fail(RONDO_E_SHAPE,
+                          "an input is {time, features} or {features}, or {time} of tokens; "
+                          "given %d dimensions",
                           s->rank);
     if (!tokens) out->features = s->dim[s->rank - 1];
     if (out->sequence) out->steps = s->dim[0];
@@ -145,17 +150,19 @@ static rondo_status list_params(rondo_model *m, rondo_layer *l)
     return RONDO_OK;
 }
 
-static rondo_status gather_shapes(const rondo_model *m, const rondo_layer *l, int n, const rondo_value in[],
-                                  value_shape shapes[])
+static rondo_status gather_shapes(const rondo_model *m, const rondo_layer *l, int n,
+                                  const rondo_value in[], value_shape shapes[])
 {
     for (int i = 0; i < n; i++) {
         if (in[i].node < 0 || in[i].node >= m->n_nodes || in[i].port < 0 ||
             in[i].port >= m->nodes[in[i].node].n_out)
-            return rondo_fail(RONDO_E_ARG, "%s: input %d is no value of this model (node %d, port %d)",
-                              l->kind, i, in[i].node, in[i].port);
+            return rondo_fail(RONDO_E_ARG,
+                              "%s: input %d is no value of this model (node %d, port %d)", l->kind,
+                              i, in[i].node, in[i].port);
         shapes[i] = m->nodes[in[i].node].out[in[i].port];
         if (shapes[i].type == RONDO_I32 && !l->type->any_input)
-            return rondo_fail(RONDO_E_SHAPE, "%s takes real numbers, given tokens; put an embedding before it",
+            return rondo_fail(RONDO_E_SHAPE,
+                              "%s takes real numbers, given tokens; put an embedding before it",
                               l->kind);
     }
     return RONDO_OK;
@@ -166,10 +173,11 @@ static rondo_status apply(rondo_model *m, rondo_layer *l, int n, const rondo_val
     enum { MAX_INPUTS = 16 };
     value_shape shapes[MAX_INPUTS];
     node made = { .layer = l, .n_in = n, .state_offset = m->state_size };
-    if (l->status) return rondo_fail(l->status, "%s", l->error ? l->error : rondo_status_text(l->status));
+    if (l->status)
+        return rondo_fail(l->status, "%s", l->error ? l->error : rondo_status_text(l->status));
     if (n < l->type->min_inputs || n > l->type->max_inputs || n > MAX_INPUTS)
-        return rondo_fail(RONDO_E_ARG, "%s takes %d to %d inputs, given %d", l->kind, l->type->min_inputs,
-                          l->type->max_inputs, n);
+        return rondo_fail(RONDO_E_ARG, "%s takes %d to %d inputs, given %d", l->kind,
+                          l->type->min_inputs, l->type->max_inputs, n);
     RONDO_TRY(gather_shapes(m, l, n, in, shapes));
     RONDO_TRY(name_layer(m, l));
     if (!l->built) {
@@ -183,8 +191,10 @@ static rondo_status apply(rondo_model *m, rondo_layer *l, int n, const rondo_val
     if (!made.in) return RONDO_E_NOMEM;
     memcpy(made.in, in, (size_t)n * sizeof *in);
     const rondo_status s = add_node(m, &made);
-    if (s) alloc_free(made.in);
-    else m->state_size += made.state_size;
+    if (s)
+        alloc_free(made.in);
+    else
+        m->state_size += made.state_size;
     return s;
 }
 

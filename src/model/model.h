@@ -1,7 +1,7 @@
 /* model - a flat list of nodes; passes run it up and down over one batch.
  *
- * A model holds what is trained; a pass holds what one batch needs (values, gradients of values, memory), so many
- * passes may read one model. */
+ * A model holds what is trained; a pass holds what one batch needs (values, gradients of values,
+ * memory), so many passes may read one model. */
 #ifndef RONDO_MODEL_H
 #define RONDO_MODEL_H
 #include "layer/layer.h"
@@ -38,6 +38,7 @@ struct rondo_model {
     real *packed;                    /* every linear's packed copy */
     real *packed_backward;           /* their transposes, once somebody goes backward */
     int64_t version, packed_version; /* weights changed / when last packed */
+    int64_t adapted;                 /* times that weights were frozen or thawed */
     pthread_mutex_t lock;            /* of packing */
     int64_t state_size;              /* carried states per row, all nodes */
     uint64_t seed;
@@ -54,7 +55,7 @@ int model_output_count(const rondo_model *);
 const value_shape *model_output_shape(const rondo_model *, int i);
 const rondo_function *model_output_activation(const rondo_model *,
                                               int i); /* NULL: none to take logits of */
-rondo_status model_allocate(rondo_model *); /* the weights, zero; once */
+rondo_status model_allocate(rondo_model *);           /* the weights, zero; once */
 /* Allocates the blocks and draws the initial weights, once; later calls do nothing. */
 rondo_status model_prepare(rondo_model *, uint64_t seed);
 rondo_status model_threads(rondo_model *, int threads); /* 0: all */
@@ -62,9 +63,9 @@ void model_weights_changed(rondo_model *);
 rondo_status model_pack(const rondo_model *,
                         bool backward); /* brings packed copies up to date; any thread */
 char *model_param_name(const rondo_model *, int i); /* "lstm.kernel"; alloc_free it */
-rondo_status model_status(const rondo_model *);   /* the failure that stuck, with its sentence */
-rondo_status model_gradients(rondo_model *);      /* allocates the gradient block, zeroed, once */
-bool model_stateful(const rondo_model *);         /* some layer carries its state from batch to batch */
+rondo_status model_status(const rondo_model *);     /* the failure that stuck, with its sentence */
+rondo_status model_gradients(rondo_model *);        /* allocates the gradient block, zeroed, once */
+bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
 /* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
 void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
 rondo_status model_can_stream(const rondo_model *);
@@ -98,25 +99,26 @@ typedef struct feed { /* one input of a batch, time-major */
 typedef struct pass {
     const rondo_model *model;
     /* The caller's wishes, set before the first plan: */
-    bool training;        /* dropout is on */
-    bool input_gradients; /* also of the inputs */
+    bool training;         /* dropout is on */
+    bool input_gradients;  /* also of the inputs */
     bool fused[MAX_PORTS]; /* output i leaves its activation to the loss */
-    real *gradients;      /* where weight gradients are added; NULL: forward only, nothing is kept */
-    uint64_t seed;        /* of dropout masks … */
-    uint32_t step;        /* … at this step */
-    const real *carry_in; /* [state_size × batch], node after node, each [state][batch][units]; NULL: zeros */
-    real *carry_out;      /* may be carry_in */
+    real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
+    uint64_t seed;   /* of dropout masks … */
+    uint32_t step;   /* … at this step */
+    const real *
+        carry_in; /* [state_size × batch], node after node, each [state][batch][units]; NULL: zeros */
+    real *carry_out; /* may be carry_in */
     pool *pool;
     /* The pass's own: */
     arena arena;
-    call *calls;           /* [n_nodes] */
-    value *values;         /* [n_nodes][MAX_PORTS] */
+    call *calls;   /* [n_nodes] */
+    value *values; /* [n_nodes][MAX_PORTS] */
     value **in;
-    bool *needs;           /* [n_nodes] gradients are wanted there */
+    bool *needs; /* [n_nodes] gradients are wanted there */
     void *loss_scratch[MAX_PORTS];
     unsigned char *memory; /* of the calls */
     struct plan_key {      /* what the layout was made for */
-        int64_t steps[MAX_PORTS], batch[MAX_PORTS];
+        int64_t steps[MAX_PORTS], batch[MAX_PORTS], adapted;
         bool ragged[MAX_PORTS], training, backward, input_gradients, planned;
     } key;
 } pass;
@@ -153,5 +155,6 @@ rondo_status check_gradients(rondo_model *, const objective *, int n, const feed
                              bool inputs /* of the inputs, too */, check_result *);
 /* bridge.c: the same on a copy of the model, in double precision from either build. */
 rondo_status bridge_check(const rondo_model *, const char *losses, int n, const feed feeds[],
-                          const truth truths[], const double valid[], int64_t per_param, check_result *);
+                          const truth truths[], const double valid[], int64_t per_param,
+                          check_result *);
 #endif

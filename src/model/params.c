@@ -125,7 +125,8 @@ rondo_status model_pack(const rondo_model *model, bool backward)
     rondo_model *m = (rondo_model *)model; /* a cache behind the reader's back, under its lock */
     rondo_status s = RONDO_OK;
     pthread_mutex_lock(&m->lock);
-    if (!m->weights) s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
+    if (!m->weights)
+        s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
     if (!s && backward) s = reserve_backward(m);
     if (!s && m->packed_version != m->version) {
         for (int i = 0; i < m->n_layers; i++)
@@ -216,10 +217,12 @@ rondo_status rondo_weight_set(rondo_model *m, const char *name, const rondo_arra
 {
     const param *p;
     RONDO_TRY(find(m, name, &p));
-    bool same = values && values->data && values->type == RONDO_F32 && values->shape.rank == p->shape.rank;
+    bool same = values && values->data && values->type == RONDO_F32 &&
+                values->shape.rank == p->shape.rank;
     for (int i = 0; same && i < p->shape.rank; i++) same = values->shape.dim[i] == p->shape.dim[i];
     if (!same)
-        return rondo_fail(RONDO_E_SHAPE, "%s is %lldx%lld (%d dimensions); the given values are shaped otherwise",
+        return rondo_fail(RONDO_E_SHAPE,
+                          "%s is %lldx%lld (%d dimensions); the given values are shaped otherwise",
                           name, (long long)p->shape.dim[0],
                           (long long)(p->shape.rank > 1 ? p->shape.dim[1] : 1), p->shape.rank);
     memcpy(m->weights + p->offset, values->data, (size_t)param_size(p) * sizeof(real));
@@ -243,6 +246,7 @@ rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *what)
         }
         alloc_free(name);
     }
+    m->adapted++;
     for (int i = 0; i < m->n_layers && m->weights; i++) layer_place(m->layers[i]);
     if (matched) return RONDO_OK;
     return rondo_fail(RONDO_E_NAME, "no weight is named like \"%s\"", pattern);

@@ -1,5 +1,5 @@
-/* A pass: the nodes forward over one batch, and backward.  All memory of a batch lies in one arena, laid out by asking
- * every layer twice: once measuring, once for real. */
+/* A pass: the nodes forward over one batch, and backward. All memory of a batch lies in one arena,
+ * laid out by asking every layer twice: once measuring, once for real. */
 #include "model.h"
 #include <string.h>
 
@@ -22,7 +22,8 @@ static rondo_status connect(pass *p)
                      .in = in,
                      .out = &p->values[i * MAX_PORTS],
                      .memory = memory };
-        for (int k = 0; k < n->n_in; k++) in[k] = &p->values[n->in[k].node * MAX_PORTS + n->in[k].port];
+        for (int k = 0; k < n->n_in; k++)
+            in[k] = &p->values[n->in[k].node * MAX_PORTS + n->in[k].port];
         in += n->n_in;
         if (n->layer) memory += aligned(n->layer->type->call_size);
         for (int k = 0; k < n->n_out; k++) c->out[k].shape = n->out[k];
@@ -102,8 +103,8 @@ static bool is_output(const rondo_model *m, int at, int port)
     return false;
 }
 
-/* One walk over the nodes.  Returns the bytes it takes: all that is kept, and the deepest scratch, which every node uses
- * in its turn while the rest is running. */
+/* One walk over the nodes. Returns the bytes it takes: all that is kept, and the deepest scratch,
+ * which every node uses in its turn while the rest is running. */
 static size_t lay_out(pass *p, arena *a)
 {
     const rondo_model *m = p->model;
@@ -161,6 +162,7 @@ static struct plan_key key_of(const pass *p, int n, const feed feeds[])
         key.batch[i] = feeds[i].batch;
         key.ragged[i] = feeds[i].lengths != NULL;
     }
+    key.adapted = p->model->adapted;
     key.training = p->training;
     key.backward = p->gradients != NULL;
     key.input_gradients = p->input_gradients;
@@ -217,7 +219,8 @@ void pass_backward(pass *p)
         for (int k = 0; k < c->n_out; k++) reached |= c->out[k].grad_written;
         if (!c->layer || !reached || !p->needs[i]) continue;
         for (int k = 0; k < c->n_out; k++)
-            if (!c->out[k].grad_written) kernel_table()->fill(c->out[k].grad, 0, value_size(&c->out[k]));
+            if (!c->out[k].grad_written)
+                kernel_table()->fill(c->out[k].grad, 0, value_size(&c->out[k]));
         c->layer->type->backward(c);
     }
 }

@@ -13,7 +13,9 @@ rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t 
 {
     *out = NULL;
     RONDO_TRY(model_can_stream(m));
-    if (rows < 1) return rondo_fail(RONDO_E_ARG, "a stream has at least one row, given %lld", (long long)rows);
+    if (rows < 1)
+        return rondo_fail(RONDO_E_ARG, "a stream has at least one row, given %lld",
+                          (long long)rows);
     if (m->n_inputs != 1)
         return rondo_fail(RONDO_E_ARG, "a stream has one input, the model has %d", m->n_inputs);
     RONDO_TRY(model_prepare((rondo_model *)m, 0));
@@ -54,9 +56,9 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
     int64_t given = 1;
     for (int i = 0; i < x->shape.rank; i++) given *= x->shape.dim[i];
     if (!x->data || x->type != in->type || given != s->rows * width)
-        return rondo_fail(RONDO_E_SHAPE, "a step takes %lld %s of %lld %s, given %lld", (long long)s->rows,
-                          s->rows == 1 ? "row" : "rows", (long long)width, tokens ? "token" : "values",
-                          (long long)given);
+        return rondo_fail(RONDO_E_SHAPE, "a step takes %lld %s of %lld %s, given %lld",
+                          (long long)s->rows, s->rows == 1 ? "row" : "rows", (long long)width,
+                          tokens ? "token" : "values", (long long)given);
     const feed step = { .steps = 1,
                         .batch = s->rows,
                         .data = tokens ? NULL : x->data,
@@ -75,7 +77,8 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
 }
 
 /* Calls visit on every [rows][width] block of the state. */
-static void each_block(rondo_stream *s, void (*visit)(rondo_stream *, int64_t at, int64_t width, const void *),
+static void each_block(rondo_stream *s,
+                       void (*visit)(rondo_stream *, int64_t at, int64_t width, const void *),
                        const void *arg)
 {
     const rondo_model *m = s->pass->model;
@@ -96,8 +99,8 @@ static void zero_row(rondo_stream *s, int64_t at, int64_t width, const void *row
 rondo_status rondo_stream_reset(rondo_stream *s, int64_t row)
 {
     if (row < 0 || row >= s->rows)
-        return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld", (long long)s->rows - 1,
-                          (long long)row);
+        return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld",
+                          (long long)s->rows - 1, (long long)row);
     each_block(s, zero_row, &row);
     return RONDO_OK;
 }
@@ -116,14 +119,15 @@ static void select_rows(rondo_stream *s, int64_t at, int64_t width, const void *
 rondo_status rondo_stream_select(rondo_stream *s, const int64_t *from, int64_t n)
 {
     if (n < 0 || n > s->rows)
-        return rondo_fail(RONDO_E_ARG, "the stream has %lld rows, %lld are selected", (long long)s->rows,
-                          (long long)n);
+        return rondo_fail(RONDO_E_ARG, "the stream has %lld rows, %lld are selected",
+                          (long long)s->rows, (long long)n);
     for (int64_t i = 0; i < n; i++)
         if (from[i] < 0 || from[i] >= s->rows)
-            return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld", (long long)s->rows - 1,
-                              (long long)from[i]);
+            return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld",
+                              (long long)s->rows - 1, (long long)from[i]);
     const selection wanted = { from, n };
-    memcpy(s->previous, s->state, (size_t)(s->pass->model->state_size * s->rows) * sizeof *s->state);
+    memcpy(s->previous, s->state,
+           (size_t)(s->pass->model->state_size * s->rows) * sizeof *s->state);
     each_block(s, select_rows, &wanted);
     return RONDO_OK;
 }

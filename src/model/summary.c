@@ -35,7 +35,8 @@ static char *node_line(const rondo_model *m, int i)
     shape_text(&n->out[0], shape);
     if (!n->layer) return alloc_format("%-36s %-22s\n", "input", shape);
     for (int k = 0, at = 0; k < n->n_in && (n->n_in > 1 || n->in[0].node != i - 1) && at < 48; k++)
-        at += snprintf(from + at, sizeof from - (size_t)at, "%s%d:%d", k ? " " : "", n->in[k].node, n->in[k].port);
+        at += snprintf(from + at, sizeof from - (size_t)at, "%s%d:%d", k ? " " : "", n->in[k].node,
+                       n->in[k].port);
     if (strcmp(n->layer->name, n->layer->kind) == 0)
         snprintf(name, sizeof name, "%s", n->layer->kind);
     else
@@ -43,7 +44,8 @@ static char *node_line(const rondo_model *m, int i)
     bool first = true;
     for (int k = 0; k < i; k++) first &= m->nodes[k].layer != n->layer;
     if (!first) return alloc_format("%-36s %-22s %12s  %s\n", name, shape, "shared", from);
-    return alloc_format("%-36s %-22s %12lld  %s\n", name, shape, (long long)layer_parameters(n->layer), from);
+    return alloc_format("%-36s %-22s %12lld  %s\n", name, shape,
+                        (long long)layer_parameters(n->layer), from);
 }
 
 rondo_status rondo_summary(const rondo_model *m, char **out)
@@ -55,8 +57,8 @@ rondo_status rondo_summary(const rondo_model *m, char **out)
     for (int i = 0; ok && i < m->n_nodes; i++) ok = append(&text, node_line(m, i));
     const long long all = (long long)rondo_parameter_count(m, false);
     const long long trained = (long long)rondo_parameter_count(m, true);
-    ok = ok && append(&text, alloc_format("total %lld parameters, %lld trainable, %.1f kB\n", all, trained,
-                                          (double)all * sizeof(float) / 1000));
+    ok = ok && append(&text, alloc_format("total %lld parameters, %lld trainable, %.1f kB\n", all,
+                                          trained, (double)all * sizeof(float) / 1000));
     if (ok) {
         *out = malloc(strlen(text) + 1); /* the caller's to free() */
         if (*out) strcpy(*out, text);

@@ -270,7 +270,8 @@ rondo_status recipe_spec(char **out, const rondo_recipe *r, key_source from, con
     for (int i = 0; *out && i < table.n; i++) {
         const char *text = r->values[i];
         if (!text || table.sources[i] != from) continue;
-        const char *quote = strchr(text, '\'') ? "\"" : "'";
+        const bool plain = *text && !strpbrk(text, " \t'\"();=");
+        const char *quote = plain ? "" : strchr(text, '\'') ? "\"" : "'";
         char *longer = alloc_format("%s%s%s=%s%s%s", *out, **out ? " " : "", table.keys[i].name,
                                     quote, text, quote);
         alloc_free(*out);

@@ -1,8 +1,9 @@
-/* Checkpoints: a native model file with, beside the model, everything that training would need to go on exactly.
+/* Checkpoints: a native model file with, beside the model, everything that training would need
+ * to go on exactly.
  *
- * Metadata "checkpoint" (JSON): "run", texts that must agree for the file to fit a run; "position", integers.
- * Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the learning rate, then the scores' sums),
- * "state.carry" (states), "state.callback.0"… (their bytes). */
+ * Metadata "checkpoint" (JSON): "run", texts that must agree for the file to fit a run;
+ * "position", integers. Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the learning
+ * rate, then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes). */
 #include "train/train.h"
 #include <string.h>
 
@@ -61,8 +62,7 @@ static rondo_status compare_runs(const char *path, const json_t *saved, json_t *
 {
     const char *key;
     json_t *value_now;
-    json_object_foreach(now, key, value_now)
-    {
+    json_object_foreach (now, key, value_now) {
         const char *was = json_string_value(json_object_get(saved, key));
         const char *is = json_string_value(value_now);
         if (!was || strcmp(was, is) != 0)
@@ -180,7 +180,8 @@ rondo_status checkpoint_save(const char *path, const rondo_model *m, const rondo
 }
 
 /* ---- Loading ---- */
-/* The data of a tensor that must have this type and size; NULL, with the sentence, when it has not. */
+/* The data of a tensor that must have this type and size; NULL, with the sentence, when it has
+ * not. */
 static const void *data_of(const tensor_file *f, const char *path, const char *name,
                            const char *type, size_t size)
 {

@@ -1,4 +1,5 @@
-/* csv_logger: one line per epoch: epoch, then the metrics by name.  Columns and append as Keras 3's CSVLogger. */
+/* csv_logger: one line per epoch: epoch, then the metrics by name.  Columns and append as Keras
+ * 3's CSVLogger. */
 #include "train/train.h"
 #include <string.h>
 

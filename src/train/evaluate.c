@@ -1,4 +1,5 @@
-/* Running a model over data without training it.  Models are only read here, so many threads may. */
+/* Running a model over data without training it.  Models are only read here, so many threads
+ * may. */
 #include "train/train.h"
 #include <string.h>
 

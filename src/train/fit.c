@@ -1,4 +1,5 @@
-/* Fit: epochs of batches, with validation, callbacks, checkpoints and interrupts around train/step.c. */
+/* Fit: epochs of batches, with validation, callbacks, checkpoints and interrupts around
+ * train/step.c. */
 #define _POSIX_C_SOURCE 200809L
 #include "train/train.h"
 #include <math.h>
@@ -67,8 +68,8 @@ static rondo_status make_names(fit *f)
     return RONDO_OK;
 }
 
-/* Memory for the largest batch there can be: rows of the longest sample and, so that it is ragged, one of the
- * shortest.  After it no step allocates. */
+/* Memory for the largest batch there can be: rows of the longest sample and, so that it is
+ * ragged, one of the shortest.  After it no step allocates. */
 static rondo_status reserve(fit *f)
 {
     training *t = f->training;

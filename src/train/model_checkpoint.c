@@ -1,4 +1,5 @@
-/* model_checkpoint: saves the model each epoch, or only when a metric improved.  As Keras 3's ModelCheckpoint. */
+/* model_checkpoint: saves the model each epoch, or only when a metric improved.  As Keras 3's
+ * ModelCheckpoint. */
 #include "train/train.h"
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* reduce_lr_on_plateau: cuts the learning rate when a metric no longer improves.  As Keras 3's ReduceLROnPlateau. */
+/* reduce_lr_on_plateau: cuts the learning rate when a metric no longer improves.  As Keras 3's
+ * ReduceLROnPlateau. */
 #include "train/train.h"
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Schedules: factors of the learning rate by the number of updates done, as Keras' LearningRateSchedule. */
+/* Schedules: factors of the learning rate by the number of updates done, as Keras'
+ * LearningRateSchedule. */
 #include "train/train.h"
 #include <math.h>
 #include <string.h>

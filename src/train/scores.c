@@ -1,4 +1,5 @@
-/* The numbers that a run shows: mean loss, then the metrics, over what has been seen since the last reset. */
+/* The numbers that a run shows: mean loss, then the metrics, over what has been seen since the
+ * last reset. */
 #include "train/train.h"
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* Backpropagation through time: one step.  Windows and carried states are window.c's, epochs are fit.c's. */
+/* Backpropagation through time: one step.  Windows and carried states are window.c's, epochs are
+ * fit.c's. */
 #include "train/train.h"
 #include <math.h>
 

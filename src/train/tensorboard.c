@@ -1,7 +1,8 @@
 /* tensorboard: metrics per epoch as TensorBoard reads them.
  *
- * An events file is TFRecords: length (8 bytes), masked CRC-32C of it, data, masked CRC-32C of that.  The data is a
- * protobuf message, encoded by hand (tensorflow/core/util/event.proto, framework/summary.proto):
+ * An events file is TFRecords: length (8 bytes), masked CRC-32C of it, data, masked CRC-32C of
+ * that.  The data is a protobuf message, encoded by hand (tensorflow/core/util/event.proto,
+ * framework/summary.proto):
  *   Event   { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; }
  *   Summary { repeated Value value = 1; }    Value { string tag = 1; float simple_value = 2; } */
 #define _POSIX_C_SOURCE 200809L

@@ -45,7 +45,8 @@ typedef struct optimizer {
 rondo_status optimizer_parse(optimizer *,
                              const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
 rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
-/* Clips (by value, by the norm of each array, or by that of all) and updates the arrays that train. */
+/* Clips (by value, by the norm of each array, or by that of all) and updates the arrays that train.
+ * */
 void optimizer_update(optimizer *, real *weights, real *gradients, param *const params[],
                       int n_params, pool *);
 void optimizer_clip(const optimizer *, real *gradients, param *const params[], int n_params);
@@ -60,7 +61,8 @@ typedef struct scores {
     metric *metrics;
     int n_metrics;
 } scores;
-/* Metrics by name, for all outputs: "accuracy mae"; or for each: "accuracy; mae rmse". NULL: none. */
+/* Metrics by name, for all outputs: "accuracy mae"; or for each: "accuracy; mae rmse". NULL: none.
+ * */
 rondo_status scores_parse(scores *, char ***names, const rondo_model *, const objective *,
                           const char *metrics);
 rondo_status scores_copy(scores *, const scores *); /* of its own, at zero */
@@ -81,7 +83,8 @@ typedef struct comparison {
     void *memory; /* stays, so a second batch of no larger shape allocates nothing */
     size_t size;
 } comparison;
-/* E_SHAPE with both shapes when the model cannot be fed (or its outputs not compared with) such data. */
+/* E_SHAPE with both shapes when the model cannot be fed (or its outputs not compared with) such
+ * data. */
 rondo_status data_check(const rondo_model *, const rondo_dataset *, bool with_targets);
 int batch_feeds(const batch *, feed feeds[MAX_FIELDS]); /* returns how many; borrows the batch */
 /* After pass_plan: makes memory for truths of these outputs. */
@@ -94,13 +97,15 @@ void objective_apply(const objective *, pass *); /* tells which outputs leave an
 void comparison_score(const comparison *, scores *, pass *, double rows);
 void comparison_free(comparison *);
 
-/* ---- window.c: states carried from window to window and, of stateful layers, from batch to batch ---- */
+/* ---- window.c: states carried from window to window and, of stateful layers, from batch to batch
+ * ---- */
 typedef struct carry {
     real *state;        /* [state_size × rows] */
     int64_t rows, room; /* that it holds states of (0: none yet), and has memory for */
 } carry;
 rondo_status carry_reserve(carry *, const rondo_model *, int64_t rows);
-/* Sets the pass to go on from it: stateful layers where they were if there are as many rows, all others at zero. */
+/* Sets the pass to go on from it: stateful layers where they were if there are as many rows, all
+ * others at zero. */
 rondo_status carry_begin(carry *, pass *, int64_t rows);
 void carry_free(carry *);
 
@@ -121,8 +126,8 @@ typedef struct training {
     int64_t step;                       /* batches or windows trained; keys dropout masks */
     const scaler *scale_in, *scale_out; /* borrowed from the pipeline; NULL: none */
 } training;
-/* Scalers to apply to every batch that this compiled model trains on, evaluates or predicts; borrowed, NULL: none.
- * Outputs are left scaled. */
+/* Scalers to apply to every batch that this compiled model trains on, evaluates or predicts;
+ * borrowed, NULL: none. Outputs are left scaled. */
 void training_scale(rondo_model *, const scaler *in, const scaler *out);
 /* The training of a compiled model, or E_STATE naming the call that wanted it. */
 rondo_status training_of(training **, const rondo_model *, const char *what);
@@ -130,7 +135,8 @@ rondo_status training_of(training **, const rondo_model *, const char *what);
 /* step.c: one window of one batch: forward, loss, backward, clip, update. Fits on a screen.
  * A loss that is not finite is given back as it is, and updates nothing. */
 rondo_status train_step(rondo_model *, const batch *, double *loss);
-/* window.c: one batch in windows of `bptt` steps (0: whole), carrying states; *loss is the mean of the windows. */
+/* window.c: one batch in windows of `bptt` steps (0: whole), carrying states; *loss is the mean of
+ * the windows. */
 rondo_status train_windows(rondo_model *, const batch *, int64_t bptt, double *loss);
 rondo_status window_reserve(training *, int64_t rows);
 
@@ -189,7 +195,8 @@ void schedule_register_all(void);
 void callback_register_all(void);
 
 /* callback.c: what they share. */
-/* The value of a metric at the end of an epoch; E_ARG, listing what there is, when there is none of that name. */
+/* The value of a metric at the end of an epoch; E_ARG, listing what there is, when there is none of
+ * that name. */
 rondo_status monitor_value(const rondo_progress *, const char *who, const char *monitor,
                            double *value);
 /* "auto" "min" "max" → whether more is better. */

@@ -1,5 +1,5 @@
-/* Around a step: a batch cut into windows of time (truncated backpropagation), and states carried from window to
- * window and, for stateful layers, from batch to batch. */
+/* Around a step: a batch cut into windows of time (truncated backpropagation), and states
+ * carried from window to window and, for stateful layers, from batch to batch. */
 #include "train/train.h"
 #include <math.h>
 

@@ -1,4 +1,5 @@
-/* Metrics: numbers from the documentation of Keras and scikit-learn; batches add up; every row of the table. */
+/* Metrics: numbers from the documentation of Keras and scikit-learn; batches add up; every row
+ * of the table. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +57,8 @@ static void keras_examples(void **state)
     assert_float_equal(score("mse", mse, y, both), 0.25, 1e-6);
 }
 
-/* The example of sklearn.metrics.f1_score, precision_score and recall_score; class 3 is never seen. */
+/* The example of sklearn.metrics.f1_score, precision_score and recall_score; class 3 is never
+ * seen. */
 static void macro_means(void **state)
 {
     (void)state;
@@ -98,7 +100,8 @@ static void perplexity(void **state)
     assert_int_equal(metric_parse(&m, "perplexity", &l, 2), RONDO_E_ARG);
 }
 
-/* Every row: two batches give what one batch of both gives, a reset forgets, and results are finite. */
+/* Every row: two batches give what one batch of both gives, a reset forgets, and results are
+ * finite. */
 static void walk(void **state)
 {
     (void)state;

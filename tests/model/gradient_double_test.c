@@ -1,5 +1,5 @@
-/* Every gradient against central differences in double precision, walking the tables: a new cell, activation, layer or
- * loss is checked the day its row is added. */
+/* Every gradient against central differences in double precision, walking the tables: a new cell,
+ * activation, layer or loss is checked the day its row is added. */
 #include "model/model.h"
 #include <math.h>
 #include <setjmp.h>
@@ -22,6 +22,7 @@ typedef struct problem { /* random inputs and targets for a model */
 static problem data;
 
 static double worst_seen;
+static char worst_where[512];
 static long checked, left_out;
 
 static void fill_problem(uint64_t seed)
@@ -45,7 +46,8 @@ static void fill_problem(uint64_t seed)
 static void stir_weights(rondo_model *m, uint64_t seed)
 {
     rng r = rng_new(seed, rng_stream(RNG_INIT, 77));
-    for (int64_t i = 0; i < m->n_weights; i++) m->weights[i] = (real)(0.4 * (double)m->weights[i] + 0.2 * rng_normal(&r));
+    for (int64_t i = 0; i < m->n_weights; i++)
+        m->weights[i] = (real)(0.4 * (double)m->weights[i] + 0.2 * rng_normal(&r));
     model_weights_changed(m);
 }
 
@@ -65,24 +67,32 @@ static void check_model(rondo_model *m, const char *losses, bool ragged, const c
     for (int i = 0; i < m->n_inputs; i++) {
         const value_shape *s = &m->nodes[m->inputs[i]].out[0];
         feeds[i] = (feed){ .steps = s->sequence ? steps : 1, .batch = BATCH };
-        if (s->type == RONDO_I32) feeds[i].tokens = data.tokens[i];
-        else feeds[i].data = data.x[i];
+        if (s->type == RONDO_I32)
+            feeds[i].tokens = data.tokens[i];
+        else
+            feeds[i].data = data.x[i];
         if (ragged && s->sequence && steps == STEPS) feeds[i].lengths = data.lengths;
     }
     for (int i = 0; i < o.n; i++) {
         const value_shape *s = model_output_shape(m, i);
         const int64_t rows = s->sequence ? steps * BATCH : BATCH;
         truths[i] = (truth){ .rows = rows, .width = s->features, .weight = data.weight };
-        if (o.losses[i].row->takes_labels) truths[i].label = data.label;
-        else truths[i].target = data.target;
+        if (o.losses[i].row->takes_labels)
+            truths[i].label = data.label;
+        else
+            truths[i].target = data.target;
         valid[i] = (double)rows;
     }
     const rondo_status s = check_gradients(m, &o, m->n_inputs, feeds, truths, valid, 0,
-                                           !strstr(what, "masking") /* a masked input jumps */, &result);
+                                           !strstr(what, "masking") /* a masked input jumps */,
+                                           &result);
     if (s) fail_msg("%s: %s", what, rondo_error());
     if (!(result.worst < bound)) fail_msg("%s: error %.2e at %s", what, result.worst, result.where);
     assert_true(result.checked > 0);
-    if (result.worst > worst_seen) worst_seen = result.worst;
+    if (result.worst > worst_seen) {
+        worst_seen = result.worst;
+        snprintf(worst_where, sizeof worst_where, "%s: %s", what, result.where);
+    }
     checked += result.checked;
     left_out += result.left_out;
     rondo_model_free(m);
@@ -92,8 +102,10 @@ static void check_spec(const char *text, const char *losses, bool ragged)
 {
     rondo_model *m = rondo_model_new();
     const bool tokens = strstr(text, "embedding") == text;
-    if (tokens) rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
-    else rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
+    if (tokens)
+        rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+    else
+        rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
     if (rondo_add_spec(m, text)) fail_msg("%s: %s", text, rondo_error());
     check_model(m, losses, ragged, text);
 }
@@ -104,10 +116,12 @@ static void every_cell_and_activation(void **state)
     (void)state;
     for (int c = 0; c < registry_count(REGISTRY_CELL); c++)
         for (int a = 0; a < registry_count(REGISTRY_ACTIVATION); a++) {
-            const char *cell = registry_name(REGISTRY_CELL, c), *act = registry_name(REGISTRY_ACTIVATION, a);
+            const char *cell = registry_name(REGISTRY_CELL, c),
+                       *act = registry_name(REGISTRY_ACTIVATION, a);
             snprintf(text, sizeof text, "%s 3 %s return_sequences", cell, act);
             check_spec(text, "mse", a % 2);
-            snprintf(text, sizeof text, "%s 2 recurrent_activation=%s return_sequences; dense 2 %s", cell, act, act);
+            snprintf(text, sizeof text, "%s 2 recurrent_activation=%s return_sequences; dense 2 %s",
+                     cell, act, act);
             check_spec(text, "mse", a % 3 == 0);
         }
 }
@@ -115,26 +129,38 @@ static void every_cell_and_activation(void **state)
 static void recurrent_options(void **state)
 {
     static const char *const specs[] = {
-        "lstm 3", "lstm 3 no_bias", "gru 3", "gru 3 reset_after=false", "gru 3 reset_after=false no_bias",
+        "lstm 3",
+        "lstm 3 no_bias",
+        "gru 3",
+        "gru 3 reset_after=false",
+        "gru 3 reset_after=false no_bias",
         "gru 3 reset_after=false activation=gelu recurrent_activation=silu return_sequences",
         "lstm 3 activations=\"i=hard_sigmoid f=gelu c=elu o=softsign h=mish\" return_sequences",
-        "simple_rnn 3 go_backwards return_sequences", "lstm 3 go_backwards",
-        "lstm 2 merge=concat return_sequences", "gru 2 merge=sum return_sequences", "simple_rnn 2 merge=mul",
-        "lstm 2 merge=ave", "gru 2 merge=concat go_backwards return_sequences",
+        "simple_rnn 3 go_backwards return_sequences",
+        "lstm 3 go_backwards",
+        "lstm 2 merge=concat return_sequences",
+        "gru 2 merge=sum return_sequences",
+        "simple_rnn 2 merge=mul",
+        "lstm 2 merge=ave",
+        "gru 2 merge=concat go_backwards return_sequences",
         "simple_rnn 3 return_sequences; lstm 2 return_sequences; gru 2",
         "masking mask_value=9; lstm 3 return_sequences; dense 2 tanh",
         "masking mask_value=9; gru 2 merge=concat; dense 2 tanh",
         "masking mask_value=9; simple_rnn 3 go_backwards return_sequences; lstm 2",
         "layer_normalization; gru 2 return_sequences; layer_normalization no_center",
-        "dense 3 relu; lstm 2; dense 2 no_bias", "dropout 0.5; lstm 3 dropout=0.3 recurrent_dropout=0.4",
-        "embedding 3 input_dim=4; lstm 2 return_sequences", "embedding 3 input_dim=4 mask_zero; gru 2",
+        "dense 3 relu; lstm 2; dense 2 no_bias",
+        "dropout 0.5; lstm 3 dropout=0.3 recurrent_dropout=0.4",
+        "embedding 3 input_dim=4; lstm 2 return_sequences",
+        "embedding 3 input_dim=4 mask_zero; gru 2",
         "activation softplus; simple_rnn 3",
     };
     (void)state;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         fill_problem(i);
-        for (int f = 0; f < FEATURES; f++) data.x[0][(1 * BATCH + 0) * FEATURES + f] = 9; /* row 0, step 1 */
-        for (int f = 0; f < FEATURES; f++) data.x[0][(0 * BATCH + 2) * FEATURES + f] = 9; /* row 2, step 0 */
+        for (int f = 0; f < FEATURES; f++)
+            data.x[0][(1 * BATCH + 0) * FEATURES + f] = 9; /* row 0, step 1 */
+        for (int f = 0; f < FEATURES; f++)
+            data.x[0][(0 * BATCH + 2) * FEATURES + f] = 9; /* row 2, step 0 */
         check_spec(specs[i], "mse", false);
         check_spec(specs[i], "huber(0.1)", true);
     }
@@ -151,12 +177,14 @@ static void every_loss(void **state)
             const char *name = registry_name(REGISTRY_LOSS, i);
             const bool probabilities = strstr(name, "crossentropy") != NULL;
             if (probabilities && h > 1) continue; /* outputs of those may be negative */
-            snprintf(text, sizeof text, "simple_rnn 3 return_sequences; dense %d %s", CLASSES, heads[h]);
+            snprintf(text, sizeof text, "simple_rnn 3 return_sequences; dense %d %s", CLASSES,
+                     heads[h]);
             check_spec(text, name, h % 2);
         }
 }
 
-/* Encoder and decoder: initial states, returned states, a shared layer, merges of all kinds, two outputs. */
+/* Encoder and decoder: initial states, returned states, a shared layer, merges of all kinds, two
+ * outputs. */
 static void functional_graph(void **state)
 {
     (void)state;
@@ -165,10 +193,11 @@ static void functional_graph(void **state)
     const rondo_value b = rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
     rondo_layer *shared = rondo_layer_parse("dense 4 tanh");
     const rondo_value ea = rondo_apply(m, shared, 1, &a), eb = rondo_apply(m, shared, 1, &b);
-    const rondo_value enc =
-        rondo_apply(m, rondo_lstm(3, .return_sequences = true, .return_state = true), 1, &ea);
+    const rondo_value enc = rondo_apply(
+        m, rondo_lstm(3, .return_sequences = true, .return_state = true), 1, &ea);
     const rondo_value dec_in[] = { eb, { enc.node, 1 }, { enc.node, 2 } };
-    const rondo_value dec = rondo_apply(m, rondo_lstm(3, .return_sequences = true, .return_state = true), 3, dec_in);
+    const rondo_value dec = rondo_apply(
+        m, rondo_lstm(3, .return_sequences = true, .return_state = true), 3, dec_in);
     const rondo_value pair[] = { enc, dec };
     const rondo_value add = rondo_apply(m, rondo_layer_parse("add"), 2, pair);
     const rondo_value mul = rondo_apply(m, rondo_layer_parse("multiply"), 2, pair);
@@ -188,9 +217,11 @@ static void bidirectional_with_states(void **state)
     (void)state;
     rondo_model *m = rondo_model_new();
     const rondo_value x = rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
-    const rondo_value h0 = rondo_input(m, RONDO_F32, RONDO_SHAPE(2)), h1 = rondo_input(m, RONDO_F32, RONDO_SHAPE(2));
+    const rondo_value h0 = rondo_input(m, RONDO_F32, RONDO_SHAPE(2)),
+                      h1 = rondo_input(m, RONDO_F32, RONDO_SHAPE(2));
     const rondo_value in[] = { x, h0, h1 };
-    const rondo_value y = rondo_apply(m, rondo_gru(2, .merge = "concat", .return_state = true), 3, in);
+    const rondo_value y = rondo_apply(m, rondo_gru(2, .merge = "concat", .return_state = true), 3,
+                                      in);
     rondo_outputs(m, 2, (rondo_value[]){ y, { y.node, 2 } });
     check_model(m, "mse", true, "bidirectional with states");
 }
@@ -207,7 +238,8 @@ static void frozen(void **state)
 }
 
 /* A planted mistake must be seen: the check itself is able to fail. */
-static void wrong_backward(real *dx, const real *x, const real *y, const real *dy, int64_t n, const void *args)
+static void wrong_backward(real *dx, const real *x, const real *y, const real *dy, int64_t n,
+                           const void *args)
 {
     (void)x, (void)args;
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (1 - y[i] * y[i]) * (real)1.0001;
@@ -221,7 +253,9 @@ static void right_forward(real *y, const real *x, int64_t n, const void *args)
 
 static void planted_mistake(void **state)
 {
-    static const rondo_activation wrong = { .name = "wrong_tanh", .forward = right_forward, .backward = wrong_backward };
+    static const rondo_activation wrong = { .name = "wrong_tanh",
+                                            .forward = right_forward,
+                                            .backward = wrong_backward };
     feed x = { .steps = STEPS, .batch = BATCH, .data = data.x[0] };
     truth t = { .target = data.target, .rows = BATCH, .width = 2 };
     const double valid = BATCH;
@@ -252,17 +286,20 @@ static int setup(void **state)
 static int report(void **state)
 {
     (void)state;
-    print_message("gradients: worst error %.2e over %ld points, %ld left out near kinks\n", worst_seen, checked,
-                  left_out);
+    print_message("gradients: worst error %.2e (%s) over %ld points, %ld left out near kinks\n",
+                  worst_seen, worst_where, checked, left_out);
     return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cell_and_activation), cmocka_unit_test(recurrent_options),
-        cmocka_unit_test(every_loss),                cmocka_unit_test(functional_graph),
-        cmocka_unit_test(bidirectional_with_states), cmocka_unit_test(frozen),
+        cmocka_unit_test(every_cell_and_activation),
+        cmocka_unit_test(recurrent_options),
+        cmocka_unit_test(every_loss),
+        cmocka_unit_test(functional_graph),
+        cmocka_unit_test(bidirectional_with_states),
+        cmocka_unit_test(frozen),
         cmocka_unit_test(planted_mistake),
     };
     return cmocka_run_group_tests(tests, setup, report);

@@ -72,7 +72,7 @@ static void specs_keep_what_was_said(void **state)
     spec_free(&s);
     alloc_free(text);
     assert_int_equal(recipe_spec(&text, r, KEY_OPTIMIZER, "sgd"), RONDO_OK);
-    assert_string_equal(text, "sgd learning_rate='0.5'");
+    assert_string_equal(text, "sgd learning_rate=0.5");
     alloc_free(text);
     rondo_recipe_free(r);
 }
@@ -111,10 +111,8 @@ static void heads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key),
-        cmocka_unit_test(readers_and_optimizers_are_in),
-        cmocka_unit_test(bad_ones),
-        cmocka_unit_test(specs_keep_what_was_said),
+        cmocka_unit_test(every_key), cmocka_unit_test(readers_and_optimizers_are_in),
+        cmocka_unit_test(bad_ones),  cmocka_unit_test(specs_keep_what_was_said),
         cmocka_unit_test(heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

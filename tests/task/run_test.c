@@ -214,7 +214,8 @@ static void a_bare_model_is_checked(void **state)
     (void)state;
     rondo_model *m = rondo_model_new();
     rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
-    assert_int_equal(rondo_add_spec(m, "embedding 3 input_dim=5; gru 3; dense 2 sigmoid"), RONDO_OK);
+    assert_int_equal(rondo_add_spec(m, "embedding 3 input_dim=5; gru 3; dense 2 sigmoid"),
+                     RONDO_OK);
     assert_int_equal(rondo_compile(m, .loss = "mse", .threads = 1), RONDO_OK);
     assert_int_equal(rondo_save(m, in_folder("bare.safetensors")), RONDO_OK);
     rondo_model_free(m);
@@ -229,8 +230,10 @@ static void a_bare_model_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decisions),           cmocka_unit_test(a_pipeline_comes_back),
-        cmocka_unit_test(failing_allocations), cmocka_unit_test(bad_metadata),
+        cmocka_unit_test(decisions),
+        cmocka_unit_test(a_pipeline_comes_back),
+        cmocka_unit_test(failing_allocations),
+        cmocka_unit_test(bad_metadata),
         cmocka_unit_test(a_bare_model_is_checked),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -56,11 +56,13 @@ static rondo_callback parse(const char *format, ...)
 static const char *const names[] = { "loss", "accuracy", "val_loss", "val_accuracy" };
 
 /* One event of an epoch; whether the callback asked to stop. */
-static bool send(rondo_callback *c, rondo_event event, int64_t epoch, double val_loss, double val_acc)
+static bool send(rondo_callback *c, rondo_event event, int64_t epoch, double val_loss,
+                 double val_acc)
 {
     const double values[] = { val_loss / 2, 0.5, val_loss, val_acc };
-    rondo_progress p = { .epoch = epoch, .epochs = 100, .n_metrics = 4, .metric = names,
-                         .value = values };
+    rondo_progress p = {
+        .epoch = epoch, .epochs = 100, .n_metrics = 4, .metric = names, .value = values
+    };
     if (c->on(event, model, &p, c->user)) fail_msg("%s", rondo_error());
     return p.stop;
 }
@@ -145,8 +147,8 @@ static void reduce_lr(void **state)
     send(&c, RONDO_FIT_BEGIN, 0, NAN, NAN);
     for (int e = 0; e < 10; e++) {
         if (e == 4) { /* resuming changes nothing */
-            rondo_callback d =
-                parse("reduce_lr_on_plateau factor=0.5 patience=2 cooldown=1 min_lr=0.2");
+            rondo_callback d = parse(
+                "reduce_lr_on_plateau factor=0.5 patience=2 cooldown=1 min_lr=0.2");
             hand_over(&d, &c);
             c = d;
             send(&c, RONDO_FIT_BEGIN, e, NAN, NAN);
@@ -181,7 +183,7 @@ static void csv_logger(void **state)
     snprintf(expected, sizeof expected, "%s0,0.5,0.125,0.1,0.25\n", head);
     expect_file(path, expected);
 
-    /* A checkpoint was written here; the next line was logged, but is lost to the run that resumes. */
+    /* A checkpoint was written here; what is logged after it is lost to the run that resumes. */
     rondo_callback d = parse("csv_logger path=%s", path);
     const void *bytes;
     size_t n;
@@ -216,7 +218,7 @@ static uint64_t little(const unsigned char *p, int bytes)
 static void tensorboard(void **state)
 {
     (void)state;
-    /* The CRC of the length of a 24-byte record, as in every events file TensorFlow writes ("brain.Event:2"). */
+    /* The length of a 24-byte record, as at the head of every events file of TensorFlow. */
     const unsigned char length[8] = { 24 };
     assert_int_equal(tfrecord_crc(length, 8), 0x224b7fa3u);
 
@@ -248,7 +250,8 @@ static void tensorboard(void **state)
         assert_true(at + size + 16 <= n);
         assert_int_equal(little(data + size, 4), tfrecord_crc(data, size));
         /* Event.summary.value: tag "val_loss", simple_value 0.25, after wall_time and step 5. */
-        static const unsigned char expected[] = "\x10\x05\x2a\x11\x0a\x0f\x0a\x08val_loss\x15\0\0\x80\x3e";
+        static const unsigned char expected[] =
+            "\x10\x05\x2a\x11\x0a\x0f\x0a\x08val_loss\x15\0\0\x80\x3e";
         found |= size == 9 + sizeof expected - 1 && data[0] == 9 &&
                  !memcmp(data + 9, expected, sizeof expected - 1);
         at += size + 16;
@@ -322,9 +325,9 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(early_stopping), cmocka_unit_test(best_weights),
-        cmocka_unit_test(reduce_lr),      cmocka_unit_test(csv_logger),
-        cmocka_unit_test(tensorboard),    cmocka_unit_test(terminate_on_nan),
+        cmocka_unit_test(early_stopping),   cmocka_unit_test(best_weights),
+        cmocka_unit_test(reduce_lr),        cmocka_unit_test(csv_logger),
+        cmocka_unit_test(tensorboard),      cmocka_unit_test(terminate_on_nan),
         cmocka_unit_test(model_checkpoint), cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

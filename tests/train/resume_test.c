@@ -1,0 +1,159 @@
+/* Resuming: a run that was stopped anywhere ends with the bits of one that was not. */
+#define _DEFAULT_SOURCE
+#include "train/bench.h"
+
+static int64_t countdown; /* batches until it interrupts */
+
+static rondo_status interrupt(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    (void)m, (void)p, (void)user;
+    if (event == RONDO_BATCH_END && --countdown == 0) rondo_interrupt();
+    return RONDO_OK;
+}
+
+static rondo_status fit_all(bench *b, int64_t bptt, const char *path, int64_t epochs)
+{
+    rondo_callback c[4] = { { .on = interrupt } };
+    char text[400];
+    rondo_dataset *validation = open_data(WHOLE, 20);
+    if (b->model->nodes[b->model->n_nodes - 1].out[0].sequence) {
+        rondo_dataset_free(validation);
+        validation = open_data(PER_STEP, 20);
+    }
+    snprintf(text, sizeof text, "csv_logger path=%s", log_path);
+    ok(rondo_callback_parse(&c[1], text));
+    ok(rondo_callback_parse(&c[2], "reduce_lr_on_plateau patience=1 monitor=loss min_delta=0.1"));
+    ok(rondo_callback_parse(&c[3], "early_stopping patience=50 restore_best_weights"));
+    const rondo_status status = rondo_fit(b->model, b->data, .epochs = epochs, .batch_size = BATCH,
+                                          .bptt = bptt, .validation = validation, .callbacks = c,
+                                          .n_callbacks = 4, .checkpoint = path);
+    for (int i = 1; i < 4; i++) rondo_callback_free(&c[i]);
+    rondo_dataset_free(validation);
+    return status;
+}
+
+static char *read_log(void)
+{
+    file_map map;
+    ok(file_map_open(&map, log_path));
+    char *text = calloc(1, map.size + 1);
+    memcpy(text, map.data, map.size);
+    file_map_close(&map);
+    return text;
+}
+
+/* Stopped after any batch, and twice: the same bits in the end, the same log. */
+static void resumes_exactly(void **state)
+{
+    (void)state;
+    for (int k = 0; k < RUNS; k++) {
+        bench whole = open_bench(runs[k].kind, *runs[k].layers, 1);
+        countdown = 0;
+        ok(fit_all(&whole, runs[k].bptt, NULL, 3));
+        char *log = read_log();
+        for (int at = 1; at < 3 * BATCHES; at += k ? 4 : 1) {
+            remove(checkpoint);
+            countdown = at;
+            rondo_status status = RONDO_E_STOPPED;
+            for (int part = 0; part < 4 && status == RONDO_E_STOPPED; part++) {
+                bench b = open_bench(runs[k].kind, *runs[k].layers, 2);
+                status = fit_all(&b, runs[k].bptt, checkpoint, 3);
+                if (part == 0) {
+                    assert_int_equal(status, RONDO_E_STOPPED);
+                    countdown = 2; /* and once more */
+                }
+                if (!status) same_weights(&whole, &b);
+                close_bench(&b);
+            }
+            ok(status);
+            countdown = 0;
+            char *resumed = read_log();
+            assert_string_equal(log, resumed);
+            free(resumed);
+        }
+        free(log);
+        close_bench(&whole);
+    }
+    remove(checkpoint);
+}
+
+static int events[4];
+
+static rondo_status count_events(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    (void)m, (void)p, (void)user;
+    events[event]++;
+    return RONDO_OK;
+}
+
+static void finished_runs(void **state)
+{
+    (void)state;
+    const rondo_callback c = { .on = count_events };
+    bench whole = open_bench(WHOLE, last_layers, 1);
+    ok(rondo_fit(whole.model, whole.data, .epochs = 4, .batch_size = BATCH));
+    remove(checkpoint);
+    for (int part = 0; part < 3; part++) { /* 2 epochs; again the same; epochs raised to 4 */
+        static const int expected[3][4] = { { 1, 2 * BATCHES, 2, 1 },
+                                            { 1, 0, 0, 1 },
+                                            { 1, 2 * BATCHES, 2, 1 } };
+        bench b = open_bench(WHOLE, last_layers, 1);
+        memset(events, 0, sizeof events);
+        ok(rondo_fit(b.model, b.data, .epochs = part < 2 ? 2 : 4, .batch_size = BATCH,
+                     .checkpoint = checkpoint, .callbacks = &c, .n_callbacks = 1));
+        assert_memory_equal(events, expected[part], sizeof events);
+        if (part == 2) same_weights(&whole, &b);
+        close_bench(&b);
+    }
+    /* The checkpoint is a model as well. */
+    rondo_model *loaded;
+    ok(rondo_load(&loaded, checkpoint));
+    ok(rondo_compile_with(loaded, NULL));
+    double a[3], b[3];
+    ok(rondo_evaluate(whole.model, whole.data, a, 3));
+    ok(rondo_evaluate(loaded, whole.data, b, 3));
+    assert_memory_equal(a, b, sizeof a);
+    rondo_model_free(loaded);
+    close_bench(&whole);
+    remove(checkpoint);
+}
+
+static void other_runs(void **state)
+{
+    (void)state;
+    bench b = open_bench(WHOLE, last_layers, 1);
+    ok(rondo_fit(b.model, b.data, .batch_size = BATCH, .checkpoint = checkpoint, .identity = "a"));
+    static const struct {
+        const char *layers, *identity, *says;
+        int64_t batch_size;
+        bool no_shuffle;
+    } cases[] = {
+        { "lstm 7; dense 4 softmax", "a", "model", BATCH, false },
+        { NULL, "a", "batch size was 16, now it is 17", BATCH + 1, false },
+        { NULL, "b", "identity was a, now it is b", BATCH, false },
+        { NULL, "a", "shuffling", BATCH, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bench other = open_bench(WHOLE, cases[i].layers ? cases[i].layers : last_layers, 1);
+        assert_int_equal(rondo_fit(other.model, other.data, .epochs = 2,
+                                   .batch_size = cases[i].batch_size, .checkpoint = checkpoint,
+                                   .identity = cases[i].identity,
+                                   .no_shuffle = cases[i].no_shuffle),
+                         RONDO_E_MISMATCH);
+        if (!strstr(rondo_error(), cases[i].says))
+            fail_msg("\"%s\" is not in: %s", cases[i].says, rondo_error());
+        close_bench(&other);
+    }
+    close_bench(&b);
+    remove(checkpoint);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resumes_exactly),
+        cmocka_unit_test(finished_runs),
+        cmocka_unit_test(other_runs),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
