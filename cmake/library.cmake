@@ -3,6 +3,7 @@
 file(GLOB library_sources CONFIGURE_DEPENDS src/*.c src/*/*.c)
 file(GLOB kernel_sources CONFIGURE_DEPENDS src/kernel/*.c)
 set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS -O3)
+include(cmake/cells.cmake)
 
 # What everything of ours is compiled against and linked with.
 add_library(rondo_needs INTERFACE)

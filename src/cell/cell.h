@@ -28,6 +28,15 @@ rondo_status cell_check(const rondo_cell *); /* what rondo_register_cell asks of
 
 enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 4 };
 
+/* The name of a built-in cell's row: each file is compiled for every ISA (cmake/cells.cmake), and
+ * table.c takes the copy that goes with the kernels in use. */
+#ifndef CELL_ISA
+#define CELL_ISA plain
+#endif
+#define CELL_JOIN(name, isa)  cell_##name##_##isa
+#define CELL_ROW(name, isa)   CELL_JOIN(name, isa)
+#define CELL(name)            CELL_ROW(name, CELL_ISA)
+
 void cell_register_all(void);       /* table.c */
 void activation_register_all(void); /* the rows of the kernel table in use */
 #endif

@@ -11,7 +11,7 @@ enum { Z, R, H, GATES, Q = GATES, SAVES };
 static void gates(const rondo_step *s, int64_t row, int h_gates)
 {
     const int64_t u = s->units;
-    const real *xp = s->xp + row * GATES * u, *hp = s->hp + row * h_gates * u;
+    const real *restrict xp = s->xp + row * GATES * u, *restrict hp = s->hp + row * h_gates * u;
     real *gate = s->saved + row * SAVES * u, *z = s->inputs ? s->inputs + row * GATES * u : gate;
     for (int64_t k = 0; k < 2 * u; k++) z[k] = xp[k] + hp[k];
     rondo_activate(&s->activation[Z], gate + Z * u, z + Z * u, u);
@@ -25,8 +25,9 @@ static void finish(const rondo_step *s, int64_t row)
     const int64_t u = s->units;
     real *gate = s->saved + row * SAVES * u;
     const real *pre = s->inputs ? s->inputs + (row * GATES + H) * u : gate + H * u;
-    const real *z = gate + Z * u, *g = gate + H * u, *h = s->state[0] + row * u;
-    real *h_next = s->next[0] + row * u;
+    const real *restrict z = gate + Z * u, *restrict g = gate + H * u,
+                         *restrict h = s->state[0] + row * u;
+    real *restrict h_next = s->next[0] + row * u;
     rondo_activate(&s->activation[H], gate + H * u, pre, u);
     for (int64_t k = 0; k < u; k++) h_next[k] = z[k] * h[k] + (1 - z[k]) * g[k];
 }
@@ -49,9 +50,10 @@ static void gate_backward(const rondo_step *s, int64_t row, int g, real *dz)
 static void finish_backward(const rondo_step *s, int64_t row, real *dz, real *dg)
 {
     const int64_t u = s->units;
-    const real *gate = s->saved + row * SAVES * u, *z = gate + Z * u, *g = gate + H * u;
-    const real *h = s->state[0] + row * u, *dh = s->dnext[0] + row * u;
-    real *dh_prev = s->dstate[0] + row * u;
+    const real *restrict gate = s->saved + row * SAVES * u, *restrict z = gate + Z * u,
+                         *restrict g = gate + H * u;
+    const real *restrict h = s->state[0] + row * u, *restrict dh = s->dnext[0] + row * u;
+    real *restrict dh_prev = s->dstate[0] + row * u;
     for (int64_t k = 0; k < u; k++) {
         dz[k] = dh[k] * (h[k] - g[k]);
         dg[k] = dh[k] * (1 - z[k]);
@@ -66,9 +68,11 @@ static void after_step(const rondo_step *s)
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
         gates(s, row, GATES);
-        const real *xh = s->xp + (row * GATES + H) * u, *qh = s->hp + (row * GATES + H) * u;
-        const real *r = s->saved + (row * SAVES + R) * u;
-        real *q = s->saved + (row * SAVES + Q) * u, *pre = candidate_input(s, row);
+        const real *restrict xh = s->xp + (row * GATES + H) * u, *restrict qh =
+                                                                     s->hp + (row * GATES + H) * u;
+        const real *restrict r = s->saved + (row * SAVES + R) * u;
+        real *restrict q = s->saved + (row * SAVES + Q) * u, *restrict pre = candidate_input(s,
+                                                                                             row);
         for (int64_t k = 0; k < u; k++) {
             q[k] = qh[k];
             pre[k] = xh[k] + r[k] * qh[k];
@@ -82,8 +86,10 @@ static void after_step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *r = s->saved + (row * SAVES + R) * u, *q = s->saved + (row * SAVES + Q) * u;
-        real *dx = s->dxp + row * GATES * u, *dhp = s->dhp + row * GATES * u;
+        const real *restrict r = s->saved + (row * SAVES + R) * u, *restrict q = s->saved +
+                                                                                 (row * SAVES + Q) *
+                                                                                     u;
+        real *restrict dx = s->dxp + row * GATES * u, *restrict dhp = s->dhp + row * GATES * u;
         finish_backward(s, row, dx + Z * u, dx + H * u);
         for (int64_t k = 0; k < u; k++) dx[R * u + k] = dx[H * u + k] * q[k];
         gate_backward(s, row, R, dx + R * u);
@@ -100,7 +106,8 @@ static void before_prepare(const rondo_step *s)
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
         gates(s, row, 2);
-        const real *r = s->saved + (row * SAVES + R) * u, *h = s->state[0] + row * u;
+        const real *restrict r = s->saved + (row * SAVES + R) * u, *restrict h = s->state[0] +
+                                                                                 row * u;
         for (int64_t k = 0; k < u; k++) s->made[row * u + k] = r[k] * h[k];
     }
 }
@@ -109,8 +116,8 @@ static void before_step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *xh = s->xp + (row * GATES + H) * u, *m = s->mp + row * u;
-        real *pre = candidate_input(s, row);
+        const real *restrict xh = s->xp + (row * GATES + H) * u, *restrict m = s->mp + row * u;
+        real *restrict pre = candidate_input(s, row);
         for (int64_t k = 0; k < u; k++) pre[k] = xh[k] + m[k];
         finish(s, row);
     }
@@ -120,7 +127,7 @@ static void before_step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        real *dx = s->dxp + row * GATES * u, *dhp = s->dhp + row * 2 * u;
+        real *restrict dx = s->dxp + row * GATES * u, *restrict dhp = s->dhp + row * 2 * u;
         finish_backward(s, row, dx + Z * u, dx + H * u);
         for (int64_t k = 0; k < u; k++) {
             s->dmp[row * u + k] = dx[H * u + k];
@@ -134,9 +141,11 @@ static void before_prepare_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *r = s->saved + (row * SAVES + R) * u, *h = s->state[0] + row * u;
-        const real *dmade = s->dmade + row * u;
-        real *dr = s->dxp + (row * GATES + R) * u, *dh_prev = s->dstate[0] + row * u;
+        const real *restrict r = s->saved + (row * SAVES + R) * u, *restrict h = s->state[0] +
+                                                                                 row * u;
+        const real *restrict dmade = s->dmade + row * u;
+        real *restrict dr = s->dxp + (row * GATES + R) * u, *restrict dh_prev = s->dstate[0] +
+                                                                                row * u;
         for (int64_t k = 0; k < u; k++) {
             dr[k] = dmade[k] * h[k];
             dh_prev[k] += dmade[k] * r[k];
@@ -168,21 +177,21 @@ static const rondo_cell *variant(const real *args)
     return args[0] != 0 ? NULL : &reset_before;
 }
 
-const rondo_cell cell_gru = {
-    .name = "gru",
-    .states = 1,
-    .x_gates = GATES,
-    .h_gates = GATES,
-    .saves = SAVES,
-    .input_saves = GATES,
-    .gates = "z r h",
-    .recurrent_bias = true,
-    .activation = "tanh",
-    .recurrent_activation = "sigmoid",
-    .recurrent_gates = "z r",
-    .parameters = "reset_after=1",
-    .variant = variant,
-    .step = after_step,
-    .step_backward = after_step_backward,
-    .help = "gated recurrent unit, as Keras' GRU; reset_after=false: as published"
-};
+extern const rondo_cell CELL(gru);
+const rondo_cell
+    CELL(gru) = { .name = "gru",
+                  .states = 1,
+                  .x_gates = GATES,
+                  .h_gates = GATES,
+                  .saves = SAVES,
+                  .input_saves = GATES,
+                  .gates = "z r h",
+                  .recurrent_bias = true,
+                  .activation = "tanh",
+                  .recurrent_activation = "sigmoid",
+                  .recurrent_gates = "z r",
+                  .parameters = "reset_after=1",
+                  .variant = variant,
+                  .step = after_step,
+                  .step_backward = after_step_backward,
+                  .help = "gated recurrent unit, as Keras' GRU; reset_after=false: as published" };

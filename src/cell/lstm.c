@@ -10,15 +10,16 @@ static void step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        const real *xp = s->xp + r * GATES * u, *hp = s->hp + r * GATES * u,
-                   *c = s->state[1] + r * u;
+        const real *restrict xp = s->xp + r * GATES * u, *restrict hp = s->hp + r * GATES * u,
+                             *restrict c = s->state[1] + r * u;
         real *gate = s->saved + r * SAVES * u, *z = s->inputs ? s->inputs + r * GATES * u : gate;
-        real *h_next = s->next[0] + r * u, *c_next = s->next[1] + r * u;
+        real *restrict h_next = s->next[0] + r * u, *restrict c_next = s->next[1] + r * u;
         for (int64_t k = 0; k < GATES * u; k++) z[k] = xp[k] + hp[k];
         for (int g = 0; g < GATES; g++)
             rondo_activate(&s->activation[g], gate + g * u, z + g * u, u);
-        const real *i = gate + I * u, *f = gate + F * u, *g = gate + C * u, *o = gate + O * u;
-        real *a = gate + A * u;
+        const real *restrict i = gate + I * u, *restrict f = gate + F * u,
+                             *restrict g = gate + C * u, *restrict o = gate + O * u;
+        real *restrict a = gate + A * u;
         for (int64_t k = 0; k < u; k++) c_next[k] = f[k] * c[k] + i[k] * g[k];
         rondo_activate(&s->activation[A], a, c_next, u);
         for (int64_t k = 0; k < u; k++) h_next[k] = o[k] * a[k];
@@ -32,12 +33,16 @@ static void step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        const real *gate = s->saved + r * SAVES * u, *c = s->state[1] + r * u;
-        const real *z = s->inputs ? s->inputs + r * GATES * u : NULL, *c_next = s->next[1] + r * u;
-        const real *i = gate + I * u, *f = gate + F * u, *g = gate + C * u, *o = gate + O * u;
-        const real *a = gate + A * u, *dh = s->dnext[0] + r * u, *dc = s->dnext[1] + r * u;
-        real *dz = s->dxp + r * GATES * u, *dh_prev = s->dstate[0] + r * u,
-             *dc_prev = s->dstate[1] + r * u;
+        const real *restrict gate = s->saved + r * SAVES * u, *restrict c = s->state[1] + r * u;
+        const real *restrict z = s->inputs ? s->inputs + r * GATES * u : NULL, *restrict c_next =
+                                                                                   s->next[1] +
+                                                                                   r * u;
+        const real *restrict i = gate + I * u, *restrict f = gate + F * u,
+                             *restrict g = gate + C * u, *restrict o = gate + O * u;
+        const real *restrict a = gate + A * u, *restrict dh = s->dnext[0] + r * u,
+                             *restrict dc = s->dnext[1] + r * u;
+        real *restrict dz = s->dxp + r * GATES * u, *restrict dh_prev = s->dstate[0] + r * u,
+                       *dc_prev = s->dstate[1] + r * u;
         for (int64_t k = 0; k < u; k++) dc_prev[k] = dh[k] * o[k];
         rondo_activate_backward(&s->activation[A], dc_prev, c_next, a, dc_prev, u);
         for (int64_t k = 0; k < u; k++) {
@@ -55,18 +60,19 @@ static void step_backward(const rondo_step *s)
     }
 }
 
-const rondo_cell cell_lstm = { .name = "lstm",
-                               .states = 2,
-                               .x_gates = GATES,
-                               .h_gates = GATES,
-                               .saves = SAVES,
-                               .input_saves = GATES,
-                               .gates = "i f c o h",
-                               .additive = true,
-                               .activation = "tanh",
-                               .recurrent_activation = "sigmoid",
-                               .recurrent_gates = "i f o",
-                               .forget_gate = 1 + F,
-                               .step = step,
-                               .step_backward = step_backward,
-                               .help = "long short-term memory, as Keras' LSTM" };
+extern const rondo_cell CELL(lstm);
+const rondo_cell CELL(lstm) = { .name = "lstm",
+                                .states = 2,
+                                .x_gates = GATES,
+                                .h_gates = GATES,
+                                .saves = SAVES,
+                                .input_saves = GATES,
+                                .gates = "i f c o h",
+                                .additive = true,
+                                .activation = "tanh",
+                                .recurrent_activation = "sigmoid",
+                                .recurrent_gates = "i f o",
+                                .forget_gate = 1 + F,
+                                .step = step,
+                                .step_backward = step_backward,
+                                .help = "long short-term memory, as Keras' LSTM" };

@@ -18,14 +18,15 @@ static void step_backward(const rondo_step *s)
     for (int64_t i = 0; i < n; i++) s->dstate[0][i] = 0;
 }
 
-const rondo_cell cell_simple_rnn = { .name = "simple_rnn",
-                                     .states = 1,
-                                     .x_gates = 1,
-                                     .h_gates = 1,
-                                     .input_saves = 1,
-                                     .gates = "h",
-                                     .additive = true,
-                                     .activation = "tanh",
-                                     .step = step,
-                                     .step_backward = step_backward,
-                                     .help = "Elman's recurrent network, as Keras' SimpleRNN" };
+extern const rondo_cell CELL(simple_rnn);
+const rondo_cell CELL(simple_rnn) = { .name = "simple_rnn",
+                                      .states = 1,
+                                      .x_gates = 1,
+                                      .h_gates = 1,
+                                      .input_saves = 1,
+                                      .gates = "h",
+                                      .additive = true,
+                                      .activation = "tanh",
+                                      .step = step,
+                                      .step_backward = step_backward,
+                                      .help = "Elman's recurrent network, as Keras' SimpleRNN" };

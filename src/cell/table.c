@@ -1,11 +1,28 @@
 /* The built-in cells: one file and one row each. */
 #include "cell.h"
+#include <string.h>
 
-extern const rondo_cell cell_simple_rnn, cell_lstm, cell_gru;
+#define CELLS(X) X(simple_rnn) X(lstm) X(gru)
 
-static const rondo_cell *const rows[] = { &cell_simple_rnn, &cell_lstm, &cell_gru };
+#if defined(__x86_64__) && !defined(RONDO_DOUBLE)
+#define X(name)                                                                                    \
+    extern const rondo_cell cell_##name##_plain, cell_##name##_avx2, cell_##name##_avx512;
+CELLS(X)
+#undef X
+#define X(name) { &cell_##name##_plain, &cell_##name##_avx2, &cell_##name##_avx512 },
+#else
+#define X(name) extern const rondo_cell cell_##name##_plain;
+CELLS(X)
+#undef X
+#define X(name) { &cell_##name##_plain },
+#endif
+static const rondo_cell *const rows[][3] = { CELLS(X) };
+#undef X
 
 void cell_register_all(void)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) rondo_register_cell(rows[i]);
+    const char *isa = kernel_table()->isa;
+    const int wide = !strcmp(isa, "avx512") ? 2 : !strcmp(isa, "avx2") ? 1 : 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        rondo_register_cell(rows[i][wide] ? rows[i][wide] : rows[i][0]);
 }

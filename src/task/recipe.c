@@ -91,6 +91,12 @@ static int find_key(const char *name)
     return -1;
 }
 
+/* A default that not all who have the option share is nobody's to show. */
+static void forget_default(rondo_recipe_key *known, const char *initial)
+{
+    if (known->initial && (!initial || strcmp(known->initial, initial) != 0)) known->initial = NULL;
+}
+
 static void add_key(const rondo_recipe_key *key, option_type type, key_source from)
 {
     if (table.n == MAX_KEYS || find_key(key->name) >= 0) return;
@@ -109,6 +115,9 @@ static void add_fields(const option_table *fields, key_source from, const char *
         const rondo_recipe_key key = {
             f->name, arguments[f->type], f->initial, f->help, verbs, ","
         };
+        const int known = find_key(f->name);
+        if (known >= 0 && table.sources[known] == from)
+            forget_default(&table.keys[known], f->initial);
         add_key(&key, f->type, from);
     }
 }

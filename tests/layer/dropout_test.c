@@ -1,0 +1,157 @@
+/* Dropout: the share it sets to zero, the same masks for the same (seed, step), and nothing in inference. */
+#include "model/model.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { STEPS = 40, BATCH = 25, FEATURES = 20, N = STEPS * BATCH * FEATURES };
+static real x[N], y[N], again[N];
+
+static rondo_model *model(const char *text, int64_t features)
+{
+    rondo_model *m = rondo_model_new();
+    rondo_input(m, RONDO_F32, RONDO_SHAPE(0, features));
+    if (rondo_add_spec(m, text)) fail_msg("%s: %s", text, rondo_error());
+    assert_int_equal(model_prepare(m, 3), RONDO_OK);
+    return m;
+}
+
+static void run(const rondo_model *m, real *out, bool training, uint64_t seed, uint32_t step)
+{
+    pass *p;
+    const feed f = { .steps = STEPS, .batch = BATCH, .data = x };
+    assert_int_equal(pass_new(&p, m), RONDO_OK);
+    p->training = training;
+    p->seed = seed;
+    p->step = step;
+    assert_int_equal(pass_forward(p, 1, &f), RONDO_OK);
+    const value *v = pass_output(p, 0);
+    assert_true(value_size(v) <= N);
+    memcpy(out, v->data, (size_t)value_size(v) * sizeof(real));
+    pass_free(p);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    rng r = rng_new(1, rng_stream(RNG_DATA, 0));
+    for (int i = 0; i < N; i++) x[i] = (real)(1 + rng_uniform(&r));
+    return 0;
+}
+
+static void share_and_scale(void **state)
+{
+    static const double rates[] = { 0.1, 0.5, 0.9 };
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        char text[32];
+        int64_t zeros = 0;
+        snprintf(text, sizeof text, "dropout %g", rates[k]);
+        rondo_model *m = model(text, FEATURES);
+        run(m, y, true, 7, 0);
+        for (int i = 0; i < N; i++) {
+            zeros += y[i] == 0;
+            if (y[i] != 0) assert_true(fabs((double)y[i] / ((double)x[i] / (1 - rates[k])) - 1) < 1e-6);
+        }
+        const double share = (double)zeros / N, sigma = sqrt(rates[k] * (1 - rates[k]) / N);
+        assert_true(fabs(share - rates[k]) < 4 * sigma);
+        rondo_model_free(m);
+    }
+}
+
+static double agreement(const real *a, const real *b)
+{
+    int64_t same = 0;
+    for (int i = 0; i < N; i++) same += (a[i] == 0) == (b[i] == 0);
+    return (double)same / N;
+}
+
+static void seed_and_step_decide(void **state)
+{
+    rondo_model *m = model("dropout 0.5", FEATURES);
+    (void)state;
+    run(m, y, true, 7, 3);
+    run(m, again, true, 7, 3);
+    assert_memory_equal(y, again, sizeof y);
+    run(m, again, true, 7, 4);
+    assert_true(fabs(agreement(y, again) - 0.5) < 0.02);
+    run(m, again, true, 8, 3);
+    assert_true(fabs(agreement(y, again) - 0.5) < 0.02);
+    rondo_model_free(m);
+}
+
+/* Two layers of one model draw masks that have nothing to do with each other. */
+static void layers_differ(void **state)
+{
+    rondo_model *m = model("dropout 0.5; dropout 0.5", FEATURES);
+    int64_t zeros = 0;
+    (void)state;
+    run(m, y, true, 7, 0);
+    for (int i = 0; i < N; i++) zeros += y[i] == 0;
+    assert_true(fabs((double)zeros / N - 0.75) < 0.02);
+    rondo_model_free(m);
+}
+
+static void off_in_inference(void **state)
+{
+    rondo_model *m = model("dropout 0.5", FEATURES);
+    (void)state;
+    run(m, y, false, 7, 0);
+    assert_memory_equal(y, x, sizeof x);
+    rondo_model_free(m);
+    m = model("dropout 0", FEATURES);
+    run(m, y, true, 7, 0);
+    assert_memory_equal(y, x, sizeof x);
+    rondo_model_free(m);
+}
+
+/* A recurrent layer drops the same features of a row at every step, and others in another row. A linear network whose
+ * kernel is the identity shows the mask. */
+static void one_mask_a_sequence(void **state)
+{
+    rondo_model *m = model("simple_rnn 20 linear return_sequences dropout=0.5 kernel_initializer=identity "
+                           "recurrent_initializer=zeros",
+                           FEATURES);
+    int64_t zeros = 0;
+    (void)state;
+    run(m, y, true, 7, 0);
+    for (int b = 0; b < BATCH; b++)
+        for (int f = 0; f < FEATURES; f++) {
+            const bool dropped = y[b * FEATURES + f] == 0;
+            zeros += dropped;
+            for (int t = 1; t < STEPS; t++)
+                assert_int_equal(y[(t * BATCH + b) * FEATURES + f] == 0, dropped);
+        }
+    assert_true(fabs((double)zeros / (BATCH * FEATURES) - 0.5) < 4 * 0.5 / sqrt(BATCH * FEATURES));
+    assert_true(memcmp(y, y + FEATURES, FEATURES * sizeof *y) != 0);
+    rondo_model_free(m);
+}
+
+static void recurrent_layers_in_inference(void **state)
+{
+    rondo_model *with = model("lstm 6 return_sequences dropout=0.4 recurrent_dropout=0.3", FEATURES);
+    rondo_model *without = model("lstm 6 return_sequences", FEATURES);
+    const size_t n = STEPS * BATCH * 6 * sizeof(real);
+    (void)state;
+    run(with, y, false, 7, 0);
+    run(without, again, false, 7, 0);
+    assert_memory_equal(y, again, n);
+    run(with, y, true, 7, 0);
+    assert_true(memcmp(y, again, n) != 0);
+    run(with, again, true, 7, 0);
+    assert_memory_equal(y, again, n);
+    rondo_model_free(with);
+    rondo_model_free(without);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(share_and_scale),     cmocka_unit_test(seed_and_step_decide),
+        cmocka_unit_test(layers_differ),       cmocka_unit_test(off_in_inference),
+        cmocka_unit_test(one_mask_a_sequence), cmocka_unit_test(recurrent_layers_in_inference),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
