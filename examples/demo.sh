@@ -10,7 +10,8 @@ say() { printf '\n%s\n\n' "$*"; }
 
 say "1. Train: images of digits, read row by row by two recurrent layers."
 echo "\$ rondo train --model \"simple_rnn 64 tanh return_sequences; simple_rnn 64 tanh; dense 10 softmax\" \\"
-echo "      --data 'task:digits?count=8000' --epochs 10 --batch 32 --seed 1 -o $run"
+echo "      --data 'task:digits?count=8000' --validation '$unseen' \\"
+echo "      --epochs 10 --batch 32 --seed 1 -o $run"
 "$RONDO" train --model "simple_rnn 64 tanh return_sequences; simple_rnn 64 tanh; dense 10 softmax" \
     --data 'task:digits?count=8000' --validation "$unseen" --epochs 10 --batch 32 --seed 1 -o $run --fresh
 

@@ -33,9 +33,9 @@ enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 4 };
 #ifndef CELL_ISA
 #define CELL_ISA plain
 #endif
-#define CELL_JOIN(name, isa)  cell_##name##_##isa
-#define CELL_ROW(name, isa)   CELL_JOIN(name, isa)
-#define CELL(name)            CELL_ROW(name, CELL_ISA)
+#define CELL_JOIN(name, isa) cell_##name##_##isa
+#define CELL_ROW(name, isa)  CELL_JOIN(name, isa)
+#define CELL(name)           CELL_ROW(name, CELL_ISA)
 
 void cell_register_all(void);       /* table.c */
 void activation_register_all(void); /* the rows of the kernel table in use */

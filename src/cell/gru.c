@@ -11,22 +11,23 @@ enum { Z, R, H, GATES, Q = GATES, SAVES };
 static void gates(const rondo_step *s, int64_t row, int h_gates)
 {
     const int64_t u = s->units;
-    const real *restrict xp = s->xp + row * GATES * u, *restrict hp = s->hp + row * h_gates * u;
+    const real *restrict xp = s->xp + row * GATES * u;
+    const real *restrict hp = s->hp + row * h_gates * u;
     real *gate = s->saved + row * SAVES * u, *z = s->inputs ? s->inputs + row * GATES * u : gate;
     for (int64_t k = 0; k < 2 * u; k++) z[k] = xp[k] + hp[k];
     rondo_activate(&s->activation[Z], gate + Z * u, z + Z * u, u);
     rondo_activate(&s->activation[R], gate + R * u, z + R * u, u);
 }
 
-/* The candidate from its pre-activation, which lies where inputs or saved keep it, and the new h.
- * */
+/* The candidate from its pre-activation, which lies where inputs or saved keep it; then h. */
 static void finish(const rondo_step *s, int64_t row)
 {
     const int64_t u = s->units;
     real *gate = s->saved + row * SAVES * u;
     const real *pre = s->inputs ? s->inputs + (row * GATES + H) * u : gate + H * u;
-    const real *restrict z = gate + Z * u, *restrict g = gate + H * u,
-                         *restrict h = s->state[0] + row * u;
+    const real *restrict z = gate + Z * u;
+    const real *restrict g = gate + H * u;
+    const real *restrict h = s->state[0] + row * u;
     real *restrict h_next = s->next[0] + row * u;
     rondo_activate(&s->activation[H], gate + H * u, pre, u);
     for (int64_t k = 0; k < u; k++) h_next[k] = z[k] * h[k] + (1 - z[k]) * g[k];
@@ -47,12 +48,14 @@ static void gate_backward(const rondo_step *s, int64_t row, int g, real *dz)
 }
 
 /*   dz = dh (h - g)   dg = dh (1 - z)   dh_prev = dh z ;  candidate and z through their activations */
-static void finish_backward(const rondo_step *s, int64_t row, real *dz, real *dg)
+static void finish_backward(const rondo_step *s, int64_t row, real *restrict dz, real *restrict dg)
 {
     const int64_t u = s->units;
-    const real *restrict gate = s->saved + row * SAVES * u, *restrict z = gate + Z * u,
-                         *restrict g = gate + H * u;
-    const real *restrict h = s->state[0] + row * u, *restrict dh = s->dnext[0] + row * u;
+    const real *restrict gate = s->saved + row * SAVES * u;
+    const real *restrict z = gate + Z * u;
+    const real *restrict g = gate + H * u;
+    const real *restrict h = s->state[0] + row * u;
+    const real *restrict dh = s->dnext[0] + row * u;
     real *restrict dh_prev = s->dstate[0] + row * u;
     for (int64_t k = 0; k < u; k++) {
         dz[k] = dh[k] * (h[k] - g[k]);
@@ -68,11 +71,11 @@ static void after_step(const rondo_step *s)
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
         gates(s, row, GATES);
-        const real *restrict xh = s->xp + (row * GATES + H) * u, *restrict qh =
-                                                                     s->hp + (row * GATES + H) * u;
+        const real *restrict xh = s->xp + (row * GATES + H) * u;
+        const real *restrict qh = s->hp + (row * GATES + H) * u;
         const real *restrict r = s->saved + (row * SAVES + R) * u;
-        real *restrict q = s->saved + (row * SAVES + Q) * u, *restrict pre = candidate_input(s,
-                                                                                             row);
+        real *restrict q = s->saved + (row * SAVES + Q) * u;
+        real *restrict pre = candidate_input(s, row);
         for (int64_t k = 0; k < u; k++) {
             q[k] = qh[k];
             pre[k] = xh[k] + r[k] * qh[k];
@@ -86,17 +89,22 @@ static void after_step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *restrict r = s->saved + (row * SAVES + R) * u, *restrict q = s->saved +
-                                                                                 (row * SAVES + Q) *
-                                                                                     u;
-        real *restrict dx = s->dxp + row * GATES * u, *restrict dhp = s->dhp + row * GATES * u;
-        finish_backward(s, row, dx + Z * u, dx + H * u);
-        for (int64_t k = 0; k < u; k++) dx[R * u + k] = dx[H * u + k] * q[k];
-        gate_backward(s, row, R, dx + R * u);
+        const real *restrict r = s->saved + (row * SAVES + R) * u;
+        const real *restrict q = r + (Q - R) * u;
+        real *dx = s->dxp + row * GATES * u, *dhp = s->dhp + row * GATES * u;
+        real *restrict dz = dx + Z * u;
+        real *restrict dr = dx + R * u;
+        real *restrict dg = dx + H * u;
+        real *restrict dhz = dhp + Z * u;
+        real *restrict dhr = dhp + R * u;
+        real *restrict dq = dhp + H * u;
+        finish_backward(s, row, dz, dg);
+        for (int64_t k = 0; k < u; k++) dr[k] = dg[k] * q[k];
+        gate_backward(s, row, R, dr);
         for (int64_t k = 0; k < u; k++) {
-            dhp[Z * u + k] = dx[Z * u + k];
-            dhp[R * u + k] = dx[R * u + k];
-            dhp[H * u + k] = dx[H * u + k] * r[k];
+            dhz[k] = dz[k];
+            dhr[k] = dr[k];
+            dq[k] = dg[k] * r[k];
         }
     }
 }
@@ -106,8 +114,8 @@ static void before_prepare(const rondo_step *s)
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
         gates(s, row, 2);
-        const real *restrict r = s->saved + (row * SAVES + R) * u, *restrict h = s->state[0] +
-                                                                                 row * u;
+        const real *restrict r = s->saved + (row * SAVES + R) * u;
+        const real *restrict h = s->state[0] + row * u;
         for (int64_t k = 0; k < u; k++) s->made[row * u + k] = r[k] * h[k];
     }
 }
@@ -116,7 +124,8 @@ static void before_step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *restrict xh = s->xp + (row * GATES + H) * u, *restrict m = s->mp + row * u;
+        const real *restrict xh = s->xp + (row * GATES + H) * u;
+        const real *restrict m = s->mp + row * u;
         real *restrict pre = candidate_input(s, row);
         for (int64_t k = 0; k < u; k++) pre[k] = xh[k] + m[k];
         finish(s, row);
@@ -127,7 +136,8 @@ static void before_step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        real *restrict dx = s->dxp + row * GATES * u, *restrict dhp = s->dhp + row * 2 * u;
+        real *restrict dx = s->dxp + row * GATES * u;
+        real *restrict dhp = s->dhp + row * 2 * u;
         finish_backward(s, row, dx + Z * u, dx + H * u);
         for (int64_t k = 0; k < u; k++) {
             s->dmp[row * u + k] = dx[H * u + k];
@@ -141,11 +151,11 @@ static void before_prepare_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *restrict r = s->saved + (row * SAVES + R) * u, *restrict h = s->state[0] +
-                                                                                 row * u;
+        const real *restrict r = s->saved + (row * SAVES + R) * u;
+        const real *restrict h = s->state[0] + row * u;
         const real *restrict dmade = s->dmade + row * u;
-        real *restrict dr = s->dxp + (row * GATES + R) * u, *restrict dh_prev = s->dstate[0] +
-                                                                                row * u;
+        real *restrict dr = s->dxp + (row * GATES + R) * u;
+        real *restrict dh_prev = s->dstate[0] + row * u;
         for (int64_t k = 0; k < u; k++) {
             dr[k] = dmade[k] * h[k];
             dh_prev[k] += dmade[k] * r[k];

@@ -33,24 +33,24 @@ static void step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        const real *restrict gate = s->saved + r * SAVES * u, *restrict c = s->state[1] + r * u;
-        const real *restrict z = s->inputs ? s->inputs + r * GATES * u : NULL, *restrict c_next =
-                                                                                   s->next[1] +
-                                                                                   r * u;
-        const real *restrict i = gate + I * u, *restrict f = gate + F * u,
-                             *restrict g = gate + C * u, *restrict o = gate + O * u;
-        const real *restrict a = gate + A * u, *restrict dh = s->dnext[0] + r * u,
-                             *restrict dc = s->dnext[1] + r * u;
-        real *restrict dz = s->dxp + r * GATES * u, *restrict dh_prev = s->dstate[0] + r * u,
-                       *dc_prev = s->dstate[1] + r * u;
+        const real *gate = s->saved + r * SAVES * u, *c_next = s->next[1] + r * u;
+        const real *z = s->inputs ? s->inputs + r * GATES * u : NULL;
+        const real *restrict i = gate + I * u, *restrict f = gate + F * u;
+        const real *restrict g = gate + C * u, *restrict o = gate + O * u;
+        const real *restrict a = gate + A * u, *restrict c = s->state[1] + r * u;
+        const real *restrict dh = s->dnext[0] + r * u, *restrict dc = s->dnext[1] + r * u;
+        real *dz = s->dxp + r * GATES * u;
+        real *restrict di = dz + I * u, *restrict df = dz + F * u;
+        real *restrict dg = dz + C * u, *restrict do_ = dz + O * u;
+        real *restrict dh_prev = s->dstate[0] + r * u, *restrict dc_prev = s->dstate[1] + r * u;
         for (int64_t k = 0; k < u; k++) dc_prev[k] = dh[k] * o[k];
         rondo_activate_backward(&s->activation[A], dc_prev, c_next, a, dc_prev, u);
         for (int64_t k = 0; k < u; k++) {
             const real d = dc[k] + dc_prev[k];
-            dz[I * u + k] = d * g[k];
-            dz[F * u + k] = d * c[k];
-            dz[C * u + k] = d * i[k];
-            dz[O * u + k] = dh[k] * a[k];
+            di[k] = d * g[k];
+            df[k] = d * c[k];
+            dg[k] = d * i[k];
+            do_[k] = dh[k] * a[k];
             dc_prev[k] = d * f[k];
             dh_prev[k] = 0;
         }

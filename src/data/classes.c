@@ -5,7 +5,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-enum { MOST_CLASSES = 1 << 16 };
+enum { MOST_CLASSES = 1 << 16, MOST_FRACTIONS = 64 /* labels like 1.5 before it is no class */ };
 
 static rondo_status reserve(class_list *c, int n)
 {
@@ -111,6 +111,13 @@ rondo_status class_list_find(class_list *c, const char *name, const char *path, 
     if (!found && !name_is_utf8(name))
         return rondo_fail(RONDO_E_FORMAT, "%s:%lld: the label is not UTF-8 text", path,
                           (long long)line);
+    double value;
+    if (!found && c->n >= MOST_FRACTIONS && number_parse(&value, name, strlen(name)) == NUMBER_OK &&
+        value != floor(value))
+        return rondo_fail(RONDO_E_FORMAT,
+                          "%s:%lld: %s and %d labels before it look like numbers, not classes; to "
+                          "predict numbers, let the last layer be \"dense\" without softmax",
+                          path, (long long)line, name, c->n);
     if (!found) RONDO_TRY(add(c, name, at));
     *label = c->sorted[at];
     return RONDO_OK;

@@ -210,8 +210,10 @@ static rondo_status choose_target(csv_table *c)
     if (!c->n_targets) {
         char known[2 * LIMIT_NAME];
         names_join(known, sizeof known, c->names, c->n_columns);
-        return rondo_fail(RONDO_E_ARG, "%s: which column is the target? Say target=NAME, one of %s",
-                          q->path, known);
+        return rondo_fail(
+            RONDO_E_ARG,
+            "%s: which column is the target? Say target=NAME (--target NAME), one of %s", q->path,
+            known);
     }
     c->classes = q->target == TARGET_CLASSES ||
                  (q->target == TARGET_AUTO && (q->classes || c->kinds[c->targets[0]] == KIND_TEXT));

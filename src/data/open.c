@@ -141,11 +141,12 @@ static rondo_status choose_reader(const reader_row **out, const char *path, cons
         *out = registry_at(REGISTRY_READER, i);
         if ((*out)->recognises && (*out)->recognises(path, head, n)) return RONDO_OK;
     }
-    return rondo_fail(RONDO_E_FORMAT,
-                      n ? "%s: no reader knows such a file; say format=NAME if it is one of csv, "
-                          "npy, idx, ts"
-                        : "%s is empty",
-                      path);
+    return rondo_fail(
+        RONDO_E_FORMAT,
+        n ? "%s: no reader knows such a file; say format=NAME (--format NAME) if it is one of csv, "
+            "npy, idx, ts"
+          : "%s is empty",
+        path);
 }
 
 static rondo_status open_file(rondo_dataset **out, const reader_request *request,

@@ -96,11 +96,21 @@ static rondo_status read_weights(rondo_model *m, const tensor_file *file)
     return RONDO_OK;
 }
 
+static bool is_weight(const rondo_model *m, const char *name)
+{
+    for (int i = 0; i < m->n_params; i++)
+        if (!strcmp(rondo_weight_name(m, i), name)) return true;
+    return false;
+}
+
 /* Every tensor is a weight of the model, or one of a checkpoint's own ("state.…"). */
 static rondo_status account(const rondo_model *m, const tensor_file *file)
 {
     int own = 0;
-    for (int i = 0; i < file->n; i++) own += !strncmp(file->tensors[i].name, "state.", 6);
+    for (int i = 0; i < file->n; i++) {
+        const char *name = file->tensors[i].name;
+        own += !strncmp(name, "state.", 6) && !is_weight(m, name);
+    }
     if (rondo_parameter_count(m, false) > (int64_t)(file->map.size / 4))
         return rondo_fail(RONDO_E_FORMAT,
                           "describes %lld parameters, more than the file has room for",

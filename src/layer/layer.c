@@ -143,8 +143,8 @@ static rondo_layer *with_options(const char *kind, const void *given, size_t siz
     if (!s) {
         const option_field *name = options_find(&l->type->options, "name");
         char **text = (char **)((char *)l->options + name->offset);
-        if (*text) l->name = alloc_text(*text);
-        s = layer_open(l);
+        if (*text && !(l->name = alloc_text(*text))) s = RONDO_E_NOMEM;
+        if (!s) s = layer_open(l);
     }
     alloc_free(whole);
     return finished(l, s);

@@ -77,6 +77,7 @@ struct rondo_layer {
     bool built;
     rondo_status status; /* a constructor that failed; the model reports it */
     char *error;
+    rondo_layer *next; /* among a model's unlisted ones */
 };
 
 typedef struct call { /* one application in one pass */

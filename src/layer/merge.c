@@ -117,6 +117,9 @@ static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[],
         if (!out[0].steps) out[0].steps = in[i].steps;
         if (concat) out[0].features += in[i].features;
     }
+    if (out[0].features > LIMIT_SIZE)
+        return rondo_fail(RONDO_E_LIMIT, "%s: %lld features are too many", l->kind,
+                          (long long)out[0].features);
     return RONDO_OK;
 }
 

@@ -89,6 +89,9 @@ static rondo_status open(rondo_layer *l)
     if (o->units < 1)
         return rondo_fail(RONDO_E_ARG, "%s needs its number of units, as in \"%s 64\"", l->kind,
                           l->kind);
+    if (o->units > LIMIT_SIZE)
+        return rondo_fail(RONDO_E_LIMIT, "%s: %lld units are too many", l->kind,
+                          (long long)o->units);
     if (!(o->dropout >= 0 && o->dropout < 1 && o->recurrent_dropout >= 0 &&
           o->recurrent_dropout < 1))
         return rondo_fail(RONDO_E_ARG,
@@ -118,10 +121,9 @@ static rondo_status add_param(const builder *b, const char *name, int rank, int6
                               int64_t columns, const char *initializer, int *index)
 {
     char full[LIMIT_NAME];
-    rondo_shape shape = { rank, { rows, columns } };
-    if (rank == 1) shape.dim[0] = columns;
+    const rondo_shape matrix = { 2, { rows, columns } }, vector = { 1, { columns } };
     snprintf(full, sizeof full, "%s%s", b->prefix, name);
-    return layer_param(b->layer, full, shape, initializer, index);
+    return layer_param(b->layer, full, rank == 1 ? vector : matrix, initializer, index);
 }
 
 static rondo_status add_biases(const builder *b, int *bias, int *recurrent_bias)
@@ -313,9 +315,25 @@ static void turn_mask(const call *c, const route *r)
 {
     const value *x = c->in[0];
     uint8_t *turned = ((const memory *)c->memory)->turned;
-    for (int64_t t = 0; t < r->steps; t++)
-        memcpy(turned + t * r->batch, x->mask + (r->steps - 1 - t) * r->batch, (size_t)r->batch);
+    for (int64_t b = 0; b < r->batch; b++) {
+        const int64_t length = x->lengths ? x->lengths[b] : r->steps;
+        for (int64_t t = 0; t < r->steps; t++)
+            turned[t * r->batch + b] = t < length && x->mask[(length - 1 - t) * r->batch + b];
+    }
     c->out[0].mask = turned;
+}
+
+/* Masked steps before a row's first valid one repeat an output too where it came with a state: the
+ * output that the state is. */
+static void show_carried(const call *c, const scan *s, real *y)
+{
+    const value *x = c->in[0];
+    const int64_t u = c->out[0].shape.features;
+    for (int64_t i = 0; i < value_rows(x); i++) {
+        const int64_t t = i / x->batch, b = i % x->batch;
+        if (s->route.output[i] < 0 && (!x->lengths || t < x->lengths[b]))
+            memcpy(y + i * u, s->initial[0] + s->route.rank[b] * u, (size_t)u * sizeof *y);
+    }
 }
 
 static rondo_status forward(call *c)
@@ -344,6 +362,8 @@ static rondo_status forward(call *c)
         else if (several)
             k->scale(part, s->state[0], 1, value_rows(x) * o->units);
     }
+    if (!several && o->return_sequences && x->mask && c->carry_in)
+        show_carried(c, &m->scan[0], y->data);
     if (several)
         merge_forward(e->merge, y->data, 2, (const real *const *)m->part, widths, value_rows(y));
     else if (o->return_sequences && o->go_backwards && x->mask)

@@ -33,11 +33,9 @@ static json_t *node_json(const rondo_model *m, const node *n)
 static json_t *frozen_json(const rondo_model *m)
 {
     json_t *frozen = json_array();
-    for (int i = 0; i < m->n_params; i++) {
-        char *name = m->params[i]->trainable ? NULL : model_param_name(m, i);
-        if (name) json_array_append_new(frozen, json_string(name));
-        alloc_free(name);
-    }
+    for (int i = 0; i < m->n_params; i++)
+        if (!m->params[i]->trainable)
+            json_array_append_new(frozen, json_string(rondo_weight_name(m, i)));
     return frozen;
 }
 
@@ -80,9 +78,16 @@ static rondo_status read_input(rondo_model *m, const json_t *json)
     RONDO_TRY(json_want_array(json, "shape", &dims));
     if (json_array_size(dims) > 2)
         return rondo_fail(RONDO_E_FORMAT, "an input has 1 or 2 dimensions");
-    for (size_t i = 0; i < json_array_size(dims); i++)
-        shape.dim[shape.rank++] = json_integer_value(json_array_get(dims, i));
-    rondo_input(m, !strcmp(type, "i32") ? RONDO_I32 : RONDO_F32, shape);
+    for (size_t i = 0; i < json_array_size(dims); i++) {
+        const json_t *dim = json_array_get(dims, i);
+        if (!json_is_integer(dim))
+            return rondo_fail(RONDO_E_FORMAT, "a dimension of an input is not a whole number");
+        shape.dim[shape.rank++] = json_integer_value(dim);
+    }
+    const bool tokens = !strcmp(type, "i32");
+    if (!tokens && strcmp(type, "f32") != 0)
+        return rondo_fail(RONDO_E_FORMAT, "an input is of type \"%s\", expected f32 or i32", type);
+    rondo_input(m, tokens ? RONDO_I32 : RONDO_F32, shape);
     return model_status(m);
 }
 
@@ -113,6 +118,17 @@ static rondo_status read_node(reader *r, const json_t *json)
     return model_status(r->model);
 }
 
+/* By its whole name: rondo_adapt would take a "*" in it for a pattern. */
+static rondo_status freeze(rondo_model *m, const char *name)
+{
+    for (int i = 0; name && i < m->n_params; i++)
+        if (!strcmp(rondo_weight_name(m, i), name)) {
+            m->params[i]->trainable = false;
+            return RONDO_OK;
+        }
+    return rondo_fail(RONDO_E_FORMAT, "there is no weight \"%s\" to freeze", name ? name : "");
+}
+
 static rondo_status read_graph(reader *r, const json_t *json)
 {
     json_t *nodes, *outputs, *frozen;
@@ -128,7 +144,7 @@ static rondo_status read_graph(reader *r, const json_t *json)
         RONDO_TRY(read_value(json_array_get(outputs, i), &out[i]));
     RONDO_TRY(rondo_outputs(r->model, (int)json_array_size(outputs), out));
     for (size_t i = 0; i < json_array_size(frozen); i++)
-        RONDO_TRY(rondo_adapt(r->model, json_string_value(json_array_get(frozen, i)), "frozen"));
+        RONDO_TRY(freeze(r->model, json_string_value(json_array_get(frozen, i))));
     return RONDO_OK;
 }
 

@@ -21,6 +21,11 @@ void rondo_model_free(rondo_model *m)
     if (m->training_free) m->training_free(m->training);
     pool_free(m->pool);
     for (int i = 0; i < m->n_layers; i++) layer_free(m->layers[i]);
+    while (m->unlisted) {
+        rondo_layer *next = m->unlisted->next;
+        layer_free(m->unlisted);
+        m->unlisted = next;
+    }
     for (int i = 0; i < m->n_nodes; i++) alloc_free(m->nodes[i].in);
     alloc_free_aligned(m->weights);
     alloc_free_aligned(m->gradients);
@@ -119,6 +124,9 @@ static rondo_status name_layer(const rondo_model *m, rondo_layer *l)
         else
             l->name = name;
     }
+    if (strlen(l->name) > LIMIT_NAME / 2)
+        return rondo_fail(RONDO_E_LIMIT, "the name of a layer is longer than %d bytes",
+                          LIMIT_NAME / 2); /* so that its weights' names fit a file */
     for (int i = 0; i < m->n_layers; i++)
         if (m->layers[i] != l && m->layers[i]->name && !strcmp(m->layers[i]->name, l->name))
             return rondo_fail(RONDO_E_ARG, "two layers are named \"%s\"", l->name);
@@ -130,9 +138,12 @@ static rondo_status take(rondo_model *m, rondo_layer *l)
 {
     for (int i = 0; i < m->n_layers; i++)
         if (m->layers[i] == l) return RONDO_OK;
+    for (const rondo_layer *other = m->unlisted; other; other = other->next)
+        if (other == l) return RONDO_E_NOMEM;
     rondo_layer **grown = alloc_grow(m->layers, (size_t)(m->n_layers + 1) * sizeof *grown);
-    if (!grown) {
-        layer_free(l);
+    if (!grown) { /* kept all the same: it may be applied again */
+        l->next = m->unlisted;
+        m->unlisted = l;
         return RONDO_E_NOMEM;
     }
     m->layers = grown;

@@ -26,6 +26,7 @@ struct rondo_model {
     int n_nodes;
     rondo_layer **layers; /* each once, in order of first use */
     int n_layers;
+    rondo_layer *unlisted; /* given when there was no memory to list them */
     int *inputs; /* node of each input */
     int n_inputs;
     rondo_value *outputs;

@@ -65,17 +65,31 @@ rondo_status model_allocate(rondo_model *m)
     return RONDO_OK;
 }
 
-rondo_status model_prepare(rondo_model *m, uint64_t seed)
+static rondo_status draw(rondo_model *m, uint64_t seed)
 {
-    if (m && m->weights) return model_status(m);
     RONDO_TRY(model_allocate(m));
     m->seed = seed;
-    for (int i = 0; i < m->n_params; i++) {
+    rondo_status s = RONDO_OK;
+    for (int i = 0; i < m->n_params && !s; i++) {
         rng r = rng_new(seed, rng_stream(RNG_INIT, (uint32_t)i));
         const param *p = m->params[i];
-        RONDO_TRY(initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r));
+        s = initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r);
     }
-    return RONDO_OK;
+    if (!s) return RONDO_OK;
+    alloc_free_aligned(m->weights); /* half drawn: nobody may take them for weights */
+    alloc_free_aligned(m->packed);
+    m->weights = m->packed = NULL;
+    return s;
+}
+
+/* Under the lock: several threads may be the first to stream or to save. */
+rondo_status model_prepare(rondo_model *m, uint64_t seed)
+{
+    RONDO_TRY(model_status(m));
+    pthread_mutex_lock(&m->lock);
+    const rondo_status s = m->weights ? RONDO_OK : draw(m, seed);
+    pthread_mutex_unlock(&m->lock);
+    return s;
 }
 
 rondo_status model_gradients(rondo_model *m)

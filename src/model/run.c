@@ -170,6 +170,24 @@ static struct plan_key key_of(const pass *p, int n, const feed feeds[])
     return key;
 }
 
+/* No value is larger than can be counted; what layers need beside them is then no matter either. */
+static rondo_status check_sizes(const pass *p)
+{
+    const rondo_model *m = p->model;
+    for (int i = 0; i < m->n_nodes; i++)
+        for (int k = 0; k < p->calls[i].n_out; k++) {
+            const value *v = &p->calls[i].out[k];
+            int64_t n;
+            if (!size_mul(v->steps, v->batch, &n) || !size_mul(n, v->shape.features, &n))
+                return rondo_fail(RONDO_E_LIMIT,
+                                  "a batch of %lld rows of %lld steps with %lld features is too "
+                                  "large",
+                                  (long long)v->batch, (long long)v->steps,
+                                  (long long)v->shape.features);
+        }
+    return RONDO_OK;
+}
+
 rondo_status pass_plan(pass *p, int n, const feed feeds[])
 {
     RONDO_TRY(set_inputs(p, n, feeds));
@@ -178,6 +196,7 @@ rondo_status pass_plan(pass *p, int n, const feed feeds[])
     arena measure = { 0 };
     p->key.planned = false;
     const size_t bytes = lay_out(p, &measure);
+    RONDO_TRY(check_sizes(p));
     if (bytes > p->arena.size || !p->arena.base) RONDO_TRY(arena_reserve(&p->arena, bytes));
     arena_reset(&p->arena);
     lay_out(p, &p->arena);

@@ -19,12 +19,15 @@ rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t 
     if (m->n_inputs != 1)
         return rondo_fail(RONDO_E_ARG, "a stream has one input, the model has %d", m->n_inputs);
     RONDO_TRY(model_prepare((rondo_model *)m, 0));
+    int64_t size;
+    if (!size_mul(m->state_size + 1, rows, &size))
+        return rondo_fail(RONDO_E_LIMIT, "a stream of %lld rows is too large", (long long)rows);
     rondo_stream *s = alloc_new(sizeof *s);
     if (!s) return RONDO_E_NOMEM;
     *out = s;
     s->rows = rows;
-    s->state = alloc_array(m->state_size * rows + 1, sizeof *s->state);
-    s->previous = alloc_array(m->state_size * rows + 1, sizeof *s->previous);
+    s->state = alloc_array(size, sizeof *s->state);
+    s->previous = alloc_array(size, sizeof *s->previous);
     rondo_status status = s->state && s->previous ? pass_new(&s->pass, m) : RONDO_E_NOMEM;
     if (!status) {
         const feed shape = { .steps = 1, .batch = rows };
@@ -63,13 +66,13 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
                         .batch = s->rows,
                         .data = tokens ? NULL : x->data,
                         .tokens = tokens ? x->data : NULL };
-    RONDO_TRY(pass_forward(s->pass, 1, &step));
-    const value *out = pass_output(s->pass, 0);
+    const value *out = pass_output(s->pass, 0); /* its shape is known beforehand */
     int64_t room = 1;
     for (int i = 0; i < y->shape.rank; i++) room *= y->shape.dim[i];
     if (!y->data || room < value_size(out))
         return rondo_fail(RONDO_E_SHAPE, "a step gives %lld values, there is room for %lld",
                           (long long)value_size(out), (long long)room);
+    RONDO_TRY(pass_forward(s->pass, 1, &step));
     memcpy(y->data, out->data, (size_t)value_size(out) * sizeof(real));
     y->type = RONDO_F32;
     y->shape = (rondo_shape){ 2, { s->rows, out->shape.features } };

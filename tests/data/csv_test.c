@@ -261,7 +261,7 @@ static void sentences(void **state)
         { "volume,y\n1,2\n", "target=volum", RONDO_E_NAME, "no column \"volum\" in " },
         { "volume,y\n1,2\n", "target=volum", RONDO_E_NAME, "did you mean \"volume\"?" },
         { "volume,y\n1,2\n", "target=9", RONDO_E_NAME, "its columns are volume, y" },
-        { "x,y\n1,2\n", "", RONDO_E_ARG, "Say target=NAME, one of x, y" },
+        { "x,y\n1,2\n", "", RONDO_E_ARG, "Say target=NAME (--target NAME), one of x, y" },
         { "x,y\n1,2\n", "target=y,y", RONDO_E_ARG, "named twice" },
         { "x,y\n1,2\n", "targt=y", RONDO_E_NAME, "did you mean \"target\"?" },
         { "x,y\n1,2\n", "target=y window=a", RONDO_E_ARG, "window" },
