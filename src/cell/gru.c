@@ -4,17 +4,40 @@
  *   reset before (the paper):       g = fh(xh + m),     m = (r h)·Uh
  *   h' = z h + (1 - z) g */
 #include "cell.h"
+#include <string.h>
 
 enum { Z, R, H, GATES, Q = GATES, SAVES };
+
+/* The loops stand alone so that their arguments can be restrict: gcc makes vectors of them then. */
+static void sum(real *restrict z, const real *restrict xp, const real *restrict hp, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) z[k] = xp[k] + hp[k];
+}
+
+static void product(real *restrict y, const real *restrict a, const real *restrict b, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) y[k] = a[k] * b[k];
+}
+
+static void product_add(real *restrict y, const real *restrict x, const real *restrict a,
+                        const real *restrict b, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) y[k] = x[k] + a[k] * b[k];
+}
+
+static void update(real *restrict h_next, const real *restrict h, const real *restrict gate,
+                   int64_t u)
+{
+    const real *z = gate + Z * u, *g = gate + H * u;
+    for (int64_t k = 0; k < u; k++) h_next[k] = z[k] * h[k] + (1 - z[k]) * g[k];
+}
 
 /* The gates z and r of one row, from its parts of xp and hp. */
 static void gates(const rondo_step *s, int64_t row, int h_gates)
 {
     const int64_t u = s->units;
-    const real *restrict xp = s->xp + row * GATES * u;
-    const real *restrict hp = s->hp + row * h_gates * u;
     real *gate = s->saved + row * SAVES * u, *z = s->inputs ? s->inputs + row * GATES * u : gate;
-    for (int64_t k = 0; k < 2 * u; k++) z[k] = xp[k] + hp[k];
+    sum(z, s->xp + row * GATES * u, s->hp + row * h_gates * u, 2 * u);
     rondo_activate(&s->activation[Z], gate + Z * u, z + Z * u, u);
     rondo_activate(&s->activation[R], gate + R * u, z + R * u, u);
 }
@@ -25,12 +48,8 @@ static void finish(const rondo_step *s, int64_t row)
     const int64_t u = s->units;
     real *gate = s->saved + row * SAVES * u;
     const real *pre = s->inputs ? s->inputs + (row * GATES + H) * u : gate + H * u;
-    const real *restrict z = gate + Z * u;
-    const real *restrict g = gate + H * u;
-    const real *restrict h = s->state[0] + row * u;
-    real *restrict h_next = s->next[0] + row * u;
     rondo_activate(&s->activation[H], gate + H * u, pre, u);
-    for (int64_t k = 0; k < u; k++) h_next[k] = z[k] * h[k] + (1 - z[k]) * g[k];
+    update(s->next[0] + row * u, s->state[0] + row * u, gate, u);
 }
 
 static real *candidate_input(const rondo_step *s, int64_t row)
@@ -48,20 +67,23 @@ static void gate_backward(const rondo_step *s, int64_t row, int g, real *dz)
 }
 
 /*   dz = dh (h - g)   dg = dh (1 - z)   dh_prev = dh z ;  candidate and z through their activations */
-static void finish_backward(const rondo_step *s, int64_t row, real *restrict dz, real *restrict dg)
+static void update_backward(real *restrict dz, real *restrict dg, real *restrict dh_prev,
+                            const real *restrict dh, const real *restrict h,
+                            const real *restrict gate, int64_t u)
 {
-    const int64_t u = s->units;
-    const real *restrict gate = s->saved + row * SAVES * u;
-    const real *restrict z = gate + Z * u;
-    const real *restrict g = gate + H * u;
-    const real *restrict h = s->state[0] + row * u;
-    const real *restrict dh = s->dnext[0] + row * u;
-    real *restrict dh_prev = s->dstate[0] + row * u;
+    const real *z = gate + Z * u, *g = gate + H * u;
     for (int64_t k = 0; k < u; k++) {
         dz[k] = dh[k] * (h[k] - g[k]);
         dg[k] = dh[k] * (1 - z[k]);
         dh_prev[k] = dh[k] * z[k];
     }
+}
+
+static void finish_backward(const rondo_step *s, int64_t row, real *dz, real *dg)
+{
+    const int64_t u = s->units;
+    update_backward(dz, dg, s->dstate[0] + row * u, s->dnext[0] + row * u, s->state[0] + row * u,
+                    s->saved + row * SAVES * u, u);
     gate_backward(s, row, Z, dz);
     gate_backward(s, row, H, dg);
 }
@@ -70,16 +92,11 @@ static void after_step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
+        real *q = s->saved + (row * SAVES + Q) * u;
         gates(s, row, GATES);
-        const real *restrict xh = s->xp + (row * GATES + H) * u;
-        const real *restrict qh = s->hp + (row * GATES + H) * u;
-        const real *restrict r = s->saved + (row * SAVES + R) * u;
-        real *restrict q = s->saved + (row * SAVES + Q) * u;
-        real *restrict pre = candidate_input(s, row);
-        for (int64_t k = 0; k < u; k++) {
-            q[k] = qh[k];
-            pre[k] = xh[k] + r[k] * qh[k];
-        }
+        memcpy(q, s->hp + (row * GATES + H) * u, (size_t)u * sizeof *q);
+        product_add(candidate_input(s, row), s->xp + (row * GATES + H) * u,
+                    s->saved + (row * SAVES + R) * u, q, u);
         finish(s, row);
     }
 }
@@ -89,23 +106,13 @@ static void after_step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *restrict r = s->saved + (row * SAVES + R) * u;
-        const real *restrict q = r + (Q - R) * u;
+        const real *r = s->saved + (row * SAVES + R) * u, *q = s->saved + (row * SAVES + Q) * u;
         real *dx = s->dxp + row * GATES * u, *dhp = s->dhp + row * GATES * u;
-        real *restrict dz = dx + Z * u;
-        real *restrict dr = dx + R * u;
-        real *restrict dg = dx + H * u;
-        real *restrict dhz = dhp + Z * u;
-        real *restrict dhr = dhp + R * u;
-        real *restrict dq = dhp + H * u;
-        finish_backward(s, row, dz, dg);
-        for (int64_t k = 0; k < u; k++) dr[k] = dg[k] * q[k];
-        gate_backward(s, row, R, dr);
-        for (int64_t k = 0; k < u; k++) {
-            dhz[k] = dz[k];
-            dhr[k] = dr[k];
-            dq[k] = dg[k] * r[k];
-        }
+        finish_backward(s, row, dx + Z * u, dx + H * u);
+        product(dx + R * u, dx + H * u, q, u);
+        gate_backward(s, row, R, dx + R * u);
+        memcpy(dhp, dx, (size_t)(2 * u) * sizeof *dx); /* z and r */
+        product(dhp + H * u, dx + H * u, r, u);
     }
 }
 
@@ -114,9 +121,7 @@ static void before_prepare(const rondo_step *s)
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
         gates(s, row, 2);
-        const real *restrict r = s->saved + (row * SAVES + R) * u;
-        const real *restrict h = s->state[0] + row * u;
-        for (int64_t k = 0; k < u; k++) s->made[row * u + k] = r[k] * h[k];
+        product(s->made + row * u, s->saved + (row * SAVES + R) * u, s->state[0] + row * u, u);
     }
 }
 
@@ -124,10 +129,7 @@ static void before_step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *restrict xh = s->xp + (row * GATES + H) * u;
-        const real *restrict m = s->mp + row * u;
-        real *restrict pre = candidate_input(s, row);
-        for (int64_t k = 0; k < u; k++) pre[k] = xh[k] + m[k];
+        sum(candidate_input(s, row), s->xp + (row * GATES + H) * u, s->mp + row * u, u);
         finish(s, row);
     }
 }
@@ -136,13 +138,10 @@ static void before_step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        real *restrict dx = s->dxp + row * GATES * u;
-        real *restrict dhp = s->dhp + row * 2 * u;
+        real *dx = s->dxp + row * GATES * u;
         finish_backward(s, row, dx + Z * u, dx + H * u);
-        for (int64_t k = 0; k < u; k++) {
-            s->dmp[row * u + k] = dx[H * u + k];
-            dhp[Z * u + k] = dx[Z * u + k];
-        }
+        memcpy(s->dmp + row * u, dx + H * u, (size_t)u * sizeof *dx);
+        memcpy(s->dhp + (row * 2 + Z) * u, dx + Z * u, (size_t)u * sizeof *dx);
     }
 }
 
@@ -151,17 +150,12 @@ static void before_prepare_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t row = 0; row < s->rows; row++) {
-        const real *restrict r = s->saved + (row * SAVES + R) * u;
-        const real *restrict h = s->state[0] + row * u;
-        const real *restrict dmade = s->dmade + row * u;
-        real *restrict dr = s->dxp + (row * GATES + R) * u;
-        real *restrict dh_prev = s->dstate[0] + row * u;
-        for (int64_t k = 0; k < u; k++) {
-            dr[k] = dmade[k] * h[k];
-            dh_prev[k] += dmade[k] * r[k];
-        }
+        const real *r = s->saved + (row * SAVES + R) * u, *dmade = s->dmade + row * u;
+        real *dr = s->dxp + (row * GATES + R) * u, *dh_prev = s->dstate[0] + row * u;
+        product(dr, dmade, s->state[0] + row * u, u);
+        for (int64_t k = 0; k < u; k++) dh_prev[k] += dmade[k] * r[k];
         gate_backward(s, row, R, dr);
-        for (int64_t k = 0; k < u; k++) s->dhp[(row * 2 + R) * u + k] = dr[k];
+        memcpy(s->dhp + (row * 2 + R) * u, dr, (size_t)u * sizeof *dr);
     }
 }
 

@@ -3,26 +3,55 @@
  *   i = fi(zi)  f = ff(zf)  g = fc(zc)  o = fo(zo)
  *   c' = f c + i g      a = fh(c')      h' = o a */
 #include "cell.h"
+#include <string.h>
 
 enum { I, F, C, O, GATES, A = GATES, SAVES };
+
+/* The loops stand alone so that their arguments can be restrict: gcc makes vectors of them then. */
+static void sum(real *restrict z, const real *restrict xp, const real *restrict hp, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) z[k] = xp[k] + hp[k];
+}
+
+static void product(real *restrict y, const real *restrict a, const real *restrict b, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) y[k] = a[k] * b[k];
+}
+
+static void new_c(real *restrict c_next, const real *restrict c, const real *restrict gate,
+                  int64_t u)
+{
+    const real *i = gate + I * u, *f = gate + F * u, *g = gate + C * u;
+    for (int64_t k = 0; k < u; k++) c_next[k] = f[k] * c[k] + i[k] * g[k];
+}
 
 static void step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        const real *restrict xp = s->xp + r * GATES * u, *restrict hp = s->hp + r * GATES * u,
-                             *restrict c = s->state[1] + r * u;
         real *gate = s->saved + r * SAVES * u, *z = s->inputs ? s->inputs + r * GATES * u : gate;
-        real *restrict h_next = s->next[0] + r * u, *restrict c_next = s->next[1] + r * u;
-        for (int64_t k = 0; k < GATES * u; k++) z[k] = xp[k] + hp[k];
+        real *a = gate + A * u, *c_next = s->next[1] + r * u;
+        sum(z, s->xp + r * GATES * u, s->hp + r * GATES * u, GATES * u);
         for (int g = 0; g < GATES; g++)
             rondo_activate(&s->activation[g], gate + g * u, z + g * u, u);
-        const real *restrict i = gate + I * u, *restrict f = gate + F * u,
-                             *restrict g = gate + C * u, *restrict o = gate + O * u;
-        real *restrict a = gate + A * u;
-        for (int64_t k = 0; k < u; k++) c_next[k] = f[k] * c[k] + i[k] * g[k];
+        new_c(c_next, s->state[1] + r * u, gate, u);
         rondo_activate(&s->activation[A], a, c_next, u);
-        for (int64_t k = 0; k < u; k++) h_next[k] = o[k] * a[k];
+        product(s->next[0] + r * u, gate + O * u, a, u);
+    }
+}
+
+/* di, df, dg from the gradient at c', which is dc and what dc_prev holds; dc_prev = dc f */
+static void cell_backward(real *restrict di, real *restrict df, real *restrict dg,
+                          real *restrict dc_prev, const real *restrict dc,
+                          const real *restrict gate, const real *restrict c, int64_t u)
+{
+    const real *i = gate + I * u, *f = gate + F * u, *g = gate + C * u;
+    for (int64_t k = 0; k < u; k++) {
+        const real d = dc[k] + dc_prev[k];
+        di[k] = d * g[k];
+        df[k] = d * c[k];
+        dg[k] = d * i[k];
+        dc_prev[k] = d * f[k];
     }
 }
 
@@ -33,30 +62,18 @@ static void step_backward(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        const real *gate = s->saved + r * SAVES * u, *c_next = s->next[1] + r * u;
-        const real *z = s->inputs ? s->inputs + r * GATES * u : NULL;
-        const real *restrict i = gate + I * u, *restrict f = gate + F * u;
-        const real *restrict g = gate + C * u, *restrict o = gate + O * u;
-        const real *restrict a = gate + A * u, *restrict c = s->state[1] + r * u;
-        const real *restrict dh = s->dnext[0] + r * u, *restrict dc = s->dnext[1] + r * u;
-        real *dz = s->dxp + r * GATES * u;
-        real *restrict di = dz + I * u, *restrict df = dz + F * u;
-        real *restrict dg = dz + C * u, *restrict do_ = dz + O * u;
-        real *restrict dh_prev = s->dstate[0] + r * u, *restrict dc_prev = s->dstate[1] + r * u;
-        for (int64_t k = 0; k < u; k++) dc_prev[k] = dh[k] * o[k];
-        rondo_activate_backward(&s->activation[A], dc_prev, c_next, a, dc_prev, u);
-        for (int64_t k = 0; k < u; k++) {
-            const real d = dc[k] + dc_prev[k];
-            di[k] = d * g[k];
-            df[k] = d * c[k];
-            dg[k] = d * i[k];
-            do_[k] = dh[k] * a[k];
-            dc_prev[k] = d * f[k];
-            dh_prev[k] = 0;
-        }
-        for (int n = 0; n < GATES; n++)
-            rondo_activate_backward(&s->activation[n], dz + n * u, z ? z + n * u : NULL,
-                                    gate + n * u, dz + n * u, u);
+        const real *gate = s->saved + r * SAVES * u, *a = gate + A * u;
+        const real *z = s->inputs ? s->inputs + r * GATES * u : NULL, *dh = s->dnext[0] + r * u;
+        real *dz = s->dxp + r * GATES * u, *dc_prev = s->dstate[1] + r * u;
+        product(dc_prev, dh, gate + O * u, u);
+        rondo_activate_backward(&s->activation[A], dc_prev, s->next[1] + r * u, a, dc_prev, u);
+        cell_backward(dz + I * u, dz + F * u, dz + C * u, dc_prev, s->dnext[1] + r * u, gate,
+                      s->state[1] + r * u, u);
+        product(dz + O * u, dh, a, u);
+        memset(s->dstate[0] + r * u, 0, (size_t)u * sizeof *dz);
+        for (int g = 0; g < GATES; g++)
+            rondo_activate_backward(&s->activation[g], dz + g * u, z ? z + g * u : NULL,
+                                    gate + g * u, dz + g * u, u);
     }
 }
 

@@ -1,0 +1,153 @@
+/* seeds - good inputs for every target, to be spoilt by mutation; made in memory so that no binary files are kept. */
+#ifndef TESTS_FUZZ_SEEDS_H
+#define TESTS_FUZZ_SEEDS_H
+#include "fuzz/targets.h"
+
+enum { SEED_BYTES = 8192 };
+typedef struct seed {
+    uint8_t bytes[SEED_BYTES];
+    size_t n;
+} seed;
+
+static const char *const seed_specs[] = {
+    "simple_rnn 4 return_sequences; gru 3; dense 2 softmax",
+    "lstm 5 activations=\"i=hard_sigmoid c=elu(alpha=0.5)\" merge=concat dropout=0.2 name='two ways'",
+    "embedding 3 input_dim=9 mask_zero; gru 3 reset_after=false go_backwards; dense 2 leaky_relu(0.1)",
+    "masking mask_value=-1; layer_normalization epsilon=0.001 no_center; dropout 0.5; activation mish",
+    "lstm 3 kernel_initializer=\"normal(0, 0.01)\" bias_initializer=constant(0.5) stateful return_state",
+    "huber(0.5)",
+    "orthogonal(gain=2)",
+};
+static const char *const seed_csv[] = {
+    "id,x,y\na,1,2\na,3,4\nb,5,6\nb,7,8.5\n",
+    "x;z;y\n1;\"a \"\"b\"\"\";up\n2;c;down\nNA;d;up\n",
+    "1,2,3\n4,5,6\n",
+};
+static const char *const seed_ts[] = {
+    "@problemName P\n@timeStamps false\n@univariate false\n@dimensions 2\n@classLabel true a b\n"
+    "@data\n1,2:3,4:a\n5,?:6,7:b\n",
+    "@classLabel true 1 2\n@data\n1,2,3:1\n4,5:2\n",
+};
+
+static void seed_put(seed *s, const void *bytes, size_t n)
+{
+    fuzz_expect(n <= SEED_BYTES, "a seed is too large");
+    memcpy(s->bytes, bytes, n);
+    s->n = n;
+}
+
+static rondo_model *seed_model(const char *spec_text)
+{
+    rondo_model *m = rondo_model_new();
+    const bool tokens = !strncmp(spec_text, "embedding", 9);
+    rondo_input(m, tokens ? RONDO_I32 : RONDO_F32, tokens ? RONDO_SHAPE(0) : RONDO_SHAPE(0, 3));
+    fuzz_expect(!rondo_add_spec(m, spec_text), "a seed is no model");
+    return m;
+}
+
+/* Its digest is renamed, or every mutation would end at "the file is damaged". */
+static void seed_model_file(seed *s, const char *spec_text)
+{
+    rondo_model *m = seed_model(spec_text);
+    file_map map;
+    const char *path = fuzz_file("seed", NULL, 0);
+    fuzz_expect(!rondo_set_metadata(m, "{}") && !rondo_save(m, path), "a seed cannot be saved");
+    fuzz_expect(!file_map_open(&map, path), "a seed cannot be read");
+    seed_put(s, map.data, map.size);
+    for (size_t i = 0; i + 8 < s->n; i++)
+        if (!memcmp(s->bytes + i, "\"digest\"", 8)) s->bytes[i + 6] = 'T';
+    file_map_close(&map);
+    unlink(path);
+    rondo_model_free(m);
+}
+
+static void seed_graph(seed *s, const char *spec_text)
+{
+    rondo_model *m = seed_model(spec_text);
+    json_t *json;
+    char *text;
+    fuzz_expect(!model_to_json(m, &json) && !json_text(&text, json), "a seed has no description");
+    seed_put(s, text, strlen(text));
+    alloc_free(text);
+    json_decref(json);
+    rondo_model_free(m);
+}
+
+static void seed_npy(seed *s, const char *header, const void *data, size_t n)
+{
+    char padded[118];
+    snprintf(padded, sizeof padded, "%-116s\n", header);
+    seed_put(s, "\x93NUMPY\1\0\x76\0", 10);
+    memcpy(s->bytes + 10, padded, 118);
+    memcpy(s->bytes + 128, data, n);
+    s->n = 128 + n;
+}
+
+/* One stored member of a zip archive. */
+static void seed_npz(seed *s)
+{
+    static const float x[4] = { 1, 2, 3, 4 };
+    static const char name[] = "x.npy";
+    enum { LOCAL = 30, CENTRAL = 46, NAME = sizeof name - 1 };
+    seed inside;
+    seed_npy(&inside, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", x, sizeof x);
+    memset(s->bytes, 0, sizeof s->bytes);
+    uint8_t *local = s->bytes, *central = local + LOCAL + NAME + inside.n, *last = central + CENTRAL + NAME;
+    const uint32_t size = (uint32_t)inside.n, at = (uint32_t)(central - s->bytes), length = CENTRAL + NAME;
+    uint32_t crc = 0xffffffff;
+    for (size_t i = 0; i < inside.n; i++) {
+        crc ^= inside.bytes[i];
+        for (int k = 0; k < 8; k++) crc = crc >> 1 ^ (0xedb88320 & (0 - (crc & 1)));
+    }
+    crc = ~crc;
+    memcpy(local, "PK\3\4\24", 5);
+    memcpy(central, "PK\1\2\24\0\24", 7);
+    for (int k = 0; k < 2; k++) {
+        uint8_t *fields = k ? central + 16 : local + 14; /* CRC, packed and whole size, length of the name */
+        memcpy(fields, &crc, 4);
+        memcpy(fields + 4, &size, 4);
+        memcpy(fields + 8, &size, 4);
+        fields[12] = NAME;
+    }
+    memcpy(local + LOCAL, name, NAME);
+    memcpy(local + LOCAL + NAME, inside.bytes, inside.n);
+    memcpy(central + CENTRAL, name, NAME);
+    memcpy(last, "PK\5\6", 4);
+    last[8] = last[10] = 1;
+    memcpy(last + 12, &length, 4);
+    memcpy(last + 16, &at, 4);
+    s->n = (size_t)(last + 22 - s->bytes);
+}
+
+/* The i-th seed of a target; false past its last. */
+static bool seed_make(seed *s, const char *target, int i)
+{
+    static const uint8_t idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 };
+    static const double y[6] = { 1, 2, 3, 4, 5, 6 };
+#define SEEDS(list) (int)(sizeof(list) / sizeof *(list))
+    const bool of_model = !strcmp(target, "model"), of_graph = !strcmp(target, "graph");
+    if ((of_model || of_graph) && i < SEEDS(seed_specs) - 2) {
+        if (of_model)
+            seed_model_file(s, seed_specs[i]);
+        else
+            seed_graph(s, seed_specs[i]);
+    } else if (!strcmp(target, "spec") && i < SEEDS(seed_specs)) {
+        seed_put(s, seed_specs[i], strlen(seed_specs[i]));
+    } else if (!strcmp(target, "csv") && i < SEEDS(seed_csv)) {
+        seed_put(s, seed_csv[i], strlen(seed_csv[i]));
+    } else if (!strcmp(target, "ts") && i < SEEDS(seed_ts)) {
+        seed_put(s, seed_ts[i], strlen(seed_ts[i]));
+    } else if (!strcmp(target, "idx") && i < 1) {
+        seed_put(s, idx, sizeof idx);
+    } else if (!strcmp(target, "npz") && i < 1) {
+        seed_npz(s);
+    } else if (!strcmp(target, "npy") && i < 2) {
+        seed_npy(s, i ? "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 2, 3), }"
+                      : "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 4), }",
+                 y, sizeof y);
+    } else {
+        return false;
+    }
+    return true;
+}
+#endif

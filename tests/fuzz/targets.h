@@ -1,0 +1,224 @@
+/* targets - what is fuzzed: each takes any bytes and returns 0; it aborts when the library breaks its word (a failure
+ * without a sentence or of a kind that bytes cannot cause, a model that cannot be saved). */
+#ifndef TESTS_FUZZ_TARGETS_H
+#define TESTS_FUZZ_TARGETS_H
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE
+#endif
+#include "data/data.h"
+#include "format/format.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct fuzz_target {
+    const char *name, *ending; /* ending: of its seeds in a corpus folder */
+    int (*run)(const uint8_t *data, size_t size);
+} fuzz_target;
+
+/* ---- Memory: more than a small machine has is not there ---- */
+enum { FUZZ_MEMORY = 1 << 28, FUZZ_WEIGHTS = 1 << 20 };
+
+static void *fuzz_memory(void *p, size_t n)
+{
+    if (n == 0) {
+        free(p);
+        return NULL;
+    }
+    return n > FUZZ_MEMORY ? NULL : realloc(p, n);
+}
+
+static void fuzz_expect(bool good, const char *what)
+{
+    if (good) return;
+    fprintf(stderr, "fuzz: %s; the sentence is \"%s\"\n", what, rondo_error());
+    abort();
+}
+
+/* Bytes can be wrong; they cannot call too early or diverge. */
+static void fuzz_check(rondo_status s)
+{
+    if (!s) return;
+    fuzz_expect(s != RONDO_E_STATE && s != RONDO_E_NAN && s != RONDO_E_STOPPED && s != RONDO_E_IO,
+                "a failure that bytes cannot cause");
+    fuzz_expect(strlen(rondo_error()) > 5, "a failure without a sentence");
+}
+
+/* ---- A file of these bytes ---- */
+static char fuzz_folder[256];
+
+static void fuzz_leave(void)
+{
+    rmdir(fuzz_folder);
+}
+
+static const char *fuzz_file(const char *name, const uint8_t *data, size_t size)
+{
+    static char path[600];
+    if (!*fuzz_folder) {
+        const char *where = getenv("TMPDIR");
+        snprintf(fuzz_folder, sizeof fuzz_folder, "%s/rondo-fuzz-XXXXXX", where && *where ? where : "/tmp");
+        fuzz_expect(mkdtemp(fuzz_folder) != NULL, "no temporary folder");
+        atexit(fuzz_leave);
+    }
+    snprintf(path, sizeof path, "%s/%s", fuzz_folder, name);
+    FILE *f = fopen(path, "wb");
+    fuzz_expect(f && fwrite(data, 1, size, f) == size && fclose(f) == 0, "the input cannot be written");
+    return path;
+}
+
+/* ---- Models ---- */
+static void fuzz_forward(const rondo_model *m)
+{
+    static const real x[6 * 64];
+    static const int32_t tokens[6];
+    feed feeds[MAX_PORTS];
+    pass *p;
+    for (int i = 0; i < m->n_inputs; i++) {
+        const value_shape *s = &m->nodes[m->inputs[i]].out[0];
+        if (s->features > 64) return;
+        feeds[i] = (feed){ .steps = s->sequence ? 3 : 1, .batch = 2, .data = x, .tokens = tokens };
+    }
+    rondo_status s = pass_new(&p, m);
+    if (!s) s = pass_forward(p, m->n_inputs, feeds);
+    fuzz_check(s);
+    pass_free(p);
+}
+
+/* What can be built can be described, drawn and run. */
+static void fuzz_use(rondo_model *m)
+{
+    json_t *json;
+    rondo_model *copy;
+    if (!m->n_layers) return;
+    rondo_status s = model_to_json(m, &json);
+    fuzz_check(s);
+    if (!s) {
+        s = model_from_json(&copy, json);
+        fuzz_expect(!s || s == RONDO_E_NOMEM, "a model is not read back from its own description");
+        rondo_model_free(copy);
+        json_decref(json);
+    }
+    if (rondo_parameter_count(m, false) > FUZZ_WEIGHTS) return;
+    s = model_prepare(m, 0);
+    fuzz_check(s);
+    if (!s) fuzz_forward(m);
+}
+
+static int fuzz_model(const uint8_t *data, size_t size)
+{
+    rondo_model *m;
+    alloc_hook = fuzz_memory;
+    const char *path = fuzz_file("model", data, size);
+    const rondo_status s = rondo_load(&m, path);
+    fuzz_check(s);
+    fuzz_expect(!s == (m != NULL), "a model and a failure");
+    if (m) fuzz_use(m);
+    rondo_model_free(m);
+    unlink(path);
+    return 0;
+}
+
+static int fuzz_graph(const uint8_t *data, size_t size)
+{
+    json_t *json;
+    rondo_model *m = NULL;
+    alloc_hook = fuzz_memory;
+    rondo_status s = json_read(&json, (const char *)data, size, "graph");
+    if (!s) s = model_from_json(&m, json);
+    fuzz_check(s);
+    json_decref(json);
+    if (m) fuzz_use(m);
+    rondo_model_free(m);
+    return 0;
+}
+
+static int fuzz_spec(const uint8_t *data, size_t size)
+{
+    double args[RONDO_MAX_PARAMETERS];
+    rondo_function f;
+    loss l;
+    char *text = malloc(size + 1);
+    if (!text) return 0;
+    memcpy(text, data, size);
+    text[size] = 0;
+    alloc_hook = fuzz_memory;
+    fuzz_check(activation_parse(&f, text));
+    fuzz_check(initializer_check(text));
+    fuzz_check(loss_parse(&l, text));
+    fuzz_check(parameters_parse(args, "alpha=1 beta=2", text, "fuzz"));
+    for (int tokens = 0; tokens < 2; tokens++) {
+        rondo_model *m = rondo_model_new();
+        rondo_input(m, tokens ? RONDO_I32 : RONDO_F32, tokens ? RONDO_SHAPE(0) : RONDO_SHAPE(0, 3));
+        const rondo_status s = rondo_add_spec(m, text);
+        fuzz_check(s);
+        if (!s) fuzz_use(m);
+        rondo_model_free(m);
+    }
+    free(text);
+    return 0;
+}
+
+/* ---- Readers ---- */
+static void fuzz_read(const char *name, const char *options, const uint8_t *data, size_t size)
+{
+    rondo_dataset *d;
+    batch b = { 0 };
+    scaler scale;
+    alloc_hook = fuzz_memory;
+    const char *path = fuzz_file(name, data, size);
+    rondo_status s = rondo_dataset_open(&d, path, options);
+    fuzz_check(s);
+    fuzz_expect(!s == (d != NULL), "a dataset and a failure");
+    if (!s) s = scaler_fit(&scale, "standard", d, false, 0);
+    if (!s) scaler_free(&scale);
+    s = RONDO_OK;
+    for (int64_t i = 0; d && i < d->count && i < 16 && !s; i++) {
+        const int64_t items[] = { i, d->count - 1 };
+        if (dataset_longest(d) < 1 << 12) s = batch_gather(&b, d, items, 2, NULL, NULL);
+        fuzz_check(s);
+    }
+    batch_free(&b);
+    rondo_dataset_free(d);
+    unlink(path);
+}
+
+static int fuzz_csv(const uint8_t *data, size_t size)
+{
+    static const char *const options[] = { "target=y", "target=y sequence=id per_step features=x",
+                                           "target=y window=2 horizon=1 missing=NA", "target=2 header=false steps=2" };
+    for (int i = 0; i < 4; i++) fuzz_read("input.csv", options[i], data, size);
+    return 0;
+}
+
+static int fuzz_npy(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.npy", "no_target", data, size);
+    return 0;
+}
+
+static int fuzz_npz(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.npz", "no_target", data, size);
+    return 0;
+}
+
+static int fuzz_idx(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.idx", "no_target", data, size);
+    return 0;
+}
+
+static int fuzz_ts(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.ts", "", data, size);
+    return 0;
+}
+
+static const fuzz_target fuzz_targets[] = {
+    { "model", ".safetensors", fuzz_model }, { "graph", ".json", fuzz_graph }, { "spec", ".txt", fuzz_spec },
+    { "csv", ".csv", fuzz_csv },             { "npy", ".npy", fuzz_npy },      { "npz", ".npz", fuzz_npz },
+    { "idx", ".idx", fuzz_idx },             { "ts", ".ts", fuzz_ts },
+};
+enum { FUZZ_TARGETS = sizeof fuzz_targets / sizeof *fuzz_targets };
+#endif
