@@ -1,10 +1,12 @@
 /* Memory: every allocation of the library goes through alloc_hook. */
+#define _DEFAULT_SOURCE
 #include "base/base.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
 static void *from_system(void *p, size_t n)
 {
@@ -40,19 +42,33 @@ void *alloc_array(int64_t count, size_t size)
     return alloc_new((size_t)bytes);
 }
 
+/* Large blocks lie on large pages where the system has them: a network's weights need hundreds of
+ * small ones, more than a core remembers. */
+static void advise_large(void *p, size_t n)
+{
+#ifdef MADV_HUGEPAGE
+    if (n >= LARGE_PAGE) madvise(p, n / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+#else
+    (void)p, (void)n;
+#endif
+}
+
 /* The block that the hook gave is kept just before the aligned memory. */
 void *alloc_aligned(size_t n)
 {
+    const size_t alignment = n >= LARGE_PAGE ? LARGE_PAGE : ALIGNMENT;
     unsigned char *block, *p;
-    if (n > SIZE_MAX - ALIGNMENT - sizeof(void *)) {
+    if (n > SIZE_MAX - alignment - sizeof(void *)) {
         rondo_fail(RONDO_E_NOMEM, "out of memory: %zu bytes were wanted", n);
         return NULL;
     }
-    block = alloc_new(n + ALIGNMENT + sizeof(void *));
+    block = alloc_grow(NULL, n + alignment + sizeof(void *));
     if (!block) return NULL;
     p = block + sizeof(void *);
-    p += (ALIGNMENT - (uintptr_t)p % ALIGNMENT) % ALIGNMENT;
+    p += (alignment - (uintptr_t)p % alignment) % alignment;
     memcpy(p - sizeof(void *), &block, sizeof(void *));
+    advise_large(p, n);
+    memset(p, 0, n);
     return p;
 }
 

@@ -98,7 +98,9 @@ static void fuzz(const fuzz_target *target, int64_t count, uint64_t run_seed, co
 {
     now = target;
     for (n_seeds = 0; n_seeds < MOST_SEEDS && seed_make(&seeds[n_seeds], target->name, n_seeds);) n_seeds++;
+    fuzz_accepted = 0;
     for (int i = 0; i < n_seeds; i++) LLVMFuzzerTestOneInput(seeds[i].bytes, seeds[i].n);
+    fuzz_expect(n_seeds > 0 && fuzz_accepted >= n_seeds / 2, "seeds that are refused");
     LLVMFuzzerTestOneInput((const uint8_t *)"", 0);
     if (corpus) read_corpus(corpus);
     for (int64_t i = 0; i < count; i++) {

@@ -16,6 +16,8 @@ typedef struct fuzz_target {
     int (*run)(const uint8_t *data, size_t size);
 } fuzz_target;
 
+static int64_t fuzz_accepted; /* inputs that were good: seeds must be */
+
 /* ---- Memory: more than a small machine has is not there ---- */
 enum { FUZZ_MEMORY = 1 << 28, FUZZ_WEIGHTS = 1 << 20 };
 
@@ -91,6 +93,7 @@ static void fuzz_use(rondo_model *m)
     json_t *json;
     rondo_model *copy;
     if (!m->n_layers) return;
+    fuzz_accepted++;
     rondo_status s = model_to_json(m, &json);
     fuzz_check(s);
     if (!s) {
@@ -170,6 +173,7 @@ static void fuzz_read(const char *name, const char *options, const uint8_t *data
     rondo_status s = rondo_dataset_open(&d, path, options);
     fuzz_check(s);
     fuzz_expect(!s == (d != NULL), "a dataset and a failure");
+    fuzz_accepted += !s;
     if (!s) s = scaler_fit(&scale, "standard", d, false, 0);
     if (!s) scaler_free(&scale);
     s = RONDO_OK;
