@@ -52,7 +52,10 @@ rondo_status model_to_json(const rondo_model *m, json_t **out)
                      "frozen", frozen_json(m));
     const bool whole = *out && (int)json_array_size(layers) == m->n_layers &&
                        (int)json_array_size(nodes) == m->n_nodes;
-    return whole ? RONDO_OK : rondo_fail(RONDO_E_NOMEM, "out of memory");
+    if (whole) return RONDO_OK;
+    json_decref(*out);
+    *out = NULL;
+    return rondo_fail(RONDO_E_NOMEM, "out of memory");
 }
 
 static rondo_status read_value(const json_t *json, rondo_value *v)

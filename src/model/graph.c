@@ -110,6 +110,15 @@ rondo_value rondo_input(rondo_model *m, rondo_type type, rondo_shape per_example
     return m->latest = (rondo_value){ m->n_nodes - 1, 0 };
 }
 
+/* What goes into a file's JSON has to be UTF-8. */
+static rondo_status check_text(const char *what, const char *text)
+{
+    json_t *string = json_string(text);
+    if (!string) return rondo_fail(RONDO_E_ARG, "%s is not UTF-8 text", what);
+    json_decref(string);
+    return RONDO_OK;
+}
+
 /* "lstm", then "lstm_1" … */
 static rondo_status name_layer(const rondo_model *m, rondo_layer *l)
 {
@@ -124,6 +133,7 @@ static rondo_status name_layer(const rondo_model *m, rondo_layer *l)
         else
             l->name = name;
     }
+    RONDO_TRY(check_text("the name of a layer", l->name));
     if (strlen(l->name) > LIMIT_NAME / 2)
         return rondo_fail(RONDO_E_LIMIT, "the name of a layer is longer than %d bytes",
                           LIMIT_NAME / 2); /* so that its weights' names fit a file */
@@ -360,6 +370,7 @@ rondo_status rondo_output_shape(const rondo_model *m, int i, rondo_shape *shape)
 rondo_status rondo_set_metadata(rondo_model *m, const char *json)
 {
     RONDO_TRY(model_status(m));
+    if (json) RONDO_TRY(check_text("the metadata", json));
     char *copy = alloc_text(json);
     if (json && !copy) return RONDO_E_NOMEM;
     alloc_free(m->metadata);

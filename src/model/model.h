@@ -27,7 +27,7 @@ struct rondo_model {
     rondo_layer **layers; /* each once, in order of first use */
     int n_layers;
     rondo_layer *unlisted; /* given when there was no memory to list them */
-    int *inputs; /* node of each input */
+    int *inputs;           /* node of each input */
     int n_inputs;
     rondo_value *outputs;
     int n_outputs; /* 0: the latest value */

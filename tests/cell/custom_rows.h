@@ -1,4 +1,5 @@
-/* custom_rows - an activation and a cell as a user of the library writes them: public header only. */
+/* custom_rows - an activation and a cell as a user of the library writes them: public header
+ * only. */
 #ifndef TESTS_CELL_CUSTOM_ROWS_H
 #define TESTS_CELL_CUSTOM_ROWS_H
 #include "rondo.h"
@@ -21,10 +22,9 @@ static void swish_backward(rondo_real *dx, const rondo_real *x, const rondo_real
     }
 }
 
-static const rondo_activation my_swish = { .name = "my_swish",
-                                           .forward = swish,
-                                           .backward = swish_backward,
-                                           .needs_input = true };
+static const rondo_activation my_swish = {
+    .name = "my_swish", .forward = swish, .backward = swish_backward, .needs_input = true
+};
 
 /* A leaky integrator, h' = h + a (tanh(xW + hU + b) - h). */
 static const rondo_real leak = (rondo_real)0.3;

@@ -1,4 +1,5 @@
-/* A user's own activation and cell: by name in a model, trained, and equal to a plain loop in double. */
+/* A user's own activation and cell: by name in a model, trained, and equal to a plain loop in
+ * double. */
 #include "cell/custom_rows.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +32,8 @@ static void equals_a_plain_loop(void **state)
     const rondo_array in = { x, RONDO_F32, RONDO_SHAPE(ROWS, STEPS, FEATURES), NULL };
     rondo_array out = { y, RONDO_F32, RONDO_SHAPE(ROWS, STEPS, UNITS), NULL };
     assert_int_equal(rondo_compile(m, .loss = "mse", .seed = 4), RONDO_OK);
-    assert_int_equal(rondo_predict(m, &(rondo_batch){ .n_inputs = 1, .inputs = &in }, &out, 1), RONDO_OK);
+    assert_int_equal(rondo_predict(m, &(rondo_batch){ .n_inputs = 1, .inputs = &in }, &out, 1),
+                     RONDO_OK);
     const rondo_real *w = weight(m, "leaky.kernel"), *u = weight(m, "leaky.recurrent_kernel");
     const rondo_real *b = weight(m, "leaky.bias");
     for (int r = 0; r < ROWS; r++) {
@@ -62,14 +64,15 @@ static void trains(void **state)
     const rondo_array want = { target, RONDO_F32, RONDO_SHAPE(ROWS, STEPS, 2), NULL };
     const rondo_batch batch = { .n_inputs = 1, .n_targets = 1, .inputs = &in, .targets = &want };
     rondo_model *m = leaky_model();
-    assert_int_equal(rondo_compile(m, .loss = "mse", .optimizer = "adam learning_rate=0.02"), RONDO_OK);
+    assert_int_equal(rondo_compile(m, .loss = "mse", .optimizer = "adam learning_rate=0.02"),
+                     RONDO_OK);
     assert_int_equal(rondo_train_batch(m, &batch, &first), RONDO_OK);
     for (int i = 0; i < 100; i++) assert_int_equal(rondo_train_batch(m, &batch, &last), RONDO_OK);
     assert_true(last < 0.7 * first);
     rondo_model_free(m);
 }
 
-/* The double copy inside the single-precision library does not know the user's rows, and says so. */
+/* The double copy inside the single-precision library does not know the user's rows, and says so */
 static void checked_in_the_double_build_only(void **state)
 {
     float x[ROWS * STEPS * FEATURES] = { 0 }, target[ROWS * STEPS * 2] = { 0 };

@@ -12,7 +12,8 @@ static void check(const char *given, double a, double b, double c, double d)
 {
     const double expected[RONDO_MAX_PARAMETERS] = { a, b, c, d };
     double args[RONDO_MAX_PARAMETERS] = { 7, 7, 7, 7 };
-    if (parameters_parse(args, declared, given, "curve")) fail_msg("\"%s\": %s", given, rondo_error());
+    if (parameters_parse(args, declared, given, "curve"))
+        fail_msg("\"%s\": %s", given, rondo_error());
     for (int i = 0; i < RONDO_MAX_PARAMETERS; i++)
         if (args[i] != expected[i]) fail_msg("\"%s\": parameter %d is %g", given, i, args[i]);
 }
@@ -51,7 +52,8 @@ static void refused(void **state)
         rondo_status code;
         const char *words;
     } cases[] = {
-        { declared, "epsilon=1", RONDO_E_NAME, "curve has no parameter \"epsilon\"; it has: alpha" },
+        { declared, "epsilon=1", RONDO_E_NAME,
+          "curve has no parameter \"epsilon\"; it has: alpha" },
         { declared, "=1", RONDO_E_NAME, "no parameter \"\"" },
         { declared, "alpha=", RONDO_E_ARG, "\"\" is not a number" },
         { declared, "one", RONDO_E_ARG, "curve: \"one\" is not a number" },

@@ -77,7 +77,8 @@ static void gates_are_counted(void **state)
     static const struct {
         const char *gates;
         int n;
-    } cases[] = { { NULL, 0 }, { "", 0 }, { "  ", 0 }, { "h", 1 }, { "i f c o h", 5 }, { " z  r ", 2 } };
+    } cases[] = { { NULL, 0 }, { "", 0 },          { "  ", 0 },
+                  { "h", 1 },  { "i f c o h", 5 }, { " z  r ", 2 } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(cell_gate_count(&(rondo_cell){ .gates = cases[i].gates }), cases[i].n);
@@ -85,19 +86,21 @@ static void gates_are_counted(void **state)
 
 static void names_are_taken_once(void **state)
 {
-    static const rondo_cell same_name = { .name = "mine",
-                                          .states = 1,
-                                          .x_gates = 1,
-                                          .step = step,
-                                          .step_backward = step };
-    static const rondo_cell mine = { .name = "mine",
-                                     .states = 1,
-                                     .x_gates = 1,
-                                     .step = step,
-                                     .step_backward = step };
-    static const rondo_activation curve = { .name = "curve", .forward = forward, .backward = backward };
-    static const rondo_activation other = { .name = "curve", .forward = forward, .backward = backward };
-    static const rondo_activation built_in = { .name = "tanh", .forward = forward, .backward = backward };
+    static const rondo_cell same_name = {
+        .name = "mine", .states = 1, .x_gates = 1, .step = step, .step_backward = step
+    };
+    static const rondo_cell mine = {
+        .name = "mine", .states = 1, .x_gates = 1, .step = step, .step_backward = step
+    };
+    static const rondo_activation curve = { .name = "curve",
+                                            .forward = forward,
+                                            .backward = backward };
+    static const rondo_activation other = { .name = "curve",
+                                            .forward = forward,
+                                            .backward = backward };
+    static const rondo_activation built_in = { .name = "tanh",
+                                               .forward = forward,
+                                               .backward = backward };
     rondo_cell lstm = mine;
     (void)state;
     assert_int_equal(rondo_register_cell(&mine), RONDO_OK);
@@ -160,12 +163,9 @@ static void options_of_a_cell(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_refusal),
-        cmocka_unit_test(gates_are_counted),
-        cmocka_unit_test(names_are_taken_once),
-        cmocka_unit_test(activations_need_their_functions),
-        cmocka_unit_test(too_many_parameters),
-        cmocka_unit_test(options_of_a_cell),
+        cmocka_unit_test(every_refusal),        cmocka_unit_test(gates_are_counted),
+        cmocka_unit_test(names_are_taken_once), cmocka_unit_test(activations_need_their_functions),
+        cmocka_unit_test(too_many_parameters),  cmocka_unit_test(options_of_a_cell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* Saving that fails leaves the file that was there; memory that gives out at any allocation is said and not leaked. */
+/* Saving that fails leaves the file that was there; memory that gives out at any allocation is
+ * said and not leaked. */
 #define _POSIX_C_SOURCE 200809L
 #include "format/format.h"
 #include "base/helpers.h"
@@ -96,7 +97,8 @@ static rondo_status build(rondo_model *m)
     const rondo_value pair[] = { a, b };
     rondo_apply(m, rondo_layer_parse("concat"), 2, pair);
     rondo_add(m, rondo_lstm(2, .activations = "i=hard_sigmoid c=elu", .return_sequences = true));
-    return rondo_add_spec(m, "gru 2 reset_after=false return_sequences; layer_normalization; dense 2 softmax");
+    return rondo_add_spec(
+        m, "gru 2 reset_after=false return_sequences; layer_normalization; dense 2 softmax");
 }
 
 static rondo_status stream_one(const rondo_model *m)

@@ -1,5 +1,5 @@
-/* Model files that are cut, spoilt, foreign, newer or lying: always a sentence, never a crash, and no memory for sizes
- * that the file only claims. */
+/* Model files that are cut, spoilt, foreign, newer or lying: always a sentence, never a crash,
+ * and no memory for sizes that the file only claims. */
 #define _POSIX_C_SOURCE 200809L
 #include "format/format.h"
 #include "base/helpers.h"
@@ -33,7 +33,8 @@ static void refused(rondo_status code, const char *words)
 {
     rondo_model *m = (rondo_model *)&path;
     const rondo_status s = rondo_load(&m, path);
-    if (s != code || !strstr(rondo_error(), words)) fail_msg("expected \"%s\", got %d: %s", words, s, rondo_error());
+    if (s != code || !strstr(rondo_error(), words))
+        fail_msg("expected \"%s\", got %d: %s", words, s, rondo_error());
     assert_null(m);
     assert_sentence(path);
 }
@@ -67,7 +68,8 @@ static void check_load(const specimen *p)
     const rondo_status s = rondo_load(&m, path);
     if (s) {
         assert_null(m);
-        if (s != RONDO_E_FORMAT && s != RONDO_E_LIMIT && s != RONDO_E_IO) fail_msg("status %d: %s", s, rondo_error());
+        if (s != RONDO_E_FORMAT && s != RONDO_E_LIMIT && s != RONDO_E_IO)
+            fail_msg("status %d: %s", s, rondo_error());
         assert_sentence(path);
         return;
     }
@@ -140,8 +142,10 @@ static void not_a_model(void **state)
     assert_sentence(*state);
 }
 
-/* A file with this metadata and one weight d.kernel of this shape (and type, and perhaps another tensor). */
-static void craft(const char *version, const char *model, rondo_shape shape, const char *type, const char *also)
+/* A file with this metadata and one weight d.kernel of this shape (and type, and perhaps another
+ * tensor). */
+static void craft(const char *version, const char *model, rondo_shape shape, const char *type,
+                  const char *also)
 {
     static const double zeros[64];
     int64_t n = 1;
@@ -173,7 +177,8 @@ static void foreign_and_newer(void **state)
     craft(NULL, NULL, RONDO_SHAPE(3, 2), "F32", NULL);
     refused(RONDO_E_FORMAT, "a safetensors file, but not one of Rondo's");
     craft("2", DENSE, RONDO_SHAPE(3, 2), "F32", NULL);
-    refused(RONDO_E_FORMAT, "written in format version 2; this is Rondo " RONDO_VERSION ", which reads version 1");
+    refused(RONDO_E_FORMAT,
+            "written in format version 2; this is Rondo " RONDO_VERSION ", which reads version 1");
     craft("1", NULL, RONDO_SHAPE(3, 2), "F32", NULL);
     refused(RONDO_E_FORMAT, "no \"model\"");
     craft("1", "{", RONDO_SHAPE(3, 2), "F32", NULL);
@@ -199,8 +204,10 @@ static void weights_that_do_not_fit(void **state)
     refused(RONDO_E_FORMAT, "has type I32, expected F32 or F64");
     craft("1", DENSE, RONDO_SHAPE(3, 2), "F32", "stranger");
     refused(RONDO_E_FORMAT, "holds 2 weights, the model it describes has 1");
-    craft("1", MODEL_OF("{\"kind\":\"dense\",\"name\":\"e\",\"options\":{\"units\":2,\"no_bias\":true}}"),
-          RONDO_SHAPE(3, 2), "F32", NULL);
+    craft(
+        "1",
+        MODEL_OF("{\"kind\":\"dense\",\"name\":\"e\",\"options\":{\"units\":2,\"no_bias\":true}}"),
+        RONDO_SHAPE(3, 2), "F32", NULL);
     refused(RONDO_E_FORMAT, "tensor \"e.kernel\" is missing");
 }
 

@@ -1,4 +1,5 @@
-/* The native file: what was saved is what is loaded, to the bit; and saving the loaded model writes the same bytes. */
+/* The native file: what was saved is what is loaded, to the bit; and saving the loaded model
+ * writes the same bytes. */
 #define _POSIX_C_SOURCE 200809L
 #include "format/format.h"
 #include "base/helpers.h"
@@ -7,8 +8,10 @@
 static const char *const specs[] = {
     "dense 2",
     "simple_rnn 7 return_sequences; lstm 5 no_bias; dense 3 softmax",
-    "gru 4 merge=concat reset_after=false return_sequences name=encoder; layer_normalization; lstm 3 dropout=0.2",
-    "masking mask_value=-1; lstm 4 activations=\"i=hard_sigmoid c=elu(alpha=0.5)\" stateful; dense 1 no_bias",
+    "gru 4 merge=concat reset_after=false return_sequences name=encoder; layer_normalization; lstm "
+    "3 dropout=0.2",
+    "masking mask_value=-1; lstm 4 activations=\"i=hard_sigmoid c=elu(alpha=0.5)\" stateful; dense "
+    "1 no_bias",
     "embedding 6 input_dim=9 mask_zero; gru 3; dropout 0.5; dense 9 softmax",
     "dense 3 name=state; dense 2 name=state.slot",
     "activation tanh", /* a model without weights */
@@ -36,7 +39,8 @@ static rondo_model *loaded(const char *path)
 
 static void saved_and_loaded(void **state)
 {
-    char *path = file_join(*state, "m.safetensors"), *again = file_join(*state, "again.safetensors");
+    char *path = file_join(*state, "m.safetensors"),
+         *again = file_join(*state, "again.safetensors");
     for (int i = 0; i < SPECS; i++) {
         size_t n, n_again;
         rondo_model *m = models_new(specs[i], 3);
@@ -65,7 +69,9 @@ static void special_values(void **state)
 {
     char *path = file_join(*state, "m.safetensors");
     rondo_model *m = models_new("dense 3 name=d", 3);
-    const uint32_t bits[] = { 0x80000000, 0x7f800000, 0xff800000, 0x7fc00001, 0x00000001, 0x7f7fffff };
+    const uint32_t bits[] = {
+        0x80000000, 0x7f800000, 0xff800000, 0x7fc00001, 0x00000001, 0x7f7fffff
+    };
     memcpy(m->weights, bits, sizeof bits);
     assert_int_equal(rondo_save(m, path), RONDO_OK);
     rondo_model *copy = loaded(path);

@@ -1,6 +1,8 @@
-/* Every fuzz target over its seeds and over deterministic mutations of them; no fuzzing compiler is needed.
- *   test_fuzz_mutation                      each target, a few hundred mutations
- *   test_fuzz_mutation TARGET|all COUNT [SEED] [FOLDER]   more of them; FOLDER: files to run as well and to start from */
+/* Every fuzz target over its seeds and over deterministic mutations of them; no fuzzing compiler
+ * is needed.
+ *   test_fuzz_mutation                                    each target, a few hundred mutations
+ *   test_fuzz_mutation TARGET|all COUNT [SEED] [FOLDER]   more of them; FOLDER: files to run as
+ *                                                         well, and to start from */
 #include "fuzz/seeds.h"
 #include <dirent.h>
 
@@ -27,7 +29,8 @@ static void read_corpus(const char *folder)
         char *path = file_join(folder, entry->d_name);
         if (path && !file_map_open(&map, path)) {
             LLVMFuzzerTestOneInput(map.data, map.size);
-            if (map.size <= SEED_BYTES && n_seeds < MOST_SEEDS) seed_put(&seeds[n_seeds++], map.data, map.size);
+            if (map.size <= SEED_BYTES && n_seeds < MOST_SEEDS)
+                seed_put(&seeds[n_seeds++], map.data, map.size);
             file_map_close(&map);
         }
         alloc_free(path);
@@ -35,9 +38,33 @@ static void read_corpus(const char *folder)
     closedir(d);
 }
 
-static const char *const words[] = { "0", "-1", "1e999", "nan", "9223372036854775807", "18446744073709551616", "null",
-                                     "[", "]", "{", "}", "\"", "'", "(", ")", ",", ";", ":", "=", " ", "\n", "\\u0000",
-                                     "true", "units", "inputs", "\xff\xfe", "\xc3" };
+static const char *const words[] = { "0",
+                                     "-1",
+                                     "1e999",
+                                     "nan",
+                                     "9223372036854775807",
+                                     "18446744073709551616",
+                                     "null",
+                                     "[",
+                                     "]",
+                                     "{",
+                                     "}",
+                                     "\"",
+                                     "'",
+                                     "(",
+                                     ")",
+                                     ",",
+                                     ";",
+                                     ":",
+                                     "=",
+                                     " ",
+                                     "\n",
+                                     "\\u0000",
+                                     "true",
+                                     "units",
+                                     "inputs",
+                                     "\xff\xfe",
+                                     "\xc3" };
 
 /* Makes room for, or takes away, n bytes at a place. */
 static void insert(seed *s, size_t at, const void *bytes, size_t n)
@@ -97,7 +124,8 @@ static void mutate(seed *s, rng *r)
 static void fuzz(const fuzz_target *target, int64_t count, uint64_t run_seed, const char *corpus)
 {
     now = target;
-    for (n_seeds = 0; n_seeds < MOST_SEEDS && seed_make(&seeds[n_seeds], target->name, n_seeds);) n_seeds++;
+    for (n_seeds = 0; n_seeds < MOST_SEEDS && seed_make(&seeds[n_seeds], target->name, n_seeds);)
+        n_seeds++;
     fuzz_accepted = 0;
     for (int i = 0; i < n_seeds; i++) LLVMFuzzerTestOneInput(seeds[i].bytes, seeds[i].n);
     fuzz_expect(n_seeds > 0 && fuzz_accepted >= n_seeds / 2, "seeds that are refused");

@@ -1,4 +1,5 @@
-/* seeds - good inputs for every target, to be spoilt by mutation; made in memory so that no binary files are kept. */
+/* seeds - good inputs for every target, to be spoilt by mutation; made in memory so that no
+ * binary files are kept. */
 #ifndef TESTS_FUZZ_SEEDS_H
 #define TESTS_FUZZ_SEEDS_H
 #include "fuzz/targets.h"
@@ -11,10 +12,14 @@ typedef struct seed {
 
 static const char *const seed_specs[] = {
     "simple_rnn 4 return_sequences; gru 3; dense 2 softmax",
-    "lstm 5 activations=\"i=hard_sigmoid c=elu(alpha=0.5)\" merge=concat dropout=0.2 name='two ways'",
-    "embedding 3 input_dim=9 mask_zero; gru 3 reset_after=false go_backwards; dense 2 leaky_relu(0.1)",
-    "masking mask_value=-1; layer_normalization epsilon=0.001 no_center; dropout 0.5; activation mish",
-    "lstm 3 kernel_initializer=\"normal(0, 0.01)\" bias_initializer=constant(0.5) stateful return_state",
+    "lstm 5 activations=\"i=hard_sigmoid c=elu(alpha=0.5)\" merge=concat dropout=0.2 name='two "
+    "ways'",
+    "embedding 3 input_dim=9 mask_zero; gru 3 reset_after=false go_backwards; dense 2 "
+    "leaky_relu(0.1)",
+    "masking mask_value=-1; layer_normalization epsilon=0.001 no_center; dropout 0.5; activation "
+    "mish",
+    "lstm 3 kernel_initializer=\"normal(0, 0.01)\" bias_initializer=constant(0.5) stateful "
+    "return_state",
     "huber(0.5)",
     "orthogonal(gain=2)",
 };
@@ -50,7 +55,7 @@ static void seed_model_file(seed *s, const char *spec_text)
 {
     rondo_model *m = seed_model(spec_text);
     file_map map;
-    const char *path = fuzz_file("seed", NULL, 0);
+    const char *path = fuzz_file("seed", (const uint8_t *)"", 0);
     fuzz_expect(!rondo_set_metadata(m, "{}") && !rondo_save(m, path), "a seed cannot be saved");
     fuzz_expect(!file_map_open(&map, path), "a seed cannot be read");
     seed_put(s, map.data, map.size);
@@ -92,8 +97,10 @@ static void seed_npz(seed *s)
     seed inside;
     seed_npy(&inside, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", x, sizeof x);
     memset(s->bytes, 0, sizeof s->bytes);
-    uint8_t *local = s->bytes, *central = local + LOCAL + NAME + inside.n, *last = central + CENTRAL + NAME;
-    const uint32_t size = (uint32_t)inside.n, at = (uint32_t)(central - s->bytes), length = CENTRAL + NAME;
+    uint8_t *local = s->bytes, *central = local + LOCAL + NAME + inside.n,
+            *last = central + CENTRAL + NAME;
+    const uint32_t size = (uint32_t)inside.n, at = (uint32_t)(central - s->bytes),
+                   length = CENTRAL + NAME;
     uint32_t crc = 0xffffffff;
     for (size_t i = 0; i < inside.n; i++) {
         crc ^= inside.bytes[i];
@@ -103,7 +110,8 @@ static void seed_npz(seed *s)
     memcpy(local, "PK\3\4\24", 5);
     memcpy(central, "PK\1\2\24\0\24", 7);
     for (int k = 0; k < 2; k++) {
-        uint8_t *fields = k ? central + 16 : local + 14; /* CRC, packed and whole size, length of the name */
+        uint8_t *fields = k ? central + 16
+                            : local + 14; /* CRC, packed and whole size, length of the name */
         memcpy(fields, &crc, 4);
         memcpy(fields + 4, &size, 4);
         memcpy(fields + 8, &size, 4);
@@ -122,7 +130,8 @@ static void seed_npz(seed *s)
 /* The i-th seed of a target; false past its last. */
 static bool seed_make(seed *s, const char *target, int i)
 {
-    static const uint8_t idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 };
+    static const uint8_t idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,
+                                   0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 };
     static const double y[6] = { 1, 2, 3, 4, 5, 6 };
 #define SEEDS(list) (int)(sizeof(list) / sizeof *(list))
     const bool of_model = !strcmp(target, "model"), of_graph = !strcmp(target, "graph");
@@ -142,8 +151,9 @@ static bool seed_make(seed *s, const char *target, int i)
     } else if (!strcmp(target, "npz") && i < 1) {
         seed_npz(s);
     } else if (!strcmp(target, "npy") && i < 2) {
-        seed_npy(s, i ? "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 2, 3), }"
-                      : "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 4), }",
+        seed_npy(s,
+                 i ? "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 2, 3), }"
+                   : "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 4), }",
                  y, sizeof y);
     } else {
         return false;

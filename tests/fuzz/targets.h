@@ -1,5 +1,6 @@
-/* targets - what is fuzzed: each takes any bytes and returns 0; it aborts when the library breaks its word (a failure
- * without a sentence or of a kind that bytes cannot cause, a model that cannot be saved). */
+/* targets - what is fuzzed: each takes any bytes and returns 0; it aborts when the library breaks
+ * its word (a failure without a sentence or of a kind that bytes cannot cause, a model that
+ * cannot be saved). */
 #ifndef TESTS_FUZZ_TARGETS_H
 #define TESTS_FUZZ_TARGETS_H
 #ifndef _DEFAULT_SOURCE
@@ -59,13 +60,15 @@ static const char *fuzz_file(const char *name, const uint8_t *data, size_t size)
     static char path[600];
     if (!*fuzz_folder) {
         const char *where = getenv("TMPDIR");
-        snprintf(fuzz_folder, sizeof fuzz_folder, "%s/rondo-fuzz-XXXXXX", where && *where ? where : "/tmp");
+        snprintf(fuzz_folder, sizeof fuzz_folder, "%s/rondo-fuzz-XXXXXX",
+                 where && *where ? where : "/tmp");
         fuzz_expect(mkdtemp(fuzz_folder) != NULL, "no temporary folder");
         atexit(fuzz_leave);
     }
     snprintf(path, sizeof path, "%s/%s", fuzz_folder, name);
     FILE *f = fopen(path, "wb");
-    fuzz_expect(f && fwrite(data, 1, size, f) == size && fclose(f) == 0, "the input cannot be written");
+    fuzz_expect(f && fwrite(data, 1, size, f) == size && fclose(f) == 0,
+                "the input cannot be written");
     return path;
 }
 
@@ -190,7 +193,8 @@ static void fuzz_read(const char *name, const char *options, const uint8_t *data
 static int fuzz_csv(const uint8_t *data, size_t size)
 {
     static const char *const options[] = { "target=y", "target=y sequence=id per_step features=x",
-                                           "target=y window=2 horizon=1 missing=NA", "target=2 header=false steps=2" };
+                                           "target=y window=2 horizon=1 missing=NA",
+                                           "target=2 header=false steps=2" };
     for (int i = 0; i < 4; i++) fuzz_read("input.csv", options[i], data, size);
     return 0;
 }
@@ -220,9 +224,14 @@ static int fuzz_ts(const uint8_t *data, size_t size)
 }
 
 static const fuzz_target fuzz_targets[] = {
-    { "model", ".safetensors", fuzz_model }, { "graph", ".json", fuzz_graph }, { "spec", ".txt", fuzz_spec },
-    { "csv", ".csv", fuzz_csv },             { "npy", ".npy", fuzz_npy },      { "npz", ".npz", fuzz_npz },
-    { "idx", ".idx", fuzz_idx },             { "ts", ".ts", fuzz_ts },
+    { "model", ".safetensors", fuzz_model },
+    { "graph", ".json", fuzz_graph },
+    { "spec", ".txt", fuzz_spec },
+    { "csv", ".csv", fuzz_csv },
+    { "npy", ".npy", fuzz_npy },
+    { "npz", ".npz", fuzz_npz },
+    { "idx", ".idx", fuzz_idx },
+    { "ts", ".ts", fuzz_ts },
 };
 enum { FUZZ_TARGETS = sizeof fuzz_targets / sizeof *fuzz_targets };
 #endif

@@ -128,9 +128,9 @@ static void test_tails(void **state)
             t->adam(part.rw, part.rs1, part.rs2, g, n, &o);
             assert_true(n == N || part.rs1[n] == 0);
             t->adam(part.rw + n, part.rs1 + n, part.rs2 + n, g + n, N - n, &o);
-            t->rmsprop(whole.rw, whole.rs1, whole.rs2, g, N, &o);
-            t->rmsprop(part.rw, part.rs1, part.rs2, g, n, &o);
-            t->rmsprop(part.rw + n, part.rs1 + n, part.rs2 + n, g + n, N - n, &o);
+            t->rmsprop(whole.rw, whole.rs2, whole.rs1, g, N, &o); /* squares are no less than 0 */
+            t->rmsprop(part.rw, part.rs2, part.rs1, g, n, &o);
+            t->rmsprop(part.rw + n, part.rs2 + n, part.rs1 + n, g + n, N - n, &o);
             t->sgd(whole.rw, whole.rs1, g, N, &o);
             t->sgd(part.rw, part.rs1, g, n, &o);
             t->sgd(part.rw + n, part.rs1 + n, g + n, N - n, &o);

@@ -1,4 +1,5 @@
-/* Dropout: the share it sets to zero, the same masks for the same (seed, step), and nothing in inference. */
+/* Dropout: the share it sets to zero, the same masks for the same (seed, step), and nothing in
+ * inference. */
 #include "model/model.h"
 #include <math.h>
 #include <setjmp.h>
@@ -53,7 +54,8 @@ static void share_and_scale(void **state)
         run(m, y, true, 7, 0);
         for (int i = 0; i < N; i++) {
             zeros += y[i] == 0;
-            if (y[i] != 0) assert_true(fabs((double)y[i] / ((double)x[i] / (1 - rates[k])) - 1) < 1e-6);
+            if (y[i] != 0)
+                assert_true(fabs((double)y[i] / ((double)x[i] / (1 - rates[k])) - 1) < 1e-6);
         }
         const double share = (double)zeros / N, sigma = sqrt(rates[k] * (1 - rates[k]) / N);
         assert_true(fabs(share - rates[k]) < 4 * sigma);
@@ -107,13 +109,14 @@ static void off_in_inference(void **state)
     rondo_model_free(m);
 }
 
-/* A recurrent layer drops the same features of a row at every step, and others in another row. A linear network whose
- * kernel is the identity shows the mask. */
+/* A recurrent layer drops the same features of a row at every step, and others in another row. A
+ * linear network whose kernel is the identity shows the mask. */
 static void one_mask_a_sequence(void **state)
 {
-    rondo_model *m = model("simple_rnn 20 linear return_sequences dropout=0.5 kernel_initializer=identity "
-                           "recurrent_initializer=zeros",
-                           FEATURES);
+    rondo_model *m = model(
+        "simple_rnn 20 linear return_sequences dropout=0.5 kernel_initializer=identity "
+        "recurrent_initializer=zeros",
+        FEATURES);
     int64_t zeros = 0;
     (void)state;
     run(m, y, true, 7, 0);
@@ -131,7 +134,8 @@ static void one_mask_a_sequence(void **state)
 
 static void recurrent_layers_in_inference(void **state)
 {
-    rondo_model *with = model("lstm 6 return_sequences dropout=0.4 recurrent_dropout=0.3", FEATURES);
+    rondo_model *with = model("lstm 6 return_sequences dropout=0.4 recurrent_dropout=0.3",
+                              FEATURES);
     rondo_model *without = model("lstm 6 return_sequences", FEATURES);
     const size_t n = STEPS * BATCH * 6 * sizeof(real);
     (void)state;

@@ -1,4 +1,5 @@
-/* Initial weights: the distributions that Keras 3 states, their fans, and the same values for the same seed. */
+/* Initial weights: the distributions that Keras 3 states, their fans, and the same values for the
+ * same seed. */
 #include "layer/layer.h"
 #include <math.h>
 #include <setjmp.h>
@@ -17,7 +18,8 @@ static void run(const char *text, rondo_shape shape)
 
 static void near(const char *what, double got, double expected, double error)
 {
-    if (!(fabs(got - expected) <= error)) fail_msg("%s is %.6g, expected %.6g ± %.2g", what, got, expected, error);
+    if (!(fabs(got - expected) <= error))
+        fail_msg("%s is %.6g, expected %.6g ± %.2g", what, got, expected, error);
 }
 
 /* Keras' fans of a matrix are its sides; of a vector its length, twice. */
@@ -42,7 +44,8 @@ static void distributions(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double sum = 0, squares = 0, largest = 0;
-        run(cases[i].text, cases[i].rank == 2 ? (rondo_shape){ 2, { IN, OUT } } : (rondo_shape){ 1, { N } });
+        run(cases[i].text,
+            cases[i].rank == 2 ? (rondo_shape){ 2, { IN, OUT } } : (rondo_shape){ 1, { N } });
         for (int k = 0; k < N; k++) {
             sum += (double)w[k];
             squares += (double)w[k] * (double)w[k];
@@ -85,22 +88,27 @@ static void identity(void **state)
     }
 }
 
-/* The shorter side's vectors are orthonormal (times gain); Keras draws the fused matrix [units][gates*units] at once. */
+/* The shorter side's vectors are orthonormal (times gain); Keras draws the fused matrix
+ * [units][gates*units] at once. */
 static void orthogonal(void **state)
 {
-    static const rondo_shape shapes[] = { { 2, { 24, 96 } }, { 2, { 32, 32 } }, { 2, { 60, 7 } }, { 2, { 1, 5 } } };
+    static const rondo_shape shapes[] = {
+        { 2, { 24, 96 } }, { 2, { 32, 32 } }, { 2, { 60, 7 } }, { 2, { 1, 5 } }
+    };
     (void)state;
     for (int s = 0; s < 4; s++)
         for (int scaled = 0; scaled < 2; scaled++) {
             const int64_t rows = shapes[s].dim[0], columns = shapes[s].dim[1];
             const int64_t n = rows < columns ? rows : columns, m = rows < columns ? columns : rows;
-            const int64_t along = rows <= columns ? 1 : columns, across = rows <= columns ? columns : 1;
+            const int64_t along = rows <= columns ? 1 : columns,
+                          across = rows <= columns ? columns : 1;
             run(scaled ? "orthogonal(gain=3)" : "orthogonal", shapes[s]);
             for (int64_t i = 0; i < n; i++)
                 for (int64_t j = 0; j <= i; j++) {
                     double dot = 0;
                     for (int64_t k = 0; k < m; k++)
-                        dot += (double)w[i * across + k * along] * (double)w[j * across + k * along];
+                        dot += (double)w[i * across + k * along] *
+                               (double)w[j * across + k * along];
                     near("a dot product", dot, i != j ? 0 : scaled ? 9 : 1, 1e-5);
                 }
         }
@@ -121,7 +129,8 @@ static void the_seed_decides(void **state)
         run(name, shape);
         assert_memory_equal(w, again, 24 * 96 * sizeof(real));
         assert_int_equal(initializer_run(name, again, &shape, &other), RONDO_OK);
-        const bool random = strstr(name, "uniform") || strstr(name, "normal") || strstr(name, "orthogonal");
+        const bool random = strstr(name, "uniform") || strstr(name, "normal") ||
+                            strstr(name, "orthogonal");
         assert_int_equal(memcmp(w, again, 24 * 96 * sizeof(real)) != 0, random);
     }
 }
@@ -146,7 +155,8 @@ static void refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(initializer_check(cases[i].text), cases[i].code);
-        if (!strstr(rondo_error(), cases[i].words)) fail_msg("%s: %s", cases[i].text, rondo_error());
+        if (!strstr(rondo_error(), cases[i].words))
+            fail_msg("%s: %s", cases[i].text, rondo_error());
     }
     assert_int_equal(initializer_run("identity", w, &vector, &r), RONDO_E_SHAPE);
     assert_int_equal(initializer_run("orthogonal", w, &vector, &r), RONDO_E_SHAPE);
@@ -155,7 +165,8 @@ static void refused(void **state)
     assert_int_equal(initializer_run("range(3,2,1)", w, &vector, &r), RONDO_E_ARG);
 }
 
-/* What the layers draw: lstm's forget gate (the second quarter of the bias) starts at 1, all other biases at 0. */
+/* What the layers draw: lstm's forget gate (the second quarter of the bias) starts at 1, all
+ * other biases at 0. */
 static void unit_forget_bias(void **state)
 {
     static const char *const specs[] = { "lstm 5", "gru 5", "simple_rnn 5", "dense 5",
@@ -181,8 +192,8 @@ static void unit_forget_bias(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(distributions), cmocka_unit_test(plain_values),
-        cmocka_unit_test(identity),      cmocka_unit_test(orthogonal),
+        cmocka_unit_test(distributions),    cmocka_unit_test(plain_values),
+        cmocka_unit_test(identity),         cmocka_unit_test(orthogonal),
         cmocka_unit_test(the_seed_decides), cmocka_unit_test(refused),
         cmocka_unit_test(unit_forget_bias),
     };

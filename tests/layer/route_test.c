@@ -1,4 +1,5 @@
-/* The order in which a scan takes the steps of a batch: small cases written by hand, then many against the definition. */
+/* The order in which a scan takes the steps of a batch: small cases written by hand, then many
+ * against the definition. */
 #include "layer/layer.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -112,11 +113,13 @@ static route built(const example *x, arena *a)
     return r;
 }
 
-static void same(const char *what, const char *array, const int64_t *got, const int64_t *want, int64_t n)
+static void same(const char *what, const char *array, const int64_t *got, const int64_t *want,
+                 int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         if (got[i] != want[i])
-            fail_msg("%s: %s[%d] is %d, expected %d", what, array, (int)i, (int)got[i], (int)want[i]);
+            fail_msg("%s: %s[%d] is %d, expected %d", what, array, (int)i, (int)got[i],
+                     (int)want[i]);
 }
 
 static void compare(const example *x, const route *r, const expected *e)
@@ -198,7 +201,8 @@ static void define(const example *x, expected *e)
     e->offset[x->steps] = packed;
     for (int64_t b = 0; b < x->batch; b++) {
         const int64_t length = x->lengths ? x->lengths[b] : x->steps;
-        for (int64_t at = 0; at < length; at++) { /* a time of the output, and the input's beside it */
+        for (int64_t at = 0; at < length;
+             at++) { /* a time of the output, and the input's beside it */
             const bool turned = x->reverse && !x->restore;
             const int64_t t = turned ? length - 1 - at : at;
             if (x->restore && !valid(x, t, b)) continue; /* zeros, not the output before */

@@ -12,7 +12,8 @@ static void option_is(const rondo_layer *l, const char *key, const char *expecte
     json_t *json = layer_to_json(l);
     const json_t *option = json_object_get(json_object_get(json, "options"), key);
     char *text = option ? json_dumps(option, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7)) : NULL;
-    if (strcmp(text ? text : "", expected) != 0) fail_msg("%s is %s, expected %s", key, text, expected);
+    if (strcmp(text ? text : "", expected) != 0)
+        fail_msg("%s is %s, expected %s", key, text, expected);
     free(text);
     json_decref(json);
 }
@@ -61,7 +62,8 @@ static void quotes(void **state)
 
 static void options_of_one_cell(void **state)
 {
-    static const char *const same[] = { "gru 4 reset_after=false", "gru 4 options='reset_after=false'" };
+    static const char *const same[] = { "gru 4 reset_after=false",
+                                        "gru 4 options='reset_after=false'" };
     (void)state;
     for (int i = 0; i < 2; i++) {
         rondo_layer *l = parsed(same[i]);
@@ -171,8 +173,9 @@ static void misspelt(void **state)
 
 static void wrong_constructors(void **state)
 {
-    rondo_layer *const wrong[] = { rondo_layer_parse(NULL), rondo_rnn("dense", 3), rondo_rnn("lstn", 3),
-                                   rondo_rnn_new(NULL, NULL), rondo_dense(-1), rondo_lstm(0) };
+    rondo_layer *const wrong[] = { rondo_layer_parse(NULL), rondo_rnn("dense", 3),
+                                   rondo_rnn("lstn", 3),    rondo_rnn_new(NULL, NULL),
+                                   rondo_dense(-1),         rondo_lstm(0) };
     static const rondo_status codes[] = { RONDO_E_ARG, RONDO_E_NAME, RONDO_E_NAME,
                                           RONDO_E_ARG, RONDO_E_ARG,  RONDO_E_ARG };
     (void)state;
@@ -183,10 +186,12 @@ static void wrong_constructors(void **state)
     }
 }
 
-/* Sizes that no machine holds are refused when the layer meets its input, and nothing overflows on the way. */
+/* Sizes that no machine holds are refused when the layer meets its input, and nothing overflows
+ * on the way. */
 static void sizes_out_of_this_world(void **state)
 {
-    static const char *const specs[] = { "lstm 9223372036854775807", "gru 3000000000000000000", "dense 1099511627777",
+    static const char *const specs[] = { "lstm 9223372036854775807", "gru 3000000000000000000",
+                                         "dense 1099511627777",
                                          "simple_rnn 4611686018427387904 merge=concat",
                                          "lstm 400000000000" };
     (void)state;

@@ -1,5 +1,5 @@
-/* Products with a weight against plain loops in double: shapes of 1 and tails, views of some columns of a wider matrix,
- * frozen weights; and the same bits whatever the number of threads. */
+/* Products with a weight against plain loops in double: shapes of 1 and tails, views of some
+ * columns of a wider matrix, frozen weights; and the same bits whatever the number of threads. */
 #include "linear/linear.h"
 #include <float.h>
 #include <math.h>
@@ -11,7 +11,8 @@
 enum { PAD = 3 }; /* elements between the rows of x and y that nobody may touch */
 static const real untouched = 12345;
 
-typedef struct problem { /* y[rows][out] = x[rows][in]·W + b, W columns [column, column+out) of [in][ld] */
+typedef struct
+    problem { /* y[rows][out] = x[rows][in]·W + b, W columns [column, column+out) of [in][ld] */
     linear l;
     int64_t rows, column, size, ldx, ldy;
     real *weights; /* [in][ld] then [ld] biases */
@@ -37,7 +38,9 @@ static real *marked(int64_t n)
 
 static problem begin(int64_t rows, int64_t in, int64_t out, int64_t column, int64_t ld)
 {
-    problem p = { .rows = rows, .column = column, .size = in * ld + ld, .ldx = in + PAD, .ldy = out + PAD };
+    problem p = {
+        .rows = rows, .column = column, .size = in * ld + ld, .ldx = in + PAD, .ldy = out + PAD
+    };
     p.l = (linear){ .in = in,
                     .out = out,
                     .ld = ld,
@@ -90,8 +93,8 @@ static void check_forward(problem *p, bool add)
             double sum = add ? (double)start : l->bias < 0 ? 0 : (double)p->weights[l->bias + j];
             double magnitude = fabs(sum);
             for (int64_t k = 0; k < l->in; k++) {
-                const double product =
-                    (double)p->x[r * p->ldx + k] * (double)p->weights[l->weight + k * l->ld + j];
+                const double product = (double)p->x[r * p->ldx + k] *
+                                       (double)p->weights[l->weight + k * l->ld + j];
                 sum += product;
                 magnitude += fabs(product);
             }
@@ -103,7 +106,8 @@ static void check_forward(problem *p, bool add)
 static void check_backward_input(problem *p, bool add)
 {
     const linear *l = &p->l;
-    real *dy = drawn(p->rows * p->ldy, 4), *dx = drawn(p->rows * p->ldx, 5), *before = drawn(p->rows * p->ldx, 5);
+    real *dy = drawn(p->rows * p->ldy, 4), *dx = drawn(p->rows * p->ldx, 5),
+         *before = drawn(p->rows * p->ldx, 5);
     linear_backward_input(l, NULL, dx, p->ldx, dy, p->ldy, p->rows, add);
     for (int64_t r = 0; r < p->rows; r++)
         for (int64_t k = 0; k < p->ldx; k++) {
@@ -114,8 +118,8 @@ static void check_backward_input(problem *p, bool add)
             }
             double sum = add ? (double)start : 0, magnitude = fabs(sum);
             for (int64_t j = 0; j < l->out; j++) {
-                const double product =
-                    (double)dy[r * p->ldy + j] * (double)p->weights[l->weight + k * l->ld + j];
+                const double product = (double)dy[r * p->ldy + j] *
+                                       (double)p->weights[l->weight + k * l->ld + j];
                 sum += product;
                 magnitude += fabs(product);
             }
@@ -177,10 +181,11 @@ static void every_shape(void **state)
 
 static void views_of_columns(void **state)
 {
-    static const int64_t cases[][5] = { /* rows in out column ld */
-                                        { 1, 1, 1, 1, 3 },    { 5, 8, 8, 8, 24 },   { 5, 8, 16, 0, 24 },
-                                        { 9, 3, 5, 7, 17 },   { 2, 33, 31, 2, 33 }, { 40, 17, 1, 16, 17 },
-                                        { 3, 70, 66, 64, 130 } };
+    static const int64_t cases[][5] = {
+        /* rows in out column ld */
+        { 1, 1, 1, 1, 3 },    { 5, 8, 8, 8, 24 },    { 5, 8, 16, 0, 24 },   { 9, 3, 5, 7, 17 },
+        { 2, 33, 31, 2, 33 }, { 40, 17, 1, 16, 17 }, { 3, 70, 66, 64, 130 }
+    };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         problem p = begin(cases[i][0], cases[i][1], cases[i][2], cases[i][3], cases[i][4]);
@@ -248,8 +253,9 @@ static void free_results(results *r)
 
 static void same_bits_for_any_threads(void **state)
 {
-    static const int64_t shapes[][3] = { { 300, 70, 130 }, { 25, 64, 300 }, { 1, 300, 333 }, { 97, 1, 700 },
-                                         { 1000, 65, 1 },  { 24, 100, 64 }, { 49, 200, 65 } };
+    static const int64_t shapes[][3] = { { 300, 70, 130 }, { 25, 64, 300 }, { 1, 300, 333 },
+                                         { 97, 1, 700 },   { 1000, 65, 1 }, { 24, 100, 64 },
+                                         { 49, 200, 65 } };
     (void)state;
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         problem p = begin(shapes[i][0], shapes[i][1], shapes[i][2], 3, shapes[i][2] + 5);

@@ -1,4 +1,5 @@
-/* Building: the first failure sticks with its sentence, what comes later does nothing, and every layer is freed. */
+/* Building: the first failure sticks with its sentence, what comes later does nothing, and every
+ * layer is freed. */
 #include "model/models.h"
 
 static rondo_model *with_input(void)
@@ -14,7 +15,8 @@ static void must_say(rondo_model *m, rondo_status code, const char *words)
     rondo_stream *s;
     json_t *json;
     const rondo_status status = model_status(m);
-    if (status != code || !strstr(rondo_error(), words)) fail_msg("status %d: %s", status, rondo_error());
+    if (status != code || !strstr(rondo_error(), words))
+        fail_msg("status %d: %s", status, rondo_error());
     rondo_fail(RONDO_E_ARG, "something else");
     assert_int_equal(rondo_compile(m, .loss = "mse"), code);
     assert_non_null(strstr(rondo_error(), words));
@@ -108,14 +110,17 @@ static const struct {
     const char *words;
 } mistakes[] = {
     { "lstm 3; lstm 3", RONDO_E_SHAPE,
-      "lstm_1 takes sequences [time][features], given [3]; does the layer before it need return_sequences?" },
+      "lstm_1 takes sequences [time][features], given [3]; does the layer before it need "
+      "return_sequences?" },
     { "gru 3 name=encoder; simple_rnn 3 name=top", RONDO_E_SHAPE, "top takes sequences" },
     { "lstm 3; masking", RONDO_E_SHAPE, "masking takes sequences" },
-    { "embedding 3 input_dim=9", RONDO_E_SHAPE, "embedding takes tokens (I32), given real numbers" },
+    { "embedding 3 input_dim=9", RONDO_E_SHAPE,
+      "embedding takes tokens (I32), given real numbers" },
     { "dense", RONDO_E_ARG, "dense needs its number of units" },
     { "lstm 3 name=a; dense 2 name=a", RONDO_E_ARG, "two layers are named \"a\"" },
     { "concat", RONDO_E_ARG, "concat takes 2 to " },
-    { "lstm 3 kernel_initializer=glorrot_uniform", RONDO_E_NAME, "did you mean \"glorot_uniform\"?" },
+    { "lstm 3 kernel_initializer=glorrot_uniform", RONDO_E_NAME,
+      "did you mean \"glorot_uniform\"?" },
     { "dense 4; lstm 3; dense 2 softmx", RONDO_E_NAME, "did you mean \"softmax\"?" },
 };
 
@@ -134,7 +139,8 @@ static void mistakes_in_specs(void **state)
 
 static void tokens_go_into_an_embedding(void **state)
 {
-    static const char *const specs[] = { "lstm 3", "dense 3", "masking", "layer_normalization", "dropout 0.5" };
+    static const char *const specs[] = { "lstm 3", "dense 3", "masking", "layer_normalization",
+                                         "dropout 0.5" };
     (void)state;
     for (int i = 0; i < 5; i++) {
         rondo_model *m = rondo_model_new();
@@ -236,7 +242,8 @@ static void names(void **state)
     char longest[600] = "dense 2 name=";
     rondo_model *m = with_input();
     (void)state;
-    assert_int_equal(rondo_add_spec(m, "dense 2; dense 2 name=dense_2; dense 2; dense 2; lstm 2"), RONDO_OK);
+    assert_int_equal(rondo_add_spec(m, "dense 2; dense 2 name=dense_2; dense 2; dense 2; lstm 2"),
+                     RONDO_OK);
     assert_string_equal(m->layers[0]->name, "dense");
     assert_string_equal(m->layers[1]->name, "dense_2");
     assert_string_equal(m->layers[2]->name, "dense_1");
@@ -249,9 +256,16 @@ static void names(void **state)
     m = with_input();
     assert_int_equal(rondo_add_spec(m, longest), RONDO_E_LIMIT);
     rondo_model_free(m);
+
+    m = with_input(); /* nor would these, which are not UTF-8 */
+    assert_int_equal(rondo_set_metadata(m, "\xff"), RONDO_E_ARG);
+    assert_int_equal(rondo_add_spec(m, "dense 2 name=\xc3-"), RONDO_E_ARG);
+    assert_non_null(strstr(rondo_error(), "not UTF-8"));
+    rondo_model_free(m);
 }
 
-/* An initializer that cannot serve leaves no weights behind that somebody could take for drawn ones. */
+/* An initializer that cannot serve leaves no weights behind that somebody could take for drawn
+ * ones. */
 static void weights_that_cannot_be_drawn(void **state)
 {
     rondo_model *m = with_input();
@@ -264,7 +278,8 @@ static void weights_that_cannot_be_drawn(void **state)
     rondo_model_free(m);
 }
 
-/* Widths that double and double again end in a sentence, not in an overflow; so do batches of them. */
+/* Widths that double and double again end in a sentence, not in an overflow; so do batches of
+ * them. */
 static void widths_without_end(void **state)
 {
     rondo_value in[16];

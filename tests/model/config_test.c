@@ -5,8 +5,10 @@ static const char *const specs[] = {
     "simple_rnn 3",
     "lstm 64 tanh return_sequences dropout=0.2; lstm 4 recurrent_dropout=0.125; dense 2 softmax",
     "gru 3 reset_after=false go_backwards return_sequences; gru 3 stateful no_bias",
-    "lstm 3 activations=\"i=hard_sigmoid c=elu(alpha=0.5) h=softsign\" merge=ave return_sequences name=two",
-    "dense 4 leaky_relu(0.1); layer_normalization epsilon=0.00025 no_center; activation mish; gru 2",
+    "lstm 3 activations=\"i=hard_sigmoid c=elu(alpha=0.5) h=softsign\" merge=ave return_sequences "
+    "name=two",
+    "dense 4 leaky_relu(0.1); layer_normalization epsilon=0.00025 no_center; activation mish; gru "
+    "2",
     "masking mask_value=-1; simple_rnn 3 merge=mul return_state",
     "embedding 3 input_dim=9 mask_zero; lstm 2 kernel_initializer=\"normal(0, 0.001)\" "
     "bias_initializer=constant(0.5)",
@@ -82,13 +84,17 @@ static void every_spec(void **state)
 static void a_graph(void **state)
 {
     real *x = models_draw(5 * 4 * 3, 1);
-    const feed feeds[] = { { .steps = 5, .batch = 4, .data = x }, { .steps = 1, .batch = 4, .data = x } };
+    const feed feeds[] = { { .steps = 5, .batch = 4, .data = x },
+                           { .steps = 1, .batch = 4, .data = x } };
     rondo_model *m = rondo_model_new();
-    const rondo_value a = rondo_input(m, RONDO_F32, RONDO_SHAPE(5, 3)), b = rondo_input(m, RONDO_F32, RONDO_SHAPE(2));
+    const rondo_value a = rondo_input(m, RONDO_F32, RONDO_SHAPE(5, 3)),
+                      b = rondo_input(m, RONDO_F32, RONDO_SHAPE(2));
     rondo_layer *shared = rondo_dense(3, .name = "shared");
     const rondo_value one = rondo_apply(m, shared, 1, &a), two = rondo_apply(m, shared, 1, &one);
-    const rondo_value y = rondo_apply(m, rondo_gru(2, .return_state = true), 2, (rondo_value[]){ two, b });
-    const rondo_value z = rondo_apply(m, rondo_layer_parse("average"), 3, (rondo_value[]){ y, b, { y.node, 1 } });
+    const rondo_value y = rondo_apply(m, rondo_gru(2, .return_state = true), 2,
+                                      (rondo_value[]){ two, b });
+    const rondo_value z = rondo_apply(m, rondo_layer_parse("average"), 3,
+                                      (rondo_value[]){ y, b, { y.node, 1 } });
     (void)state;
     assert_int_equal(rondo_outputs(m, 3, (rondo_value[]){ { y.node, 1 }, z, two }), RONDO_OK);
     assert_int_equal(model_prepare(m, 1), RONDO_OK);
@@ -118,9 +124,10 @@ static void frozen_under_odd_names(void **state)
 static void refused(void **state)
 {
 #define LAYER(kind, options) "{\"kind\":\"" kind "\",\"name\":\"a\",\"options\":{" options "}}"
-#define INPUT "{\"input\":{\"type\":\"f32\",\"shape\":[0,3]}}"
+#define INPUT                "{\"input\":{\"type\":\"f32\",\"shape\":[0,3]}}"
 #define MODEL(layers, nodes, outputs, frozen)                                                      \
-    "{\"layers\":[" layers "],\"nodes\":[" nodes "],\"outputs\":[" outputs "],\"frozen\":[" frozen "]}"
+    "{\"layers\":[" layers "],\"nodes\":[" nodes "],\"outputs\":[" outputs "],\"frozen\":[" frozen \
+    "]}"
 #define DENSE LAYER("dense", "\"units\":2")
 #define USED  "{\"layer\":0,\"inputs\":[[0,0]]}"
     static const char *const texts[] = {
@@ -165,7 +172,8 @@ static void refused(void **state)
     };
     rondo_model *m;
     (void)state;
-    if (from_text(&m, MODEL(DENSE, INPUT "," USED, "[1,0]", "\"a.bias\""))) fail_msg("%s", rondo_error());
+    if (from_text(&m, MODEL(DENSE, INPUT "," USED, "[1,0]", "\"a.bias\"")))
+        fail_msg("%s", rondo_error());
     rondo_model_free(m);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         const rondo_status s = from_text(&m, texts[i]);

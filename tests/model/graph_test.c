@@ -1,4 +1,5 @@
-/* The functional form: a translator with two inputs, states handed over, a layer used twice - against its parts. */
+/* The functional form: a translator with two inputs, states handed over, a layer used twice -
+ * against its parts. */
 #include "model/models.h"
 #include <math.h>
 
@@ -16,8 +17,10 @@ static translator built(void)
     const rondo_value source = rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
     const rondo_value target = rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
     rondo_layer *shared = rondo_layer_parse("embedding 5 input_dim=11");
-    const rondo_value e = rondo_apply(m, shared, 1, &source), d = rondo_apply(m, shared, 1, &target);
-    t.encoded = rondo_apply(m, rondo_lstm(UNITS, .return_sequences = true, .return_state = true), 1, &e);
+    const rondo_value e = rondo_apply(m, shared, 1, &source),
+                      d = rondo_apply(m, shared, 1, &target);
+    t.encoded = rondo_apply(m, rondo_lstm(UNITS, .return_sequences = true, .return_state = true), 1,
+                            &e);
     const rondo_value in[] = { d, { t.encoded.node, 1 }, { t.encoded.node, 2 } };
     t.decoded = rondo_apply(m, rondo_lstm(UNITS, .return_sequences = true), 3, in);
     t.both = rondo_apply(m, rondo_layer_parse("concat"), 2, (rondo_value[]){ t.decoded, d });
@@ -38,36 +41,43 @@ static void two_inputs_of_different_length(void **state)
     assert_int_equal(type, RONDO_I32);
     assert_int_equal(rondo_input_shape(t.m, 2, &type, &shape), RONDO_E_ARG);
     /* the shared embedding counts once */
-    const int64_t embedding = TOKENS * 5, lstm = 4 * UNITS * (5 + UNITS + 1), dense = (UNITS + 5 + 1) * TOKENS;
+    const int64_t embedding = TOKENS * 5, lstm = 4 * UNITS * (5 + UNITS + 1),
+                  dense = (UNITS + 5 + 1) * TOKENS;
     assert_int_equal(rondo_parameter_count(t.m, false), embedding + 2 * lstm + dense);
     rondo_model_free(t.m);
 }
 
-/* The encoder alone gives the states; a decoder that starts from them gives what the whole graph gives. */
+/* The encoder alone gives the states; a decoder that starts from them gives what the whole graph
+ * gives. */
 static void as_its_parts(void **state)
 {
     const translator t = built();
-    int32_t *source = models_draw_tokens(ROWS * SOURCE, TOKENS, 1), *target = models_draw_tokens(ROWS * TARGET, TOKENS, 2);
+    int32_t *source = models_draw_tokens(ROWS * SOURCE, TOKENS, 1),
+            *target = models_draw_tokens(ROWS * TARGET, TOKENS, 2);
     const int64_t lengths[ROWS] = { 5, 2, 3 };
     const feed feeds[] = { { .steps = SOURCE, .batch = ROWS, .tokens = source, .lengths = lengths },
                            { .steps = TARGET, .batch = ROWS, .tokens = target } };
     pass *p;
     (void)state;
-    assert_int_equal(rondo_outputs(t.m, 4, (rondo_value[]){ t.words, t.encoded, { t.encoded.node, 1 }, t.both }),
-                     RONDO_OK);
+    assert_int_equal(
+        rondo_outputs(t.m, 4, (rondo_value[]){ t.words, t.encoded, { t.encoded.node, 1 }, t.both }),
+        RONDO_OK);
     assert_int_equal(pass_new(&p, t.m), RONDO_OK);
     if (pass_forward(p, 2, feeds)) fail_msg("%s", rondo_error());
-    const value *words = pass_output(p, 0), *encoded = pass_output(p, 1), *h = pass_output(p, 2), *both = pass_output(p, 3);
+    const value *words = pass_output(p, 0), *encoded = pass_output(p, 1), *h = pass_output(p, 2),
+                *both = pass_output(p, 3);
     assert_int_equal(words->steps, TARGET);
     assert_int_equal(encoded->steps, SOURCE);
     for (int b = 0; b < ROWS; b++) /* h is the last valid step of the encoder's sequence */
         models_same_bits("final state", h->data + b * UNITS,
                          encoded->data + ((lengths[b] - 1) * ROWS + b) * UNITS, UNITS);
-    for (int r = 0; r < TARGET * ROWS; r++) { /* rows of the concatenation: decoder, then embedding */
+    for (int r = 0; r < TARGET * ROWS;
+         r++) { /* rows of the concatenation: decoder, then embedding */
         rondo_array e;
         double sum = 0;
         assert_int_equal(rondo_weight_get(t.m, "embedding.embeddings", &e), RONDO_OK);
-        models_same_bits("embedding", both->data + r * (UNITS + 5) + UNITS, (real *)e.data + target[r] * 5, 5);
+        models_same_bits("embedding", both->data + r * (UNITS + 5) + UNITS,
+                         (real *)e.data + target[r] * 5, 5);
         for (int c = 0; c < TOKENS; c++) sum += (double)words->data[r * TOKENS + c];
         assert_true(fabs(sum - 1) < 1e-5);
     }
@@ -81,7 +91,8 @@ static void as_its_parts(void **state)
 static void states_are_handed_over(void **state)
 {
     const translator t = built();
-    int32_t *source = models_draw_tokens(ROWS * SOURCE, TOKENS, 1), *target = models_draw_tokens(ROWS * TARGET, TOKENS, 2);
+    int32_t *source = models_draw_tokens(ROWS * SOURCE, TOKENS, 1),
+            *target = models_draw_tokens(ROWS * TARGET, TOKENS, 2);
     feed feeds[] = { { .steps = SOURCE, .batch = ROWS, .tokens = source },
                      { .steps = TARGET, .batch = ROWS, .tokens = target } };
     real first[TARGET * ROWS * TOKENS];
@@ -93,7 +104,8 @@ static void states_are_handed_over(void **state)
     source[(SOURCE - 1) * ROWS + 1] = (source[(SOURCE - 1) * ROWS + 1] + 1) % TOKENS; /* of row 1 */
     assert_int_equal(pass_forward(p, 2, feeds), RONDO_OK);
     for (int r = 0; r < TARGET * ROWS; r++) {
-        const bool same = !memcmp(first + r * TOKENS, pass_output(p, 0)->data + r * TOKENS, TOKENS * sizeof(real));
+        const bool same = !memcmp(first + r * TOKENS, pass_output(p, 0)->data + r * TOKENS,
+                                  TOKENS * sizeof(real));
         assert_int_equal(same, r % ROWS != 1);
     }
     pass_free(p);
@@ -118,7 +130,8 @@ static void batches_that_do_not_fit(void **state)
     feeds[1].batch = ROWS;
     tokens[4] = TOKENS;
     assert_int_equal(pass_forward(p, 2, feeds), RONDO_E_ARG);
-    assert_non_null(strstr(rondo_error(), "embedding has rows for tokens 0 to 10, the data has token 11"));
+    assert_non_null(
+        strstr(rondo_error(), "embedding has rows for tokens 0 to 10, the data has token 11"));
     tokens[4] = -1;
     assert_int_equal(pass_forward(p, 2, feeds), RONDO_E_ARG);
     tokens[4] = 0;
@@ -133,7 +146,8 @@ static void batches_that_do_not_fit(void **state)
     rondo_apply(m, rondo_layer_parse("add"), 2, in);
     assert_int_equal(model_prepare(m, 0), RONDO_OK);
     assert_int_equal(pass_new(&p, m), RONDO_OK);
-    const feed uneven[] = { { .steps = 2, .batch = 2, .data = x }, { .steps = 4, .batch = 2, .data = x } };
+    const feed uneven[] = { { .steps = 2, .batch = 2, .data = x },
+                            { .steps = 4, .batch = 2, .data = x } };
     assert_int_equal(pass_forward(p, 2, uneven), RONDO_E_SHAPE);
     assert_non_null(strstr(rondo_error(), "add: input 1 has 4 steps, input 0 has 2"));
     pass_free(p);

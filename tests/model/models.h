@@ -1,4 +1,5 @@
-/* models - for tests: models from specs with weights that hide nothing, batches, and their outputs. */
+/* models - for tests: models from specs with weights that hide nothing, batches, and their
+ * outputs. */
 #ifndef TESTS_MODEL_MODELS_H
 #define TESTS_MODEL_MODELS_H
 #include "model/model.h"
@@ -68,7 +69,8 @@ static inline void models_same_bits(const char *what, const real *a, const real 
 {
     for (int64_t i = 0; i < n; i++)
         if (memcmp(&a[i], &b[i], sizeof *a) != 0)
-            fail_msg("%s: value %lld is %.9g and %.9g", what, (long long)i, (double)a[i], (double)b[i]);
+            fail_msg("%s: value %lld is %.9g and %.9g", what, (long long)i, (double)a[i],
+                     (double)b[i]);
 }
 
 /* The same layers and graph, and the same weights to the bit. */

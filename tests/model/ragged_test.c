@@ -1,5 +1,5 @@
-/* Rows do not see each other, nor the padding behind them: every row of a ragged or masked batch has the bits that it
- * has alone. */
+/* Rows do not see each other, nor the padding behind them: every row of a ragged or masked batch
+ * has the bits that it has alone. */
 #include "model/models.h"
 
 enum { STEPS = 9, BATCH = 6, FEATURES = 4, TOKENS = 6, MOST = STEPS * BATCH * 32 };
@@ -17,9 +17,11 @@ static const char *const specs[] = {
     "masking mask_value=9; lstm 4 return_sequences; gru 3",
     "masking mask_value=9; gru 4 go_backwards return_sequences; lstm 3 return_sequences",
     "masking mask_value=9; lstm 3 merge=concat return_sequences; gru 3 return_sequences",
-    "masking mask_value=9; gru 3 go_backwards return_sequences; simple_rnn 3 go_backwards return_sequences; lstm 2",
+    "masking mask_value=9; gru 3 go_backwards return_sequences; simple_rnn 3 go_backwards "
+    "return_sequences; lstm 2",
     "embedding 3 input_dim=6; gru 4 return_sequences",
-    "embedding 3 input_dim=6 mask_zero; lstm 4 go_backwards return_sequences; gru 3 return_sequences",
+    "embedding 3 input_dim=6 mask_zero; lstm 4 go_backwards return_sequences; gru 3 "
+    "return_sequences",
     "embedding 3 input_dim=6 mask_zero; lstm 4 merge=mul",
 };
 enum { SPECS = sizeof specs / sizeof *specs };
@@ -69,8 +71,7 @@ static void check_row(const char *what, const rondo_model *m, const pass *togeth
     assert_int_equal(pass_new(&p, m), RONDO_OK);
     models_run(p, &alone);
     const value *own = pass_output(p, 0);
-    if (!own->shape.sequence)
-        models_same_bits(what, own->data, all->data + b * width, width);
+    if (!own->shape.sequence) models_same_bits(what, own->data, all->data + b * width, width);
     for (int64_t t = 0; own->shape.sequence && t < lengths[b]; t++)
         models_same_bits(what, own->data + t * width, all->data + (t * BATCH + b) * width, width);
     pass_free(p);
@@ -100,7 +101,8 @@ static void what_lies_behind_is_not_read(void **state)
         rondo_model *m = models_new(specs[i], FEATURES);
         const int64_t width = model_output_shape(m, 0)->features;
         const bool sequence = model_output_shape(m, 0)->sequence;
-        real *target = models_draw(STEPS * BATCH * width, 8), *gradients[2], weight[STEPS * BATCH], y[2][MOST];
+        real *target = models_draw(STEPS * BATCH * width, 8), *gradients[2], weight[STEPS * BATCH],
+             y[2][MOST];
         double mean[2];
         objective o;
         assert_int_equal(objective_parse(&o, m, "mse"), RONDO_OK);
@@ -114,12 +116,17 @@ static void what_lies_behind_is_not_read(void **state)
             assert_non_null(gradients[k]);
             assert_int_equal(pass_new(&p, m), RONDO_OK);
             p->gradients = gradients[k];
-            const truth t = { .target = target, .weight = weight, .rows = sequence ? STEPS * BATCH : BATCH, .width = width };
-            if (objective_forward(&o, p, 1, &f, &t, &valid, &mean[k])) fail_msg("%s", rondo_error());
+            const truth t = { .target = target,
+                              .weight = weight,
+                              .rows = sequence ? STEPS * BATCH : BATCH,
+                              .width = width };
+            if (objective_forward(&o, p, 1, &f, &t, &valid, &mean[k]))
+                fail_msg("%s", rondo_error());
             pass_backward(p);
             for (int64_t r = 0; r < t.rows; r++)
                 for (int64_t c = 0; c < width; c++)
-                    y[k][r * width + c] = weight[r] != 0 ? pass_output(p, 0)->data[r * width + c] : 0;
+                    y[k][r * width + c] = weight[r] != 0 ? pass_output(p, 0)->data[r * width + c]
+                                                         : 0;
             pass_free(p);
             models_same_bits(specs[i], y[0], y[k], t.rows * width);
         }
@@ -145,7 +152,8 @@ static void full_lengths_are_no_lengths(void **state)
         assert_int_equal(pass_new(&q, m), RONDO_OK);
         models_run(p, &with);
         models_run(q, &without);
-        models_same_bits(specs[i], pass_output(p, 0)->data, pass_output(q, 0)->data, value_size(pass_output(p, 0)));
+        models_same_bits(specs[i], pass_output(p, 0)->data, pass_output(q, 0)->data,
+                         value_size(pass_output(p, 0)));
         pass_free(p);
         pass_free(q);
         rondo_model_free(m);
@@ -185,7 +193,9 @@ static void empty_batches(void **state)
     (void)state;
     for (int i = 0; i < SPECS; i++) {
         rondo_model *m = models_new(specs[i], FEATURES);
-        const feed feeds[] = { { 0, 2, x, tokens, NULL }, { 3, 0, x, tokens, NULL }, { 0, 0, x, tokens, NULL } };
+        const feed feeds[] = { { 0, 2, x, tokens, NULL },
+                               { 3, 0, x, tokens, NULL },
+                               { 0, 0, x, tokens, NULL } };
         for (int k = 0; k < 3; k++) {
             pass *p;
             real *gradients = alloc_aligned((size_t)m->n_weights * sizeof *gradients);
@@ -207,8 +217,10 @@ static void empty_batches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_row_as_if_alone),       cmocka_unit_test(what_lies_behind_is_not_read),
-        cmocka_unit_test(full_lengths_are_no_lengths), cmocka_unit_test(shapes_that_change),
+        cmocka_unit_test(each_row_as_if_alone),
+        cmocka_unit_test(what_lies_behind_is_not_read),
+        cmocka_unit_test(full_lengths_are_no_lengths),
+        cmocka_unit_test(shapes_that_change),
         cmocka_unit_test(empty_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* A stream gives the bits that the whole sequence gives: over cells and options, in rows, in chunks, after its state was
- * saved, reset or reordered; and it asks for no memory. */
+/* A stream gives the bits that the whole sequence gives: over cells and options, in rows, in
+ * chunks, after its state was saved, reset or reordered; and it asks for no memory. */
 #include "model/models.h"
 
 enum { STEPS = 13, ROWS = 3, FEATURES = 5, TOKENS = 7, MOST = STEPS * ROWS * 64 };
@@ -15,8 +15,10 @@ static const char *const specs[] = {
     "gru 5 return_sequences",
     "gru 9 reset_after=false return_sequences",
     "gru 6 reset_after=false no_bias recurrent_activation=hard_sigmoid return_sequences",
-    "lstm 6 return_sequences; gru 5 return_sequences; simple_rnn 4 return_sequences; dense 3 softmax",
-    "layer_normalization; gru 6 return_sequences; layer_normalization no_center; dense 2 leaky_relu(0.1)",
+    "lstm 6 return_sequences; gru 5 return_sequences; simple_rnn 4 return_sequences; dense 3 "
+    "softmax",
+    "layer_normalization; gru 6 return_sequences; layer_normalization no_center; dense 2 "
+    "leaky_relu(0.1)",
     "dropout 0.5; lstm 6 dropout=0.3 recurrent_dropout=0.4 return_sequences; activation softplus",
     "embedding 6 input_dim=7; lstm 5 return_sequences; dense 7 softmax",
     "lstm 5 stateful return_sequences; gru 3 stateful return_sequences",
@@ -62,7 +64,8 @@ static void end(sequence *q)
 }
 
 /* Rows [first, first+rows) of step t through the stream. */
-static void step(rondo_stream *s, const sequence *q, int64_t t, int64_t first, int64_t rows, real *y)
+static void step(rondo_stream *s, const sequence *q, int64_t t, int64_t first, int64_t rows,
+                 real *y)
 {
     const feed f = part(q, t, 1);
     rondo_array in = { .type = RONDO_F32, .shape = { 2, { rows, FEATURES } } };
@@ -83,7 +86,8 @@ static rondo_stream *opened(const sequence *q, int64_t rows)
     return s;
 }
 
-static void check_steps(rondo_stream *s, const char *what, const sequence *q, int64_t from, int64_t to)
+static void check_steps(rondo_stream *s, const char *what, const sequence *q, int64_t from,
+                        int64_t to)
 {
     real y[ROWS * 64];
     for (int64_t t = from; t < to; t++) {
@@ -188,8 +192,9 @@ static void a_row_is_reset(void **state)
             step(s, &q, t, 0, ROWS, y);
             step(fresh, &q, t, 0, ROWS, again);
             for (int row = 0; row < ROWS; row++)
-                models_same_bits(specs[i], y + row * q.width,
-                                 row == 1 ? again + row * q.width : q.y + (t * ROWS + row) * q.width, q.width);
+                models_same_bits(
+                    specs[i], y + row * q.width,
+                    row == 1 ? again + row * q.width : q.y + (t * ROWS + row) * q.width, q.width);
         }
         assert_int_equal(rondo_stream_reset(s, -1), RONDO_E_ARG);
         assert_int_equal(rondo_stream_reset(s, ROWS), RONDO_E_ARG);
@@ -217,7 +222,8 @@ static void rows_are_selected(void **state)
             int32_t tokens[ROWS];
             for (int row = 0; row < ROWS; row++) {
                 tokens[row] = q.tokens[t * ROWS + from[row]];
-                memcpy(x + row * FEATURES, q.x + (t * ROWS + from[row]) * FEATURES, FEATURES * sizeof *x);
+                memcpy(x + row * FEATURES, q.x + (t * ROWS + from[row]) * FEATURES,
+                       FEATURES * sizeof *x);
             }
             const bool takes_tokens = models_takes_tokens(q.m);
             const rondo_array in = { takes_tokens ? (void *)tokens : (void *)x,
@@ -227,7 +233,8 @@ static void rows_are_selected(void **state)
             rondo_array out = { y, RONDO_F32, { 2, { ROWS, q.width } }, NULL };
             assert_int_equal(rondo_stream_step(s, &in, &out), RONDO_OK);
             for (int row = 0; row < ROWS; row++)
-                models_same_bits(specs[i], y + row * q.width, q.y + (t * ROWS + from[row]) * q.width, q.width);
+                models_same_bits(specs[i], y + row * q.width,
+                                 q.y + (t * ROWS + from[row]) * q.width, q.width);
         }
         assert_int_equal(rondo_stream_select(s, from, ROWS + 1), RONDO_E_ARG);
         assert_int_equal(rondo_stream_select(s, beyond, 2), RONDO_E_ARG);
@@ -267,9 +274,11 @@ static void the_last_state_so_far(void **state)
 /* A masked step shows the output before it, in a stream as in the sequence. */
 static void masked_steps(void **state)
 {
-    static const char *const masked[] = { "embedding 4 input_dim=7 mask_zero; lstm 5 return_sequences",
-                                          "embedding 4 input_dim=7 mask_zero; gru 3 return_sequences; "
-                                          "gru 4 return_sequences; dense 2" };
+    static const char *const masked[] = {
+        "embedding 4 input_dim=7 mask_zero; lstm 5 return_sequences",
+        "embedding 4 input_dim=7 mask_zero; gru 3 return_sequences; "
+        "gru 4 return_sequences; dense 2"
+    };
     static sequence q;
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -318,7 +327,8 @@ static void models_that_cannot_stream(void **state)
         const char *text, *words;
     } cases[] = {
         { "lstm 3 merge=concat return_sequences", "lstm reads the sequence from its end" },
-        { "gru 3 return_sequences; gru 3 go_backwards name=back", "back reads the sequence from its end" },
+        { "gru 3 return_sequences; gru 3 go_backwards name=back",
+          "back reads the sequence from its end" },
     };
     rondo_stream *s;
     (void)state;

@@ -123,7 +123,8 @@ static void *stream(void *arg)
     rondo_stream *s;
     r->status = rondo_stream_new(&s, r->m, BATCH);
     for (int64_t t = 0; t < STEPS && !r->status; t++) {
-        const rondo_array in = { x + t * BATCH * FEATURES, RONDO_F32, RONDO_SHAPE(BATCH, FEATURES), NULL };
+        const rondo_array in = { x + t * BATCH * FEATURES, RONDO_F32, RONDO_SHAPE(BATCH, FEATURES),
+                                 NULL };
         rondo_array out = { r->y + t * BATCH * 16, RONDO_F32, RONDO_SHAPE(BATCH, 16), NULL };
         r->status = rondo_stream_step(s, &in, &out);
     }
@@ -135,7 +136,8 @@ static void together(void *(*work)(void *), int threads)
 {
     static reader readers[READERS], serial;
     pthread_t ids[READERS];
-    rondo_model *m = models_new("lstm 24 return_sequences; gru 16 return_sequences; dense 16 softmax", FEATURES);
+    rondo_model *m = models_new(
+        "lstm 24 return_sequences; gru 16 return_sequences; dense 16 softmax", FEATURES);
     assert_int_equal(model_threads(m, threads), RONDO_OK);
     for (int i = 0; i < READERS; i++) {
         readers[i] = (reader){ .m = m };
@@ -200,8 +202,8 @@ static void numbers_of_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_number_of_threads),    cmocka_unit_test(predicting_together),
-        cmocka_unit_test(streaming_together),       cmocka_unit_test(drawing_weights_together),
+        cmocka_unit_test(any_number_of_threads), cmocka_unit_test(predicting_together),
+        cmocka_unit_test(streaming_together),    cmocka_unit_test(drawing_weights_together),
         cmocka_unit_test(numbers_of_threads),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

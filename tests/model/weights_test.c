@@ -7,13 +7,20 @@ static void names_and_shapes(void **state)
         const char *name;
         rondo_shape shape;
     } expected[] = {
-        { "gru.forward.kernel", { 2, { 3, 12 } } },      { "gru.forward.recurrent_kernel", { 2, { 4, 12 } } },
-        { "gru.forward.bias", { 1, { 12 } } },           { "gru.forward.recurrent_bias", { 1, { 12 } } },
-        { "gru.backward.kernel", { 2, { 3, 12 } } },     { "gru.backward.recurrent_kernel", { 2, { 4, 12 } } },
-        { "gru.backward.bias", { 1, { 12 } } },          { "gru.backward.recurrent_bias", { 1, { 12 } } },
-        { "lstm.kernel", { 2, { 8, 20 } } },             { "lstm.recurrent_kernel", { 2, { 5, 20 } } },
-        { "lstm.bias", { 1, { 20 } } },                  { "layer_normalization.gamma", { 1, { 5 } } },
-        { "layer_normalization.beta", { 1, { 5 } } },    { "head.kernel", { 2, { 5, 2 } } },
+        { "gru.forward.kernel", { 2, { 3, 12 } } },
+        { "gru.forward.recurrent_kernel", { 2, { 4, 12 } } },
+        { "gru.forward.bias", { 1, { 12 } } },
+        { "gru.forward.recurrent_bias", { 1, { 12 } } },
+        { "gru.backward.kernel", { 2, { 3, 12 } } },
+        { "gru.backward.recurrent_kernel", { 2, { 4, 12 } } },
+        { "gru.backward.bias", { 1, { 12 } } },
+        { "gru.backward.recurrent_bias", { 1, { 12 } } },
+        { "lstm.kernel", { 2, { 8, 20 } } },
+        { "lstm.recurrent_kernel", { 2, { 5, 20 } } },
+        { "lstm.bias", { 1, { 20 } } },
+        { "layer_normalization.gamma", { 1, { 5 } } },
+        { "layer_normalization.beta", { 1, { 5 } } },
+        { "head.kernel", { 2, { 5, 2 } } },
     };
     enum { N = sizeof expected / sizeof *expected };
     rondo_model *m = models_new("gru 4 merge=concat return_sequences; lstm 5; layer_normalization; "
@@ -77,16 +84,19 @@ static void patterns(void **state)
 {
     static const struct {
         const char *pattern;
-        const char *frozen; /* of lstm.kernel, lstm.recurrent_kernel, lstm.bias, dense.kernel, dense.bias */
+        const char *
+            frozen; /* of lstm.kernel, lstm.recurrent_kernel, lstm.bias, dense.kernel, dense.bias */
     } cases[] = {
-        { "*", "11111" },       { "lstm.*", "11100" },  { "*.kernel", "10010" }, { "*kernel", "11010" },
-        { "*.bias", "00101" },  { "dense.bias", "00001" }, { "[ld]*.bias", "00101" }, { "????.bias", "00100" },
+        { "*", "11111" },          { "lstm.*", "11100" },    { "*.kernel", "10010" },
+        { "*kernel", "11010" },    { "*.bias", "00101" },    { "dense.bias", "00001" },
+        { "[ld]*.bias", "00101" }, { "????.bias", "00100" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rondo_model *m = models_new("lstm 2; dense 2", 3);
         assert_int_equal(rondo_adapt(m, cases[i].pattern, "frozen"), RONDO_OK);
-        for (int k = 0; k < 5; k++) assert_int_equal(!m->params[k]->trainable, cases[i].frozen[k] == '1');
+        for (int k = 0; k < 5; k++)
+            assert_int_equal(!m->params[k]->trainable, cases[i].frozen[k] == '1');
         assert_int_equal(rondo_adapt(m, "*", "trainable"), RONDO_OK);
         for (int k = 0; k < 5; k++) assert_true(m->params[k]->trainable);
         rondo_model_free(m);
@@ -116,7 +126,8 @@ static void moved(rondo_model *m, const rondo_batch *b, char which[], int n)
     assert_int_equal(rondo_train_batch(m, b, &mean), RONDO_OK);
     for (int i = 0; i < n; i++) {
         const param *p = m->params[i];
-        const size_t size = (size_t)(p->shape.dim[0] * (p->shape.rank > 1 ? p->shape.dim[1] : 1)) * sizeof(real);
+        const size_t size = (size_t)(p->shape.dim[0] * (p->shape.rank > 1 ? p->shape.dim[1] : 1)) *
+                            sizeof(real);
         which[i] = memcmp(before + p->offset, m->weights + p->offset, size) ? '1' : '0';
     }
     which[n] = 0;
@@ -168,9 +179,12 @@ static void seeds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_shapes), cmocka_unit_test(get_what_was_set),
-        cmocka_unit_test(patterns),         cmocka_unit_test(patterns_refused),
-        cmocka_unit_test(seeds),            cmocka_unit_test(frozen_and_thawed_between_batches),
+        cmocka_unit_test(names_and_shapes),
+        cmocka_unit_test(get_what_was_set),
+        cmocka_unit_test(patterns),
+        cmocka_unit_test(patterns_refused),
+        cmocka_unit_test(seeds),
+        cmocka_unit_test(frozen_and_thawed_between_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
