@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps demo test check-asan check-ubsan check-tsan format install clean help
+.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill format install clean help
 
 all: # the program and the libraries, into build/
 	@tools/install-deps --check
@@ -28,6 +28,12 @@ check-ubsan: deps # the tests under UndefinedBehaviorSanitizer
 
 check-tsan: deps # the tests under ThreadSanitizer
 	@tools/run-tests $(BUILD)/tsan -DRONDO_SANITIZE=thread
+
+check-fuzz: check-asan # thousands of spoilt inputs for every reader of files and specs
+	@$(BUILD)/asan/tests/test_fuzz_mutation all 20000
+
+check-kill: all # training killed at 20 random moments ends in the same bits, 20 times
+	@RONDO=$(CURDIR)/$(BUILD)/rondo KILL_ROUNDS=20 tests/cli/run kill
 
 format: # clang-format over the sources
 	@tools/check-format -i

@@ -2,6 +2,7 @@
  * half of one. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
+#include <stdatomic.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -126,6 +127,8 @@ static bool is_special(const char *path)
     return stat(path, &info) == 0 && !S_ISREG(info.st_mode);
 }
 
+static atomic_uint written; /* so that two threads may write to one path at once */
+
 rondo_status file_write_begin(file_writer *w, const char *path)
 {
     rondo_status status = RONDO_E_NOMEM;
@@ -137,7 +140,8 @@ rondo_status file_write_begin(file_writer *w, const char *path)
     w->path = alloc_text(path);
     if (!w->path) return RONDO_E_NOMEM;
     if (!is_special(path)) {
-        w->temporary = alloc_format("%s.tmp-%ld", path, (long)getpid());
+        w->temporary = alloc_format("%s.tmp-%ld-%u", path, (long)getpid(),
+                                    atomic_fetch_add(&written, 1u));
         if (!w->temporary) goto fail;
         opened = w->temporary;
         flags |= O_CREAT | O_TRUNC;

@@ -53,7 +53,7 @@ rondo_status registry_add(registry_kind kind, const char *name, const void *row)
     i = find(table, name);
     n = atomic_load(&table->n);
     if (i >= 0 && table->row[i] != row) {
-        status = rondo_fail(RONDO_E_ARG, "there is a %s \"%s\" already", noun, name);
+        status = rondo_fail(RONDO_E_ARG, "the %s \"%s\" is there already", noun, name);
     } else if (i < 0 && n == MOST) {
         status = rondo_fail(RONDO_E_LIMIT, "no room for %s \"%s\": there are %d", noun, name, MOST);
     } else if (i < 0) {
@@ -90,7 +90,7 @@ rondo_status registry_get(registry_kind kind, const char *name, const void **row
                                  table->name[i]);
     if (n == 0) snprintf(list, sizeof list, " none");
     if (!*name)
-        return rondo_fail(RONDO_E_NAME, "the name of a %s is missing; there are%s", noun, list);
+        return rondo_fail(RONDO_E_NAME, "the name of the %s is missing; there are%s", noun, list);
     return rondo_fail(RONDO_E_NAME, "unknown %s \"%s\"; there are%s", noun, name, list);
 }
 

@@ -35,7 +35,7 @@ static rondo_status open(rondo_dataset **out, const void *options)
     RONDO_TRY(generate_check("copy", "symbols", o->symbols, 2, MOST_SYMBOLS));
     RONDO_TRY(generate_check("copy", "memory", o->memory, 1, 1 << 20));
     const int64_t steps = o->length + 2 * o->memory;
-    char text[MOST_SYMBOLS + 1][8] = { "blank" };
+    char text[MOST_SYMBOLS + 1][12] = { "blank" };
     const char *classes[MOST_SYMBOLS + 2] = { text[0] };
     for (int i = 1; i <= o->symbols; i++) {
         snprintf(text[i], sizeof text[i], "%d", i);

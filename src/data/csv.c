@@ -101,7 +101,8 @@ static rondo_status read_rows(csv_table *c)
         RONDO_TRY(csv_check_width(c));
         if (c->sequence >= 0) {
             const csv_cell *group = &c->rows.cells[c->sequence];
-            if (group->n != c->group.n || memcmp(group->text, c->group.text, group->n))
+            if (group->n != c->group.n ||
+                (group->n && memcmp(group->text, c->group.text, group->n)))
                 RONDO_TRY(end_segment(c));
             c->group = *group;
         }

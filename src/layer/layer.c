@@ -64,11 +64,12 @@ static bool is_number(const char *text)
     return end != text && !*end;
 }
 
-/* A word without "=": the first field when it is a number, a flag, or an activation. */
-static rondo_status set_word(rondo_layer *l, const char *word)
+/* A word without "=": the first field when it is a number in the first place, else a flag or an
+ * activation. */
+static rondo_status set_word(rondo_layer *l, const char *word, bool first)
 {
     const option_table *table = &l->type->options;
-    if (is_number(word) && table->n) return set_option(l, table->fields[0].name, word);
+    if (is_number(word) && table->n && first) return set_option(l, table->fields[0].name, word);
     const option_field *f = options_find(table, word);
     if (f && f->type == OPTION_BOOL) return set_option(l, word, "true");
     if (!f && options_find(table, "activation")) {
@@ -102,7 +103,7 @@ rondo_status layer_parse_into(rondo_layer **out, const char *text)
     rondo_status s = layer_new(out, parsed.kind);
     for (int i = 0; !s && i < parsed.n; i++) {
         const spec_word *w = &parsed.words[i];
-        s = w->key ? set_option(*out, w->key, w->value) : set_word(*out, w->value);
+        s = w->key ? set_option(*out, w->key, w->value) : set_word(*out, w->value, i == 0);
     }
     if (!s) s = layer_open(*out);
     spec_free(&parsed);

@@ -145,6 +145,11 @@ rondo_status bridge_check(const rondo_model *m, const char *losses, int n, const
                                        truths[i].weight, truths[i].label, valid[i] };
     s = rondo_double_entry(&c);
     alloc_free(text);
+    if (s == RONDO_E_NAME)
+        return rondo_fail(s,
+                          "%s in double precision: rows of your own are checked by a program built "
+                          "with -DRONDO_DOUBLE and linked with -lrondo_double",
+                          c.error);
     return s ? rondo_fail(s, "in double precision: %s", c.error) : RONDO_OK;
 }
 #endif

@@ -58,7 +58,7 @@ static void says_what_it_lacks(void **state)
     assert_int_equal(registry_get(REGISTRY_LOSS, "quantile", &row), RONDO_E_NAME);
     assert_string_equal(rondo_error(), "unknown loss \"quantile\"; there are mse, mae, huber");
     assert_int_equal(registry_get(REGISTRY_LOSS, "", &row), RONDO_E_NAME);
-    assert_sentence("the name of a loss is missing");
+    assert_sentence("the name of the loss is missing");
     assert_int_equal(registry_get(REGISTRY_TASK, "x", &row), RONDO_E_NAME);
     assert_sentence("unknown task \"x\"; there are none");
 }
@@ -72,7 +72,7 @@ static void takes_new_rows(void **state)
     assert_int_equal(registry_add(REGISTRY_LOSS, "mse", &mse), RONDO_OK);
     assert_int_equal(registry_count(REGISTRY_LOSS), 3);
     assert_int_equal(registry_add(REGISTRY_LOSS, "mse", &one), RONDO_E_ARG);
-    assert_sentence("there is a loss \"mse\" already");
+    assert_sentence("the loss \"mse\" is there already");
     assert_int_equal(registry_add(REGISTRY_LOSS, "", &one), RONDO_E_ARG);
     assert_int_equal(registry_add(REGISTRY_CELL, "mgu", &two), RONDO_OK);
     assert_ptr_equal(registry_find(REGISTRY_CELL, "mgu"), &two);

@@ -106,7 +106,7 @@ static void names_are_taken_once(void **state)
     assert_int_equal(rondo_register_cell(&mine), RONDO_OK);
     assert_int_equal(rondo_register_cell(&mine), RONDO_OK); /* the same row again */
     assert_int_equal(rondo_register_cell(&same_name), RONDO_E_ARG);
-    assert_non_null(strstr(rondo_error(), "there is a cell \"mine\" already"));
+    assert_non_null(strstr(rondo_error(), "the cell \"mine\" is there already"));
     lstm.name = "lstm";
     assert_int_equal(rondo_register_cell(&lstm), RONDO_E_ARG);
     assert_ptr_equal(registry_find(REGISTRY_CELL, "mine"), &mine);
