@@ -114,7 +114,7 @@ static void names_are_taken_once(void **state)
     assert_int_equal(rondo_register_activation(&curve), RONDO_OK);
     assert_int_equal(rondo_register_activation(&curve), RONDO_OK);
     assert_int_equal(rondo_register_activation(&other), RONDO_E_ARG);
-    assert_non_null(strstr(rondo_error(), "\"curve\" already"));
+    assert_non_null(strstr(rondo_error(), "\"curve\" is there already"));
     assert_int_equal(rondo_register_activation(&built_in), RONDO_E_ARG);
 }
 
