@@ -6,16 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
 
 enum { FIRST = 1 << 16 };
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What a container may use (Linux' second version of control groups), or all there is. */
+static size_t container_memory(void)
+{
+    unsigned long long bytes = 0;
+    FILE *f = fopen("/sys/fs/cgroup/memory.max", "r");
+    if (!f) return SIZE_MAX;
+    const int n = fscanf(f, "%llu", &bytes); /* "max": no limit */
+    fclose(f);
+    return n == 1 && bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX;
+}
+
+/* A quarter of the memory of the machine, of its container or of this process, the least of them. */
 static size_t default_limit(void)
 {
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || size <= 0) return (size_t)1 << 30;
-    return (size_t)pages / 4 * (size_t)size;
+    const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    size_t memory = pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)4 << 30;
+    struct rlimit data;
+    if (!getrlimit(RLIMIT_DATA, &data) && data.rlim_cur != RLIM_INFINITY)
+        memory = smaller(memory, (size_t)data.rlim_cur);
+    return smaller(memory, container_memory()) / 4;
 }
 
 void spill_init(spill *s, size_t limit)
