@@ -130,11 +130,22 @@ static void keep_scores(progress *p, const rondo_progress *e)
     }
 }
 
+static void keep_judged(progress *p, const rondo_progress *e)
+{
+    double judged = 0;
+    for (int i = 0; i < e->n_metrics; i++)
+        if (!strcmp(e->metric[i], "val_loss") || (i == 0 && !strcmp(e->metric[i], "loss")))
+            judged = e->value[i];
+    p->judged[0] = p->judged[1];
+    p->judged[1] = judged;
+}
+
 static void end_epoch(progress *p, const rondo_progress *e)
 {
     char scores[512];
     const double t = now(), spent = t - p->epoch_begun;
     keep_scores(p, e);
+    keep_judged(p, e);
     if (p->quiet) return;
     progress_clear(p);
     scores_text(scores, sizeof scores, e);

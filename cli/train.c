@@ -34,23 +34,43 @@ static void print_json(const session *s, const rondo_run_report *r)
            s->progress.last);
 }
 
-static void what_next(const call *c, const rondo_run_report *r)
+/* As a shell takes it: in quotes unless all of it is harmless. */
+static void quoted(char *out, size_t size, const char *text)
 {
+    const size_t harmless = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789_./-=:,@%+");
+    snprintf(out, size, text[harmless] ? "'%s'" : "%s", text);
+}
+
+/* A loss that still falls by so much in the last epoch will fall further. */
+static const double still_learning = 0.05;
+
+static void what_next(const session *s, const rondo_run_report *r)
+{
+    const call *c = s->call;
     const char *data = rondo_recipe_get(c->recipe, "validation");
     const char *labels = rondo_recipe_get(c->recipe, "validation_labels");
-    if (r->already_done)
+    const double before = s->progress.judged[0], after = s->progress.judged[1];
+    char file[512], second[512];
+    if (r->already_done) {
         remark(c,
                "%s is finished already: nothing was done. Raise --epochs to go on, or start over "
                "with --fresh",
                r->output);
-    else if (data)
-        remark(c, "next: rondo eval %s --data %s%s%s", r->output, data, labels ? " --labels " : "",
-               labels ? labels : "");
-    else
+        return;
+    }
+    if (before > 0 && after < before * (1 - still_learning))
         remark(c,
-               "next: rondo eval %s --data FILE%s, rondo predict %s --data FILE, rondo inspect %s",
-               r->output, rondo_recipe_get(c->recipe, "labels") ? " --labels FILE" : "", r->output,
-               r->output);
+               "still learning: the loss fell by %.0f %% in the last epoch; the same command with "
+               "--epochs %lld goes on",
+               100 * (1 - after / before), 2 * (long long)r->epochs);
+    quoted(file, sizeof file, data ? data : "FILE");
+    quoted(second, sizeof second, labels ? labels : "FILE");
+    const bool with_labels = data ? labels != NULL : rondo_recipe_get(c->recipe, "labels") != NULL;
+    remark(c, "next: rondo eval %s --data %s%s%s", r->output, file, with_labels ? " --labels " : "",
+           with_labels ? second : "");
+    if (!data)
+        remark(c, "      rondo predict %s --data FILE, rondo inspect %s", r->output, r->output);
 }
 
 int command_train(call *c)
@@ -66,6 +86,6 @@ int command_train(call *c)
         return complain(signals_exit(), "stopped; checkpoint saved; the same command goes on");
     if (status) return fail(status);
     if (c->json) print_json(&s, &report);
-    what_next(c, &report);
+    what_next(&s, &report);
     return finish_output();
 }
