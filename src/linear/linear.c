@@ -31,7 +31,7 @@ typedef struct product { /* y[rows][out] (+)= bias + x[rows][in]·packed */
     int parts;
 } product;
 
-enum { ROW_GRAIN = 24, COLUMN_GRAIN = 64 };
+enum { ROW_GRAIN = 24, COLUMN_GRAIN = 32 };
 
 static void product_part(void *arg, int i)
 {
@@ -132,10 +132,40 @@ int64_t linear_packed_size(int64_t in, int64_t out)
     return (out + panel - 1) / panel * panel * in;
 }
 
-void linear_pack(linear *l, const real *weights)
+typedef struct
+    packing { /* of one linear, by panels: first those of W, then those of its transpose */
+    const linear *linear;
+    const real *weights;
+    int64_t panels, backward_panels;
+    int parts;
+} packing;
+
+static void packing_part(void *arg, int i)
 {
+    const packing *p = arg;
+    const linear *l = p->linear;
     const kernels *k = kernel_table();
-    k->pack(l->packed, weights + l->weight, l->ld, l->in, l->out);
-    if (l->packed_transposed)
-        k->pack_transposed(l->packed_transposed, weights + l->weight, l->ld, l->out, l->in);
+    const real *w = p->weights + l->weight;
+    const int64_t all = p->panels + p->backward_panels, width = k->panel;
+    for (int64_t n = all * i / p->parts; n < all * (i + 1) / p->parts; n++) {
+        const int64_t at = (n < p->panels ? n : n - p->panels) * width;
+        const int64_t columns = n < p->panels ? l->out : l->in;
+        const int64_t some = columns - at < width ? columns - at : width;
+        if (n < p->panels)
+            k->pack(l->packed + at * l->in, w + at, l->ld, l->in, some);
+        else
+            k->pack_transposed(l->packed_transposed + at * l->out, w + at * l->ld, l->ld, l->out,
+                               some);
+    }
+}
+
+void linear_pack(const linear *l, const real *weights, pool *threads)
+{
+    const int64_t width = kernel_table()->panel;
+    packing p = { .linear = l,
+                  .weights = weights,
+                  .panels = (l->out + width - 1) / width,
+                  .backward_panels = l->packed_transposed ? (l->in + width - 1) / width : 0 };
+    p.parts = parts(threads, p.panels + p.backward_panels, 1, 8 * l->in * l->out);
+    pool_run(p.parts == 1 ? NULL : threads, packing_part, &p, p.parts);
 }

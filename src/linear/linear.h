@@ -28,6 +28,6 @@ void linear_backward_weight(const linear *, real *gradients, pool *, const real 
                             const real *dy, int64_t lddy,
                             int64_t rows); /* dW += xᵀ·dy, db += Σ dy, of what trains */
 int64_t linear_packed_size(int64_t in, int64_t out); /* elements of one packed copy */
-void linear_pack(linear *,
-                 const real *weights); /* fills packed, and packed_transposed when it is there */
+/* Fills packed, and packed_transposed when it is there, panel by panel over the pool's threads. */
+void linear_pack(const linear *, const real *weights, pool *);
 #endif

@@ -145,7 +145,7 @@ rondo_status model_pack(const rondo_model *model, bool backward)
     if (!s && m->packed_version != m->version) {
         for (int i = 0; i < m->n_layers; i++)
             for (int k = 0; k < m->layers[i]->n_linears; k++)
-                linear_pack(&m->layers[i]->linears[k], m->weights);
+                linear_pack(&m->layers[i]->linears[k], m->weights, m->pool);
         m->packed_version = m->version;
     }
     pthread_mutex_unlock(&m->lock);

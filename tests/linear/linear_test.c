@@ -55,7 +55,7 @@ static problem begin(int64_t rows, int64_t in, int64_t out, int64_t column, int6
     p.l.packed = alloc_aligned((size_t)linear_packed_size(in, out) * sizeof(real));
     p.l.packed_transposed = alloc_aligned((size_t)linear_packed_size(out, in) * sizeof(real));
     assert_true(p.gradients && p.l.packed && p.l.packed_transposed);
-    linear_pack(&p.l, p.weights);
+    linear_pack(&p.l, p.weights, NULL);
     return p;
 }
 
@@ -226,7 +226,7 @@ static void packed_again(void **state)
     problem p = begin(2, 6, 4, 0, 4);
     (void)state;
     for (int64_t i = 0; i < p.size; i++) p.weights[i] *= 2;
-    linear_pack(&p.l, p.weights);
+    linear_pack(&p.l, p.weights, NULL);
     check_all(&p);
     end(&p);
 }
