@@ -9,32 +9,33 @@ enum { CHUNK = 1 << 14 }; /* elements of one kernel call: fixed, so that threads
     {                                                                                              \
 #name, type, offsetof(optimizer_options, name), initial, help                              \
     }
-#define COMMON_FIELDS(rate)                                                                        \
+#define COMMON_FIELDS(rate, decay)                                                                 \
     FIELD(learning_rate, OPTION_REAL, rate, "step size"),                                          \
         FIELD(clipvalue, OPTION_REAL, NULL, "clip each gradient to [-x, x]"),                      \
         FIELD(clipnorm, OPTION_REAL, NULL, "clip each weight array's gradient to this norm"),      \
         FIELD(global_clipnorm, OPTION_REAL, NULL, "clip all gradients together to this norm"),     \
+        FIELD(weight_decay, OPTION_REAL, decay, "share of the weights that each step takes away"), \
         FIELD(schedule, OPTION_TEXT, NULL, "'cosine decay_steps=1000': how the rate changes")
-#define ADAM_FIELDS                                                                                \
-    COMMON_FIELDS("0.001"), FIELD(beta_1, OPTION_REAL, "0.9", "decay of the mean gradient"),       \
+#define ADAM_FIELDS(decay)                                                                         \
+    COMMON_FIELDS("0.001", decay),                                                                 \
+        FIELD(beta_1, OPTION_REAL, "0.9", "decay of the mean gradient"),                           \
         FIELD(beta_2, OPTION_REAL, "0.999", "decay of the mean squared gradient"),                 \
         FIELD(epsilon, OPTION_REAL, "1e-7", "added to the root of it")
 
 static const option_field sgd_fields[] = {
-    COMMON_FIELDS("0.01"),
+    COMMON_FIELDS("0.01", NULL),
     FIELD(momentum, OPTION_REAL, NULL, "share of the last step that goes on"),
     FIELD(nesterov, OPTION_BOOL, NULL, "look ahead along the momentum"),
 };
 static const option_field rmsprop_fields[] = {
-    COMMON_FIELDS("0.001"),
+    COMMON_FIELDS("0.001", NULL),
     FIELD(rho, OPTION_REAL, "0.9", "decay of the mean squared gradient"),
     FIELD(momentum, OPTION_REAL, NULL, "share of the last step that goes on"),
     FIELD(epsilon, OPTION_REAL, "1e-7", "added to the mean squared gradient"),
 };
-static const option_field adam_fields[] = { ADAM_FIELDS };
+static const option_field adam_fields[] = { ADAM_FIELDS(NULL) };
 static const option_field adamw_fields[] = {
-    ADAM_FIELDS,
-    FIELD(weight_decay, OPTION_REAL, "0.004", "share of the weights that each step takes away"),
+    ADAM_FIELDS("0.004"),
 };
 
 static int momentum_slots(const optimizer_options *o)
@@ -207,15 +208,15 @@ static optimizer_terms terms(const optimizer *o)
     const optimizer_options *p = &o->options;
     const double t = (double)(o->iterations + 1);
     return (optimizer_terms){
-        .rate = (real)optimizer_rate(o),
-        .beta1 = (real)p->beta_1,
-        .beta2 = (real)p->beta_2,
-        .epsilon = (real)p->epsilon,
-        .decay = (real)p->weight_decay,
-        .correction1 = (real)(1 - pow((double)p->beta_1, t)),
-        .correction2 = (real)(1 - pow((double)p->beta_2, t)),
-        .momentum = (real)p->momentum,
-        .rho = (real)p->rho,
+        .rate = optimizer_rate(o),
+        .beta1 = (double)p->beta_1,
+        .beta2 = (double)p->beta_2,
+        .epsilon = (double)p->epsilon,
+        .decay = (double)p->weight_decay,
+        .correction1 = 1 - pow((double)p->beta_1, t),
+        .correction2 = 1 - pow((double)p->beta_2, t),
+        .momentum = (double)p->momentum,
+        .rho = (double)p->rho,
         .nesterov = p->nesterov,
     };
 }

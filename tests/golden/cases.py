@@ -183,6 +183,8 @@ def optimizers():
         "rmsprop_momentum": "rmsprop learning_rate=0.01 momentum=0.5",
         "adam": "adam", "adam_betas": "adam learning_rate=0.02 beta_1=0.8 beta_2=0.9 epsilon=0.0001",
         "adamw": "adamw learning_rate=0.01", "adamw_decay": "adamw learning_rate=0.01 weight_decay=0.1",
+        "sgd_decay": "sgd learning_rate=0.1 weight_decay=0.05",
+        "adam_decay": "adam learning_rate=0.01 weight_decay=0.05",
         "sgd_clipvalue": "sgd learning_rate=0.1 clipvalue=0.05",
         "sgd_clipnorm": "sgd learning_rate=0.1 clipnorm=0.1",
         "sgd_global_clipnorm": "sgd learning_rate=0.1 global_clipnorm=0.2",
