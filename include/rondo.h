@@ -89,9 +89,10 @@ typedef struct rondo_rnn_options {
     const char *kernel_initializer, *recurrent_initializer, *bias_initializer;
     bool return_sequences, return_state, go_backwards, stateful, no_bias;
     float dropout, recurrent_dropout;
-    const char *merge;   /* bidirectional when set: "concat" "sum" "mul" "ave" */
-    const char *options; /* what only this cell has: "reset_after=false" */
-    const char *name;    /* default: the kind, then kind_1, kind_2 … */
+    const char *merge;        /* bidirectional when set: "concat" "sum" "mul" "ave" */
+    const char *options;      /* what only this cell has: "reset_after=false" */
+    const char *name;         /* default: the kind, then kind_1, kind_2 … */
+    bool no_unit_forget_bias; /* the forget gate's bias begins as the others, not with 1 */
 } rondo_rnn_options;
 
 typedef struct rondo_dense_options {
@@ -154,8 +155,9 @@ rondo_status rondo_output_shape(const rondo_model *, int i, rondo_shape *);
 int rondo_weight_count(const rondo_model *);
 int64_t rondo_parameter_count(const rondo_model *, bool trainable_only);
 const char *rondo_weight_name(const rondo_model *, int i); /* "lstm.recurrent_kernel" */
-rondo_status rondo_weight_get(const rondo_model *, const char *name,
-                              rondo_array *out); /* borrows the model's memory */
+rondo_status rondo_weight_get(
+    const rondo_model *, const char *name,
+    rondo_array *out); /* borrows the model's memory: to read; write with rondo_weight_set */
 rondo_status rondo_weight_set(rondo_model *, const char *name, const rondo_array *); /* copies */
 rondo_status rondo_gradient_get(const rondo_model *, const char *name,
                                 rondo_array *out); /* borrows; see rondo_gradients */

@@ -62,7 +62,7 @@ static rondo_status fill_constant(real *w, const rondo_shape *s, const double *a
     return RONDO_OK;
 }
 
-/* One value in a range of a vector, 0 elsewhere: Keras' unit_forget_bias. */
+/* One value in a range of a vector, leaving the rest: Keras' unit_forget_bias. */
 static rondo_status fill_range(real *w, const rondo_shape *s, const double *args, rng *r)
 {
     (void)r;
@@ -70,7 +70,6 @@ static rondo_status fill_range(real *w, const rondo_shape *s, const double *args
     if (!(args[0] >= 0 && args[0] <= args[1] && args[1] <= (double)n))
         return rondo_fail(RONDO_E_ARG, "initializer range: %g to %g is not within %lld values",
                           args[0], args[1], (long long)n);
-    kernel_table()->fill(w, 0, n);
     kernel_table()->fill(w + (int64_t)args[0], (real)args[2], (int64_t)args[1] - (int64_t)args[0]);
     return RONDO_OK;
 }
@@ -197,8 +196,8 @@ static const initializer_row rows[] = {
     { "normal", "mean=0 stddev=0.05", "Gaussian", fill_normal },
     { "zeros", NULL, "0", fill_zeros },
     { "ones", NULL, "1", fill_ones },
-    { "range", "begin=0 end=0 value=1", "value from begin to end-1, else 0 (unit_forget_bias)",
-      fill_range },
+    { "range", "begin=0 end=0 value=1",
+      "value from begin to end-1, after another one (unit_forget_bias)", fill_range },
     { "constant", "value=0", "one value", fill_constant },
 };
 
@@ -224,19 +223,29 @@ static rondo_status parse(const initializer_row **row, double *args, const char 
     return parameters_parse(args, (*row)->parameters, given, name);
 }
 
-rondo_status initializer_check(const char *text)
-{
-    const initializer_row *row;
-    double args[RONDO_MAX_PARAMETERS];
-    return parse(&row, args, text);
-}
-
-rondo_status initializer_run(const char *text, real *w, const rondo_shape *shape, rng *r)
+static rondo_status run_one(const char *text, real *w, const rondo_shape *shape, rng *r)
 {
     const initializer_row *row;
     double args[RONDO_MAX_PARAMETERS];
     RONDO_TRY(parse(&row, args, text));
-    return row->fill(w, shape, args, r);
+    return w ? row->fill(w, shape, args, r) : RONDO_OK;
+}
+
+rondo_status initializer_run(const char *text, real *w, const rondo_shape *shape, rng *r)
+{
+    char **parts;
+    int n;
+    RONDO_TRY(text_split(&parts, &n, text, ';'));
+    rondo_status s = n ? RONDO_OK : run_one("", w, shape, r);
+    if (w) kernel_table()->fill(w, 0, size_of(shape));
+    for (int i = 0; i < n && !s; i++) s = run_one(parts[i], w, shape, r);
+    text_list_free(parts);
+    return s;
+}
+
+rondo_status initializer_check(const char *text)
+{
+    return initializer_run(text, NULL, NULL, NULL);
 }
 
 void initializer_register_all(void)

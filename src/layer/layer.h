@@ -73,7 +73,8 @@ struct rondo_layer {
     linear linears[MAX_LINEARS];
     linear_place places[MAX_LINEARS];
     int n_linears;
-    uint32_t index; /* in the model: keys its random masks */
+    rondo_model *owner; /* the model it was given to */
+    uint32_t index;     /* in the model: keys its random masks */
     bool built;
     rondo_status status; /* a constructor that failed; the model reports it */
     char *error;

@@ -125,8 +125,48 @@ static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[],
 
 static void plan(call *c, arena *a)
 {
-    (void)a;
+    bool masked = true;
+    for (int i = 0; i < c->n_in; i++) masked &= c->in[i]->masked;
     layer_same_rows(&c->out[0], c->in[0]);
+    c->out[0].mask = NULL;
+    c->out[0].masked = masked;
+    *(uint8_t **)c->memory = masked ? arena_keep(a, (size_t)value_rows(c->in[0])) : NULL;
+}
+
+/* As Keras: a step counts when it counts in any part; a part without a mask counts everywhere. */
+static void join_masks(call *c)
+{
+    uint8_t *mask = *(uint8_t **)c->memory;
+    c->out[0].mask = mask;
+    c->out[0].masked = mask != NULL;
+    for (int64_t r = 0; mask && r < value_rows(c->in[0]); r++) {
+        mask[r] = 0;
+        for (int i = 0; i < c->n_in; i++) mask[r] |= !c->in[i]->mask || c->in[i]->mask[r];
+    }
+}
+
+static int64_t length_of(const value *v, int64_t row)
+{
+    return v->lengths ? v->lengths[row] : v->steps;
+}
+
+/* Parts go step by step side by side, so they have as many of them, and every row as long. */
+static rondo_status check_rows(const call *c)
+{
+    const value *first = c->in[0];
+    for (int i = 1; i < c->n_in; i++) {
+        const value *v = c->in[i];
+        if (v->steps != first->steps || v->batch != first->batch)
+            return rondo_fail(RONDO_E_SHAPE, "%s: input %d has %lld steps, input 0 has %lld",
+                              c->layer->name, i, (long long)v->steps, (long long)first->steps);
+        for (int64_t r = 0; v->lengths != first->lengths && r < v->batch; r++)
+            if (length_of(v, r) != length_of(first, r))
+                return rondo_fail(RONDO_E_SHAPE,
+                                  "%s: row %lld has %lld steps in input %d, %lld in input 0",
+                                  c->layer->name, (long long)r, (long long)length_of(v, r), i,
+                                  (long long)length_of(first, r));
+    }
+    return RONDO_OK;
 }
 
 static void parts_of(const call *c, const real *part[], int64_t width[])
@@ -141,12 +181,9 @@ static rondo_status forward(call *c)
 {
     const real *part[MAX_PARTS];
     int64_t width[MAX_PARTS];
-    for (int i = 1; i < c->n_in; i++)
-        if (c->in[i]->steps != c->in[0]->steps || c->in[i]->batch != c->in[0]->batch)
-            return rondo_fail(RONDO_E_SHAPE, "%s: input %d has %lld steps, input 0 has %lld",
-                              c->layer->name, i, (long long)c->in[i]->steps,
-                              (long long)c->in[0]->steps);
+    RONDO_TRY(check_rows(c));
     layer_same_rows(&c->out[0], c->in[0]);
+    join_masks(c);
     parts_of(c, part, width);
     merge_forward(kind_of(c->layer), c->out[0].data, c->n_in, part, width, value_rows(c->in[0]));
     return RONDO_OK;
@@ -167,8 +204,9 @@ static void backward(call *c)
 #define ROW(row_name, row_help)                                                                    \
     {                                                                                              \
         .name = row_name, .help = row_help, .options_size = sizeof(options),                       \
-        .options = OPTION_TABLE(fields), .min_inputs = 2, .max_inputs = MAX_PARTS,                 \
-        .outputs = outputs, .plan = plan, .forward = forward, .backward = backward                 \
+        .call_size = sizeof(uint8_t *), .options = OPTION_TABLE(fields), .min_inputs = 2,          \
+        .max_inputs = MAX_PARTS, .outputs = outputs, .plan = plan, .forward = forward,             \
+        .backward = backward                                                                       \
     }
 
 /* In the order of merge_kind. */

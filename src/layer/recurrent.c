@@ -31,8 +31,9 @@ static const option_field fields[] = {
       "" },
     { "recurrent_initializer", OPTION_TEXT, offsetof(options, recurrent_initializer), "orthogonal",
       "" },
-    { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), NULL,
-      "zeros; for lstm 1 at the forget gate (unit_forget_bias)" },
+    { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), NULL, "zeros" },
+    { "no_unit_forget_bias", OPTION_BOOL, offsetof(options, no_unit_forget_bias), NULL,
+      "do not begin with 1 at the forget gate's bias" },
     { "return_sequences", OPTION_BOOL, offsetof(options, return_sequences), NULL,
       "output every step, not the last" },
     { "return_state", OPTION_BOOL, offsetof(options, return_state), NULL,
@@ -131,17 +132,17 @@ static rondo_status add_biases(const builder *b, int *bias, int *recurrent_bias)
     const options *o = b->layer->options;
     const rondo_cell *row = b->cell->row;
     const int64_t u = o->units;
-    char forget[64] = "zeros";
+    char bias_text[LIMIT_NAME + 64];
+    const char *given = o->bias_initializer ? o->bias_initializer : "zeros";
     *bias = *recurrent_bias = -1;
     if (o->no_bias) return RONDO_OK;
-    if (row->forget_gate)
-        snprintf(forget, sizeof forget, "range(%lld,%lld,1)",
+    int at = snprintf(bias_text, sizeof bias_text, "%s", given);
+    if (row->forget_gate && !o->no_unit_forget_bias && at < LIMIT_NAME)
+        snprintf(bias_text + at, sizeof bias_text - (size_t)at, "; range(%lld,%lld,1)",
                  (long long)((row->forget_gate - 1) * u), (long long)(row->forget_gate * u));
-    RONDO_TRY(add_param(b, "bias", 1, 1, row->x_gates * u,
-                        o->bias_initializer ? o->bias_initializer : forget, bias));
+    RONDO_TRY(add_param(b, "bias", 1, 1, row->x_gates * u, bias_text, bias));
     if (!row->recurrent_bias) return RONDO_OK;
-    return add_param(b, "recurrent_bias", 1, 1, row->h_gates * u,
-                     o->bias_initializer ? o->bias_initializer : "zeros", recurrent_bias);
+    return add_param(b, "recurrent_bias", 1, 1, row->h_gates * u, given, recurrent_bias);
 }
 
 /* The parameters of one direction, and the products over them; their addresses are set in

@@ -134,6 +134,8 @@ static rondo_status name_layer(const rondo_model *m, rondo_layer *l)
             l->name = name;
     }
     RONDO_TRY(check_text("the name of a layer", l->name));
+    if (strchr(l->name, '.'))
+        return rondo_fail(RONDO_E_ARG, "the name of a layer has no dots: \"%s\"", l->name);
     if (strlen(l->name) > LIMIT_NAME / 2)
         return rondo_fail(RONDO_E_LIMIT, "the name of a layer is longer than %d bytes",
                           LIMIT_NAME / 2); /* so that its weights' names fit a file */
@@ -146,6 +148,9 @@ static rondo_status name_layer(const rondo_model *m, rondo_layer *l)
 /* From here on the model owns the layer, whatever happens. */
 static rondo_status take(rondo_model *m, rondo_layer *l)
 {
+    if (l->owner && l->owner != m)
+        return rondo_fail(RONDO_E_ARG, "the layer belongs to another model already");
+    l->owner = m;
     for (int i = 0; i < m->n_layers; i++)
         if (m->layers[i] == l) return RONDO_OK;
     for (const rondo_layer *other = m->unlisted; other; other = other->next)
@@ -257,6 +262,8 @@ rondo_status rondo_add_spec(rondo_model *m, const char *text)
 rondo_status rondo_outputs(rondo_model *m, int n, const rondo_value out[])
 {
     RONDO_TRY(model_status(m));
+    if (m->training)
+        return rondo_fail(RONDO_E_STATE, "the model is compiled: outputs are chosen before that");
     if (n < 1 || n > MAX_PORTS)
         return rondo_fail(RONDO_E_LIMIT, "a model has 1 to %d outputs, given %d", MAX_PORTS, n);
     for (int i = 0; i < n; i++) {
@@ -326,6 +333,12 @@ void model_clear_states(const rondo_model *m, real *states, int64_t batch, bool 
 rondo_status model_can_stream(const rondo_model *m)
 {
     RONDO_TRY(model_status(m));
+    for (int i = 0; i < m->n_nodes; i++)
+        if (m->nodes[i].state_size && m->nodes[i].n_in > 1)
+            return rondo_fail(RONDO_E_ARG,
+                              "%s begins with a state it is given, so the model cannot run in "
+                              "pieces of time",
+                              m->nodes[i].layer->name);
     for (int i = 0; i < m->n_layers; i++)
         if (m->layers[i]->type->can_stream) RONDO_TRY(m->layers[i]->type->can_stream(m->layers[i]));
     return RONDO_OK;

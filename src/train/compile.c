@@ -21,8 +21,8 @@ static void free_training(training *t)
 
 rondo_status training_of(training **t, const rondo_model *m, const char *what)
 {
-    *t = m->training;
     RONDO_TRY(model_status(m));
+    *t = m->training;
     if (!m->training)
         return rondo_fail(RONDO_E_STATE, "%s needs a compiled model: call rondo_compile first",
                           what);

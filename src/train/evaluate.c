@@ -37,7 +37,9 @@ static rondo_status score_batch(evaluation *e, const rondo_dataset *data, int64_
 
 rondo_status evaluation_run(evaluation *e, const rondo_dataset *data, int64_t batch_size)
 {
+    if (!data) return rondo_fail(RONDO_E_ARG, "the data to evaluate is NULL");
     RONDO_TRY(data_check(e->model, data, true));
+    if (batch_size > data->count && data->count > 0) batch_size = data->count;
     if (e->n_items < batch_size) {
         alloc_free(e->items);
         e->n_items = 0;
@@ -110,10 +112,9 @@ static rondo_status output_dims(const rondo_model *m, const rondo_batch *b, int 
         *shape = (rondo_shape){ 2, { rows, v->features } };
         return RONDO_OK;
     }
-    int64_t steps = v->steps;
-    for (int k = 0; k < b->n_inputs && !steps; k++)
-        if (m->nodes[m->inputs[k]].out[0].sequence) steps = b->inputs[k].shape.dim[1];
-    *shape = (rondo_shape){ 3, { rows, steps, v->features } };
+    const node *at = &m->nodes[model_output(m, i).node];
+    while (at->layer) at = &m->nodes[at->in[0].node]; /* the input whose steps it has */
+    *shape = (rondo_shape){ 3, { rows, b->inputs[at->input].shape.dim[1], v->features } };
     return RONDO_OK;
 }
 
@@ -166,21 +167,27 @@ rondo_status rondo_predict(const rondo_model *m, const rondo_batch *b, rondo_arr
     rondo_dataset *data = NULL;
     pass *p = NULL;
     batch part = { 0 };
+    carry states = { 0 };
     int64_t items[PREDICT_ROWS];
+    const bool stateful = m && model_stateful(m);
+    const int64_t most = stateful ? BATCH_SIZE : PREDICT_ROWS; /* as rondo_evaluate cuts it */
     RONDO_TRY(open_inputs(&data, m, b));
     rondo_status status = check_outputs(m, b, outputs, n);
+    if (!status) status = model_prepare((rondo_model *)m, 0); /* once, for one never compiled */
     if (!status) status = pass_new(&p, m);
-    for (int64_t at = 0; at < data->count && !status; at += PREDICT_ROWS) {
-        const int64_t rows = data->count - at < PREDICT_ROWS ? data->count - at : PREDICT_ROWS;
+    for (int64_t at = 0; at < data->count && !status; at += most) {
+        const int64_t rows = data->count - at < most ? data->count - at : most;
         for (int64_t i = 0; i < rows; i++) items[i] = at + i;
         status = batch_gather(&part, data, items, rows, scale_in(m), NULL);
         if (status) break;
         feed feeds[MAX_FIELDS];
         const int n_feeds = batch_feeds(&part, feeds);
-        status = pass_forward(p, n_feeds, feeds);
+        if (stateful) status = carry_begin(&states, p, rows);
+        if (!status) status = pass_forward(p, n_feeds, feeds);
         for (int i = 0; i < n && !status; i++) copy_rows(&outputs[i], at, pass_output(p, i));
     }
     pass_free(p);
+    carry_free(&states);
     batch_free(&part);
     rondo_dataset_free(data);
     return status;

@@ -103,8 +103,9 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     if (!o->epochs) o->epochs = 1;
     if (!o->batch_size) o->batch_size = 32;
     RONDO_TRY(training_of(&f->training, f->model, "rondo_fit"));
+    if (!f->data) return rondo_fail(RONDO_E_ARG, "rondo_fit: the data is NULL");
     RONDO_TRY(check_options(f));
-    f->batches = (f->data->count + o->batch_size - 1) / o->batch_size;
+    f->batches = (f->data->count - 1) / o->batch_size + 1;
     f->order = alloc_array(f->data->count, sizeof *f->order);
     if (!f->order) return RONDO_E_NOMEM;
     RONDO_TRY(make_names(f));
@@ -247,6 +248,7 @@ rondo_status rondo_fit_with(rondo_model *m, const rondo_dataset *data,
     fit f = { .model = m, .data = data };
     rondo_status status = set_up(&f, given);
     if (!status) status = run(&f);
+    interrupted = 0; /* what came during this fit was for this fit */
     tear_down(&f);
     return status;
 }

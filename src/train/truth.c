@@ -106,7 +106,8 @@ static rondo_status fill_one(comparison *c, const objective *o, const value *v, 
 {
     const batch_field *f = &b->target[i];
     truth *t = &c->truth[i];
-    if (f->sequence != v->shape.sequence || (f->sequence && f->steps != v->steps))
+    if (f->sequence != v->shape.sequence ||
+        (f->sequence && (f->lengths ? f->steps != v->steps : f->steps < v->steps)))
         return rondo_fail(RONDO_E_SHAPE,
                           "output %d of the model has %lld steps in this batch, the targets %lld",
                           i + 1, (long long)v->steps, (long long)f->steps);

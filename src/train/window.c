@@ -64,11 +64,12 @@ static rondo_status steps_of(const batch *b, int64_t *steps)
         if (!f->sequence && i >= b->n_inputs)
             return rondo_fail(RONDO_E_ARG, "bptt needs a target for every step");
         if (!f->sequence) continue;
-        if (*steps != 1 && f->steps != *steps)
+        const bool padded = i >= b->n_inputs && !f->lengths && f->steps > *steps; /* targets */
+        if (*steps != 1 && f->steps != *steps && !padded)
             return rondo_fail(RONDO_E_SHAPE,
                               "bptt needs inputs and targets of as many steps, here %lld and %lld",
                               (long long)*steps, (long long)f->steps);
-        *steps = f->steps;
+        if (!padded) *steps = f->steps;
     }
     return RONDO_OK;
 }

@@ -13,7 +13,7 @@ static const char *const specs[] = {
     "masking mask_value=-1; lstm 4 activations=\"i=hard_sigmoid c=elu(alpha=0.5)\" stateful; dense "
     "1 no_bias",
     "embedding 6 input_dim=9 mask_zero; gru 3; dropout 0.5; dense 9 softmax",
-    "dense 3 name=state; dense 2 name=state.slot",
+    "dense 3 name=state; dense 2 name=state_slot",
     "activation tanh", /* a model without weights */
 };
 enum { SPECS = sizeof specs / sizeof *specs };

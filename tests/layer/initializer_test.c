@@ -144,7 +144,7 @@ static void refused(void **state)
     } cases[] = {
         { "glorot", RONDO_E_NAME, "unknown initializer \"glorot\"" },
         { "orthogonl", RONDO_E_NAME, "did you mean \"orthogonal\"" },
-        { "constant(1", RONDO_E_ARG, "expected \")\"" },
+        { "constant(1", RONDO_E_ARG, "is not closed" },
         { "constant(one)", RONDO_E_ARG, "not a number" },
         { "constant(1,2)", RONDO_E_ARG, "takes 1 parameter" },
         { "normal(sd=1)", RONDO_E_NAME, "no parameter \"sd\"" },
@@ -166,11 +166,15 @@ static void refused(void **state)
 }
 
 /* What the layers draw: lstm's forget gate (the second quarter of the bias) starts at 1, all
- * other biases at 0. */
+ * other biases where the initializer says. */
 static void unit_forget_bias(void **state)
 {
-    static const char *const specs[] = { "lstm 5", "gru 5", "simple_rnn 5", "dense 5",
-                                         "lstm 5 bias_initializer=zeros" };
+    static const char *const specs[] = { "lstm 5",
+                                         "gru 5",
+                                         "simple_rnn 5",
+                                         "dense 5",
+                                         "lstm 5 no_unit_forget_bias",
+                                         "lstm 5 bias_initializer=constant(2)" };
     (void)state;
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
         rondo_layer *l = NULL;
@@ -183,7 +187,7 @@ static void unit_forget_bias(void **state)
             if (!strstr(p->name, "bias")) continue;
             assert_int_equal(initializer_run(p->initializer, w, &p->shape, &r), RONDO_OK);
             for (int64_t k = 0; k < p->shape.dim[0]; k++)
-                assert_true(w[k] == (s == 0 && k >= 5 && k < 10));
+                assert_true(w[k] == ((s == 0 || s == 5) && k >= 5 && k < 10 ? 1 : s == 5 ? 2 : 0));
         }
         layer_free(l);
     }
