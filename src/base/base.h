@@ -45,6 +45,13 @@ bool size_mul(int64_t a, int64_t b,
               int64_t *product); /* false on overflow, negatives or over LIMIT_SIZE */
 bool size_add(int64_t a, int64_t b, int64_t *sum);
 
+static inline int64_t shape_size(const rondo_shape *s) /* elements; shapes are checked when made */
+{
+    int64_t n = 1;
+    for (int i = 0; i < s->rank; i++) n *= s->dim[i];
+    return n;
+}
+
 /* ---- arena.c: one block, two ends.  base NULL measures: same calls, NULL pointers, a peak ---- */
 typedef struct arena {
     unsigned char *base;

@@ -35,8 +35,7 @@ static rondo_status list_weights(const rondo_model *m, tensor *tensors)
     for (int i = 0; i < m->n_params; i++) {
         const param *p = m->params[i];
         tensor *t = &tensors[i];
-        size_t n = sizeof(real);
-        for (int d = 0; d < p->shape.rank; d++) n *= (size_t)p->shape.dim[d];
+        const size_t n = (size_t)shape_size(&p->shape) * sizeof(real);
         *t = (tensor){ .shape = p->shape, .data = m->weights + p->offset, .size = n };
         strcpy(t->type, sizeof(real) == 4 ? "F32" : "F64");
         t->name = model_param_name(m, i);
@@ -82,20 +81,6 @@ static rondo_status check_version(const json_t *metadata)
     return RONDO_OK;
 }
 
-static rondo_status read_weights(rondo_model *m, const tensor_file *file)
-{
-    for (int i = 0; i < m->n_params; i++) {
-        char *name = model_param_name(m, i);
-        if (!name) return RONDO_E_NOMEM;
-        const rondo_status s = tensors_copy(file, name, &m->params[i]->shape,
-                                            m->weights + m->params[i]->offset);
-        alloc_free(name);
-        if (s) return s;
-    }
-    model_weights_changed(m);
-    return RONDO_OK;
-}
-
 static bool is_weight(const rondo_model *m, const char *name)
 {
     for (int i = 0; i < m->n_params; i++)
@@ -131,7 +116,7 @@ static rondo_status rebuild(rondo_model **out, const tensor_file *file)
     json_decref(json);
     if (!s) s = account(*out, file);
     if (!s) s = model_allocate(*out);
-    if (!s) s = read_weights(*out, file);
+    if (!s) s = model_read_weights(*out, file);
     if (!s) s = rondo_set_metadata(*out, text_of(file->metadata, "pipeline"));
     if (s) return s;
     const char *training = text_of(file->metadata, "training");

@@ -3,13 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-static int64_t size_of(const rondo_shape *s)
-{
-    int64_t n = 1;
-    for (int i = 0; i < s->rank; i++) n *= s->dim[i];
-    return n;
-}
-
 /* Keras: a matrix [in][out] has those fans, a vector its length twice. */
 static void fans(const rondo_shape *s, double *in, double *out)
 {
@@ -44,21 +37,21 @@ static const double truncation = 0.87962566103423978;
 static rondo_status fill_zeros(real *w, const rondo_shape *s, const double *args, rng *r)
 {
     (void)args, (void)r;
-    kernel_table()->fill(w, 0, size_of(s));
+    kernel_table()->fill(w, 0, shape_size(s));
     return RONDO_OK;
 }
 
 static rondo_status fill_ones(real *w, const rondo_shape *s, const double *args, rng *r)
 {
     (void)args, (void)r;
-    kernel_table()->fill(w, 1, size_of(s));
+    kernel_table()->fill(w, 1, shape_size(s));
     return RONDO_OK;
 }
 
 static rondo_status fill_constant(real *w, const rondo_shape *s, const double *args, rng *r)
 {
     (void)r;
-    kernel_table()->fill(w, (real)args[0], size_of(s));
+    kernel_table()->fill(w, (real)args[0], shape_size(s));
     return RONDO_OK;
 }
 
@@ -66,7 +59,7 @@ static rondo_status fill_constant(real *w, const rondo_shape *s, const double *a
 static rondo_status fill_range(real *w, const rondo_shape *s, const double *args, rng *r)
 {
     (void)r;
-    const int64_t n = size_of(s);
+    const int64_t n = shape_size(s);
     if (!(args[0] >= 0 && args[0] <= args[1] && args[1] <= (double)n))
         return rondo_fail(RONDO_E_ARG, "initializer range: %g to %g is not within %lld values",
                           args[0], args[1], (long long)n);
@@ -76,13 +69,13 @@ static rondo_status fill_range(real *w, const rondo_shape *s, const double *args
 
 static rondo_status fill_uniform(real *w, const rondo_shape *s, const double *args, rng *r)
 {
-    uniform(w, size_of(s), args[0], args[1], r);
+    uniform(w, shape_size(s), args[0], args[1], r);
     return RONDO_OK;
 }
 
 static rondo_status fill_normal(real *w, const rondo_shape *s, const double *args, rng *r)
 {
-    normal(w, size_of(s), args[0], args[1], r);
+    normal(w, shape_size(s), args[0], args[1], r);
     return RONDO_OK;
 }
 
@@ -93,7 +86,7 @@ static rondo_status fill_glorot_uniform(real *w, const rondo_shape *s, const dou
     (void)args;
     fans(s, &in, &out);
     const double bound = sqrt(6 / (in + out));
-    uniform(w, size_of(s), -bound, bound, r);
+    uniform(w, shape_size(s), -bound, bound, r);
     return RONDO_OK;
 }
 
@@ -102,7 +95,7 @@ static rondo_status fill_glorot_normal(real *w, const rondo_shape *s, const doub
     double in, out;
     (void)args;
     fans(s, &in, &out);
-    truncated_normal(w, size_of(s), sqrt(2 / (in + out)) / truncation, r);
+    truncated_normal(w, shape_size(s), sqrt(2 / (in + out)) / truncation, r);
     return RONDO_OK;
 }
 
@@ -113,7 +106,7 @@ static rondo_status fill_he_uniform(real *w, const rondo_shape *s, const double 
     (void)args;
     fans(s, &in, &out);
     const double bound = sqrt(6 / in);
-    uniform(w, size_of(s), -bound, bound, r);
+    uniform(w, shape_size(s), -bound, bound, r);
     return RONDO_OK;
 }
 
@@ -122,7 +115,7 @@ static rondo_status fill_he_normal(real *w, const rondo_shape *s, const double *
     double in, out;
     (void)args;
     fans(s, &in, &out);
-    truncated_normal(w, size_of(s), sqrt(2 / in) / truncation, r);
+    truncated_normal(w, shape_size(s), sqrt(2 / in) / truncation, r);
     return RONDO_OK;
 }
 
@@ -131,7 +124,7 @@ static rondo_status fill_identity(real *w, const rondo_shape *s, const double *a
     (void)r;
     if (s->rank != 2)
         return rondo_fail(RONDO_E_SHAPE, "initializer identity is for matrices, not vectors");
-    kernel_table()->fill(w, 0, size_of(s));
+    kernel_table()->fill(w, 0, shape_size(s));
     for (int64_t i = 0; i < s->dim[0] && i < s->dim[1]; i++) w[i * s->dim[1] + i] = (real)args[0];
     return RONDO_OK;
 }
@@ -237,7 +230,7 @@ rondo_status initializer_run(const char *text, real *w, const rondo_shape *shape
     int n;
     RONDO_TRY(text_split(&parts, &n, text, ';'));
     rondo_status s = n ? RONDO_OK : run_one("", w, shape, r);
-    if (w) kernel_table()->fill(w, 0, size_of(shape));
+    if (w) kernel_table()->fill(w, 0, shape_size(shape));
     for (int i = 0; i < n && !s; i++) s = run_one(parts[i], w, shape, r);
     text_list_free(parts);
     return s;

@@ -103,9 +103,8 @@ static rondo_status check_params(const checker *c, const real *gradients, int64_
     const rondo_model *m = c->model;
     for (int i = 0; i < m->n_params; i++) {
         const param *p = m->params[i];
-        int64_t n = 1;
         if (!p->trainable) continue;
-        for (int d = 0; d < p->shape.rank; d++) n *= p->shape.dim[d];
+        const int64_t n = shape_size(&p->shape);
         char *name = model_param_name(m, i);
         const rondo_status s = name ? check_array(c, m->weights + p->offset, gradients + p->offset,
                                                   n, some, name)

@@ -69,6 +69,7 @@ rondo_status model_gradients(rondo_model *);        /* allocates the gradient bl
 bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
 /* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
 void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
+rondo_status model_read_weights(rondo_model *, const tensor_file *); /* every one, by name */
 rondo_status model_can_stream(const rondo_model *);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */

@@ -5,19 +5,12 @@
 
 enum { ALIGNMENT = 16 }; /* elements: 64 bytes of floats */
 
-static int64_t param_size(const param *p)
-{
-    int64_t n = 1;
-    for (int i = 0; i < p->shape.rank; i++) n *= p->shape.dim[i];
-    return n;
-}
-
 static rondo_status place(rondo_model *m)
 {
     int64_t at = 0;
     for (int i = 0; i < m->n_params; i++) {
         m->params[i]->offset = at;
-        if (!size_add(at, param_size(m->params[i]) + ALIGNMENT - 1, &at))
+        if (!size_add(at, shape_size(&m->params[i]->shape) + ALIGNMENT - 1, &at))
             return rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
         at = at / ALIGNMENT * ALIGNMENT;
     }
@@ -197,7 +190,7 @@ int64_t rondo_parameter_count(const rondo_model *m, bool trainable_only)
 {
     int64_t n = 0;
     for (int i = 0; m && i < m->n_params; i++)
-        if (!trainable_only || m->params[i]->trainable) n += param_size(m->params[i]);
+        if (!trainable_only || m->params[i]->trainable) n += shape_size(&m->params[i]->shape);
     return n;
 }
 
@@ -239,7 +232,7 @@ rondo_status rondo_weight_set(rondo_model *m, const char *name, const rondo_arra
                           "%s is %lldx%lld (%d dimensions); the given values are shaped otherwise",
                           name, (long long)p->shape.dim[0],
                           (long long)(p->shape.rank > 1 ? p->shape.dim[1] : 1), p->shape.rank);
-    memcpy(m->weights + p->offset, values->data, (size_t)param_size(p) * sizeof(real));
+    memcpy(m->weights + p->offset, values->data, (size_t)shape_size(&p->shape) * sizeof(real));
     model_weights_changed(m);
     return RONDO_OK;
 }
@@ -264,4 +257,18 @@ rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *what)
     for (int i = 0; i < m->n_layers && m->weights; i++) layer_place(m->layers[i]);
     if (matched) return RONDO_OK;
     return rondo_fail(RONDO_E_NAME, "no weight is named like \"%s\"", pattern);
+}
+
+rondo_status model_read_weights(rondo_model *m, const tensor_file *file)
+{
+    for (int i = 0; i < m->n_params; i++) {
+        char *name = model_param_name(m, i);
+        if (!name) return RONDO_E_NOMEM;
+        const rondo_status s = tensors_copy(file, name, &m->params[i]->shape,
+                                            m->weights + m->params[i]->offset);
+        alloc_free(name);
+        if (s) return s;
+    }
+    model_weights_changed(m);
+    return RONDO_OK;
 }

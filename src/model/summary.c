@@ -6,11 +6,7 @@
 static int64_t layer_parameters(const rondo_layer *l)
 {
     int64_t n = 0;
-    for (int i = 0; i < l->n_params; i++) {
-        int64_t size = 1;
-        for (int d = 0; d < l->params[i].shape.rank; d++) size *= l->params[i].shape.dim[d];
-        n += size;
-    }
+    for (int i = 0; i < l->n_params; i++) n += shape_size(&l->params[i].shape);
     return n;
 }
 

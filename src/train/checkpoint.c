@@ -192,20 +192,6 @@ static const void *data_of(const tensor_file *f, const char *path, const char *n
     return NULL;
 }
 
-static rondo_status load_weights(rondo_model *m, const tensor_file *f)
-{
-    for (int i = 0; i < m->n_params; i++) {
-        char *name = model_param_name(m, i);
-        if (!name) return RONDO_E_NOMEM;
-        const rondo_status status = tensors_copy(f, name, &m->params[i]->shape,
-                                                 m->weights + m->params[i]->offset);
-        alloc_free(name);
-        if (status) return status;
-    }
-    model_weights_changed(m);
-    return RONDO_OK;
-}
-
 static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_model *m,
                                  int64_t carry_rows)
 {
@@ -284,7 +270,7 @@ static rondo_status load(const tensor_file *f, const char *path, const json_t *a
     RONDO_TRY(json_want_object(all, "position", &position));
     RONDO_TRY(rondo_fail_in(load_position(position, m->training, at, &carry_rows), "%s", path));
     RONDO_TRY(load_tensors(f, path, m, carry_rows));
-    RONDO_TRY(rondo_fail_in(load_weights(m, f), "%s", path));
+    RONDO_TRY(rondo_fail_in(model_read_weights(m, f), "%s", path));
     return load_callbacks(f, path, o);
 }
 

@@ -151,13 +151,6 @@ void optimizer_free(optimizer *o)
     *o = (optimizer){ 0 };
 }
 
-static int64_t size_of(const param *p)
-{
-    int64_t n = 1;
-    for (int i = 0; i < p->shape.rank; i++) n *= p->shape.dim[i];
-    return n;
-}
-
 /* Keras: g·clip / max(norm, clip). */
 void optimizer_clip(const optimizer *o, real *gradients, param *const params[], int n_params)
 {
@@ -168,7 +161,7 @@ void optimizer_clip(const optimizer *o, real *gradients, param *const params[], 
     for (int i = 0; i < n_params; i++) {
         if (!params[i]->trainable) continue;
         real *g = gradients + params[i]->offset;
-        const int64_t n = size_of(params[i]);
+        const int64_t n = shape_size(&params[i]->shape);
         if (p->clipvalue > 0) k->clip(g, (real)p->clipvalue, n);
         if (p->clipnorm > 0) {
             const double norm = sqrt(k->sum_squares(g, n));
@@ -181,7 +174,7 @@ void optimizer_clip(const optimizer *o, real *gradients, param *const params[], 
     for (int i = 0; i < n_params; i++)
         if (params[i]->trainable) {
             real *g = gradients + params[i]->offset;
-            k->scale(g, g, factor, size_of(params[i]));
+            k->scale(g, g, factor, shape_size(&params[i]->shape));
         }
 }
 
@@ -231,7 +224,7 @@ void optimizer_update(optimizer *o, real *weights, real *gradients, param *const
         const int first = i;
         while (i + 1 < n_params && params[i + 1]->trainable) i++;
         r.first = params[first]->offset;
-        r.n = params[i]->offset + size_of(params[i]) - r.first;
+        r.n = params[i]->offset + shape_size(&params[i]->shape) - r.first;
         pool_run(threads, update_chunk, &r, (int)((r.n + CHUNK - 1) / CHUNK));
     }
     o->iterations++;
