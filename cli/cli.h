@@ -91,6 +91,7 @@ typedef struct job { /* a model and data for it */
     long long batch;
 } job;
 int open_both(call *, job *, bool need_targets);
+int keep_weights(const call *, rondo_pipeline *); /* in what --weights says */
 void close_both(job *);
 
 /* ---- progress.c ---- */

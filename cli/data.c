@@ -48,6 +48,14 @@ int open_both(call *c, job *j, bool need_targets)
     return EXIT_OK;
 }
 
+int keep_weights(const call *c, rondo_pipeline *p)
+{
+    const char *storage = rondo_recipe_get(c->recipe, "weights");
+    const rondo_status status = storage ? rondo_set_weight_storage(rondo_pipeline_model(p), storage)
+                                        : RONDO_OK;
+    return status ? fail(status) : EXIT_OK;
+}
+
 void close_both(job *j)
 {
     rondo_dataset_free(j->data);

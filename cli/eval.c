@@ -2,7 +2,7 @@
 #include "cli.h"
 #include <string.h>
 
-enum { MOST_SCORES = 32, MOST_CLASSES_SHOWN = 20 };
+enum { MOST_SCORES = 32, MOST_CLASSES_SHOWN = 20, MOST_STEPS = 24 };
 
 static void print_confusion(const rondo_pipeline *p)
 {
@@ -25,36 +25,107 @@ static void print_confusion(const rondo_pipeline *p)
     }
 }
 
-static void print_scores(const call *c, const char **names, const double *values, int n)
+typedef struct results { /* of one evaluation, or of two that are compared */
+    const char *names[MOST_SCORES];
+    double values[MOST_SCORES], exact[MOST_SCORES]; /* exact: with weights in f32 */
+    int n;
+    const char *storage; /* what the weights are kept in; NULL: f32 alone */
+    int64_t step[MOST_STEPS];
+    double drift[MOST_STEPS];
+    int n_steps;
+} results;
+
+static void json_scores(const results *r, const double *values)
 {
-    if (c->json) fputc('{', stdout);
-    for (int i = 0; i < n; i++) {
-        if (!c->json) {
-            printf("%-18s %.6g\n", names[i], values[i]);
-            continue;
-        }
+    for (int i = 0; i < r->n; i++) {
         if (i) fputs(", ", stdout);
-        json_text(stdout, names[i]);
+        json_text(stdout, r->names[i]);
         fputs(": ", stdout);
         json_number(stdout, values[i]);
     }
-    if (c->json) fputs("}\n", stdout);
+}
+
+static void print_json(const results *r)
+{
+    fputc('{', stdout);
+    json_scores(r, r->values);
+    if (r->storage) {
+        fputs(", \"weights\": ", stdout);
+        json_text(stdout, r->storage);
+        fputs(", \"f32\": {", stdout);
+        json_scores(r, r->exact);
+        fputs("}, \"drift\": [", stdout);
+        for (int i = 0; i < r->n_steps; i++) {
+            printf("%s{\"step\": %lld, \"largest\": ", i ? ", " : "", (long long)r->step[i]);
+            json_number(stdout, r->drift[i]);
+            fputc('}', stdout);
+        }
+        fputc(']', stdout);
+    }
+    fputs("}\n", stdout);
+}
+
+static void print_scores(const results *r)
+{
+    if (r->storage) printf("%-18s %-12s f32\n", "", r->storage);
+    for (int i = 0; i < r->n; i++) {
+        if (r->storage)
+            printf("%-18s %-12.6g %.6g\n", r->names[i], r->values[i], r->exact[i]);
+        else
+            printf("%-18s %.6g\n", r->names[i], r->values[i]);
+    }
+    if (r->n_steps) puts("\nlargest difference of an output from f32");
+    for (int i = 0; i < r->n_steps; i++)
+        printf("step %-13lld %.3g\n", (long long)r->step[i], r->drift[i]);
+}
+
+static void keep_drift(int64_t step, double largest, void *user)
+{
+    results *r = user;
+    if (r->n_steps == MOST_STEPS) return;
+    r->step[r->n_steps] = step;
+    r->drift[r->n_steps++] = largest;
+}
+
+/* The scores; where --weights asks for fewer bytes, those of f32 too, and the drift. */
+static int judge(const call *c, job *j, results *r)
+{
+    int code = keep_weights(c, j->pipeline);
+    if (code) return code;
+    const char *storage = rondo_weight_storage(rondo_pipeline_model(j->pipeline));
+    rondo_status status = RONDO_OK;
+    if (strcmp(storage, "f32") != 0) {
+        r->storage = storage;
+        status = rondo_set_weight_storage(rondo_pipeline_model(j->pipeline), "f32");
+        if (!status)
+            status = rondo_pipeline_evaluate(j->pipeline, j->data, j->batch, r->names, r->exact,
+                                             MOST_SCORES, &r->n);
+        if (!status) status = rondo_set_weight_storage(rondo_pipeline_model(j->pipeline), storage);
+    }
+    if (!status)
+        status = rondo_pipeline_evaluate(j->pipeline, j->data, j->batch, r->names, r->values,
+                                         MOST_SCORES, &r->n);
+    if (status) return fail(status);
+    if (!r->storage) return EXIT_OK;
+    status = rondo_pipeline_drift(j->pipeline, j->data, storage, keep_drift, r);
+    if (status == RONDO_E_ARG) {
+        remark(c, "no drift over time: %s", rondo_error());
+        return EXIT_OK;
+    }
+    return status ? fail(status) : EXIT_OK;
 }
 
 int command_eval(call *c)
 {
     job j;
-    const char *names[MOST_SCORES];
-    double values[MOST_SCORES];
-    int n = 0;
+    results r = { .n = 0 };
     int code = open_both(c, &j, true);
+    if (!code) code = judge(c, &j, &r);
     if (!code) {
-        const rondo_status status = rondo_pipeline_evaluate(j.pipeline, j.data, j.batch, names,
-                                                            values, MOST_SCORES, &n);
-        code = status ? fail(status) : EXIT_OK;
-    }
-    if (!code) {
-        print_scores(c, names, values, n);
+        if (c->json)
+            print_json(&r);
+        else
+            print_scores(&r);
         if (!c->json) print_confusion(j.pipeline);
         if (!c->json && strstr(rondo_pipeline_json(j.pipeline), "\"scale_targets\""))
             remark(c,

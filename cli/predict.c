@@ -60,6 +60,7 @@ int command_predict(call *c)
 {
     job j;
     int code = open_both(c, &j, false);
+    if (!code) code = keep_weights(c, j.pipeline);
     if (!code) {
         teller t = { j.pipeline, j.data, c->json };
         const char *wanted = rondo_recipe_get(c->recipe, "show");

@@ -94,7 +94,8 @@ int command_stream(call *c)
     streamer s = { .call = c };
     const rondo_status status = rondo_pipeline_open(&s.pipeline, c->words[0], c->threads);
     if (status) return fail(status);
-    const int code = run(&s);
+    int code = keep_weights(c, s.pipeline);
+    if (!code) code = run(&s);
     free(s.x);
     rondo_pipeline_free(s.pipeline);
     return code;

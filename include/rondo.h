@@ -162,6 +162,12 @@ rondo_status rondo_weight_set(rondo_model *, const char *name, const rondo_array
 rondo_status rondo_gradient_get(const rondo_model *, const char *name,
                                 rondo_array *out); /* borrows; see rondo_gradients */
 
+/* Keeps what products use of the weights in "f32" (as it begins), "bf16" or "int8" (a scale per
+ * column), for inference: less to fetch, so a step is faster. The weights themselves, what is
+ * saved, states and activations stay f32. A model kept so cannot train. E_NAME: none of them. */
+rondo_status rondo_set_weight_storage(rondo_model *, const char *storage);
+const char *rondo_weight_storage(const rondo_model *);
+
 /* ---- Data ------------------------------------------------------------------------------ */
 typedef struct rondo_dataset rondo_dataset;
 rondo_status rondo_dataset_new(rondo_dataset **, const rondo_batch *all); /* borrows the arrays */

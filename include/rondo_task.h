@@ -81,6 +81,12 @@ rondo_status rondo_pipeline_data(rondo_pipeline *, rondo_dataset **, const rondo
  * training (scaled targets), metrics are in the data's own. */
 rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, int64_t batch,
                                      const char **names, double *values, int n, int *count);
+/* How far outputs drift from those of f32 when weights are kept in "bf16" or "int8" (see
+ * rondo_set_weight_storage): the largest difference of an output, in the data's own units, at steps
+ * 1, 10, 100 … and the last, over the first samples. E_ARG when the model cannot run step by step. */
+typedef void rondo_drift(int64_t step, double largest, void *user);
+rondo_status rondo_pipeline_drift(rondo_pipeline *, const rondo_dataset *, const char *storage,
+                                  rondo_drift *, void *user);
 /* The confusion matrix of the last evaluation, [true][predicted]; NULL when the task has none. */
 const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes);
 const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */

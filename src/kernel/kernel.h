@@ -26,6 +26,19 @@ typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const r
                          const int32_t *label, const real *weight, real parameter, int64_t rows,
                          int64_t width);
 
+/* How packed weights are kept for products forward.  A packed matrix is ceil(n/panel) panels of
+ * panel_bytes(k) each, so that columns may be shared out.  A row of c has the same bits whatever
+ * the other rows are and whichever way the panels are taken. */
+typedef struct weight_storage {
+    const char *name;
+    int64_t (*panel_bytes)(int64_t k);
+    void (*pack)(void *packed, const real *w, int64_t ldw, int64_t k, int64_t n); /* w [k][n] */
+    /* c[m][n] = bias[n] + a[m][k]·packed; bias may be NULL: 0. */
+    void (*product)(real *c, int64_t ldc, const real *a, int64_t lda, const void *packed,
+                    const real *bias, bool backwards, int64_t m, int64_t n, int64_t k);
+} weight_storage;
+enum { STORAGE_F32, STORAGE_BF16, STORAGE_INT8, STORAGES };
+
 typedef struct kernels {
     const char *isa;
     int lanes; /* elements of a vector */
@@ -102,6 +115,8 @@ typedef struct kernels {
     void (*rmsprop)(real *w, real *square, real *velocity, const real *g, int64_t n,
                     const optimizer_terms *);
     void (*adam)(real *w, real *m, real *v, const real *g, int64_t n, const optimizer_terms *);
+
+    weight_storage storage[STORAGES]; /* gemv.inc */
 
     const rondo_activation *activations; /* this ISA's rows */
     int n_activations;

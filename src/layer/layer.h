@@ -204,6 +204,7 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
 /* gates.c: the activations that the options give, else the cell's own. */
 rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
 typedef struct scan {
+    bool turned; /* scan_row: the next step takes weights from their end */
     bool training, keep, full,
         outside; /* the caller's wishes: dropout; all steps of everything kept
                                          * for backward; all steps of h kept; in the caller's memory
@@ -230,6 +231,10 @@ void scan_plan(scan *, const scan_cell *, arena *, const value *x,
                bool reverse); /* wishes are set */
 /* initial[] are set, and route built; h_out: the caller's memory for h [total][units], or NULL. */
 void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, real *h_out);
+/* scan_row.c: the same for a single row with nothing to keep; initial[k] are its states before, and
+ * are not written. */
+bool scan_row_serves(const scan *);
+void scan_row(scan *, const scan_cell *, const call *, const real *const *initial, real *h_out);
 /* State k after the last step of each row, in the caller's order of rows. */
 void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][units] */
 /* dh: gradient of every output by packed row, or NULL; carry[0] holds that of the final states by

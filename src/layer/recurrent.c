@@ -281,21 +281,40 @@ static void to_ranks(const route *r, real *ranked, const real *rows, int64_t uni
         kernel_table()->gather(ranked, rows, r->order, r->batch, units);
 }
 
+/* The i-th initial state as the caller has it; NULL: zeros. */
+static const real *initial_state(const call *c, const scan *s, int i)
+{
+    const int64_t u = ((const options *)c->layer->options)->units;
+    if (c->n_in > 1) return c->in[1 + i]->data;
+    return c->carry_in ? c->carry_in + i * s->route.batch * u : NULL;
+}
+
 static void set_initial(const call *c, scan *s, int direction)
 {
     const extra *e = c->layer->extra;
     const int states = e->cell[0].row->states;
     const int64_t u = e->cell[0].units, size = s->route.batch * u;
     for (int k = 0; k < states; k++) {
-        const int i = direction * states + k;
-        const real *from = c->n_in > 1   ? c->in[1 + i]->data
-                           : c->carry_in ? c->carry_in + i * size
-                                         : NULL;
+        const real *from = initial_state(c, s, direction * states + k);
         if (from)
             to_ranks(&s->route, s->initial[k], from, u);
         else
             kernel_table()->fill(s->initial[k], 0, size);
     }
+}
+
+static void run_row(const call *c, scan *s, int direction, real *h_out)
+{
+    const extra *e = c->layer->extra;
+    const scan_cell *cell = &e->cell[direction];
+    const real *initial[MAX_STATES];
+    for (int k = 0; k < cell->row->states; k++) {
+        initial[k] = initial_state(c, s, direction * cell->row->states + k);
+        if (initial[k]) continue;
+        kernel_table()->fill(s->initial[k], 0, cell->units);
+        initial[k] = s->initial[k];
+    }
+    scan_row(s, cell, c, initial, h_out);
 }
 
 static void give_states(const call *c, const scan *s, int direction)
@@ -352,9 +371,13 @@ static rondo_status forward(call *c)
         scan *s = &m->scan[d];
         real *part = several ? m->part[d] : y->data;
         route_build(&s->route, x, reversed(c->layer, d), several);
-        set_initial(c, s, d);
-        scan_forward(s, &e->cell[d], c, c->layer->index * LAYER_MASKS + 2 * (uint32_t)d,
-                     s->outside ? y->data : NULL);
+        if (scan_row_serves(s)) {
+            run_row(c, s, d, s->outside ? y->data : NULL);
+        } else {
+            set_initial(c, s, d);
+            scan_forward(s, &e->cell[d], c, c->layer->index * LAYER_MASKS + 2 * (uint32_t)d,
+                         s->outside ? y->data : NULL);
+        }
         give_states(c, s, d);
         if (!o->return_sequences)
             scan_final(s, &e->cell[d], 0, part);

@@ -1,4 +1,5 @@
 #include "linear.h"
+#include <string.h>
 
 enum {
     MIN_FLOPS = 1 << 16
@@ -24,8 +25,10 @@ static void part(int64_t *begin, int64_t *end, int i, int n, int64_t size, int64
 
 typedef struct product { /* y[rows][out] (+)= bias + x[rows][in]·packed */
     const kernels *kernel;
+    int storage;
     real *y;
-    const real *x, *packed, *bias;
+    const real *x, *bias;
+    const void *packed;
     int64_t ldy, ldx, rows, in, out;
     bool add;
     int parts;
@@ -33,14 +36,23 @@ typedef struct product { /* y[rows][out] (+)= bias + x[rows][in]·packed */
 
 enum { ROW_GRAIN = 24, COLUMN_GRAIN = 32 };
 
+static void product_rows(const product *p, int64_t begin, int64_t rows)
+{
+    real *y = p->y + begin * p->ldy;
+    const real *x = p->x + begin * p->ldx;
+    if (p->add)
+        p->kernel->gemm(y, p->ldy, x, p->ldx, p->packed, NULL, true, rows, p->out, p->in);
+    else
+        p->kernel->storage[p->storage].product(y, p->ldy, x, p->ldx, p->packed, p->bias, false,
+                                               rows, p->out, p->in);
+}
+
 static void product_part(void *arg, int i)
 {
     const product *p = arg;
     int64_t begin, end;
     part(&begin, &end, i, p->parts, p->rows, ROW_GRAIN);
-    if (begin < end)
-        p->kernel->gemm(p->y + begin * p->ldy, p->ldy, p->x + begin * p->ldx, p->ldx, p->packed,
-                        p->bias, p->add, end - begin, p->out, p->in);
+    if (begin < end) product_rows(p, begin, end - begin);
 }
 
 static void product_run(product *p, pool *threads)
@@ -49,8 +61,7 @@ static void product_run(product *p, pool *threads)
     p->kernel = kernel_table();
     p->parts = parts(threads, p->rows, ROW_GRAIN, p->rows * p->in * p->out);
     if (p->parts == 1)
-        p->kernel->gemm(p->y, p->ldy, p->x, p->ldx, p->packed, p->bias, p->add, p->rows, p->out,
-                        p->in);
+        product_rows(p, 0, p->rows);
     else
         pool_run(threads, product_part, p, p->parts);
 }
@@ -58,7 +69,8 @@ static void product_run(product *p, pool *threads)
 void linear_forward(const linear *l, const real *weights, pool *threads, real *y, int64_t ldy,
                     const real *x, int64_t ldx, int64_t rows, bool add)
 {
-    product p = { .y = y,
+    product p = { .storage = l->storage,
+                  .y = y,
                   .ldy = ldy,
                   .x = x,
                   .ldx = ldx,
@@ -69,6 +81,13 @@ void linear_forward(const linear *l, const real *weights, pool *threads, real *y
                   .out = l->out,
                   .add = add };
     product_run(&p, threads);
+}
+
+void linear_row(const linear *l, const real *weights, real *y, const real *x, bool backwards)
+{
+    const real *bias = l->bias < 0 ? NULL : weights + l->bias;
+    kernel_table()->storage[l->storage].product(y, l->out, x, l->in, l->packed, bias, backwards, 1,
+                                                l->out, l->in);
 }
 
 void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t lddx, const real *dy,
@@ -132,6 +151,30 @@ int64_t linear_packed_size(int64_t in, int64_t out)
     return (out + panel - 1) / panel * panel * in;
 }
 
+int64_t linear_packed_bytes(int64_t in, int64_t out, int storage)
+{
+    const kernels *k = kernel_table();
+    const int64_t panels = (out + k->panel - 1) / k->panel;
+    return (panels * k->storage[storage].panel_bytes(in) + 63) / 64 * 64;
+}
+
+rondo_status linear_storage(int *storage, const char *name)
+{
+    const char *names[STORAGES];
+    for (int i = 0; i < STORAGES; i++) {
+        names[i] = kernel_table()->storage[i].name;
+        if (name && strcmp(name, names[i]) == 0) {
+            *storage = i;
+            return RONDO_OK;
+        }
+    }
+    const char *near = name ? name_nearest(name, STORAGES, names) : NULL;
+    if (near)
+        return rondo_fail(RONDO_E_NAME, "unknown weights \"%s\"; did you mean %s?", name, near);
+    return rondo_fail(RONDO_E_NAME, "weights can be f32, bf16 or int8, not \"%s\"",
+                      name ? name : "(NULL)");
+}
+
 typedef struct
     packing { /* of one linear, by panels: first those of W, then those of its transpose */
     const linear *linear;
@@ -145,6 +188,7 @@ static void packing_part(void *arg, int i)
     const packing *p = arg;
     const linear *l = p->linear;
     const kernels *k = kernel_table();
+    const weight_storage *store = &k->storage[l->storage];
     const real *w = p->weights + l->weight;
     const int64_t all = p->panels + p->backward_panels, width = k->panel;
     for (int64_t n = all * i / p->parts; n < all * (i + 1) / p->parts; n++) {
@@ -152,7 +196,8 @@ static void packing_part(void *arg, int i)
         const int64_t columns = n < p->panels ? l->out : l->in;
         const int64_t some = columns - at < width ? columns - at : width;
         if (n < p->panels)
-            k->pack(l->packed + at * l->in, w + at, l->ld, l->in, some);
+            store->pack((char *)l->packed + n * store->panel_bytes(l->in), w + at, l->ld, l->in,
+                        some);
         else
             k->pack_transposed(l->packed_transposed + at * l->out, w + at * l->ld, l->ld, l->out,
                                some);

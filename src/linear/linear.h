@@ -1,5 +1,5 @@
-/* linear - the one place where a weight meets an input: packing now; storage types, adapters, ties
- * later.
+/* linear - the one place where a weight meets an input: packing and storage types now; adapters,
+ * ties later.
  *
  * A linear is a view of columns of one weight matrix [in][ld] of the model's weight vector. Its
  * packed copies are made by linear_pack once per change of the weights, and shared by everybody who
@@ -14,20 +14,27 @@ typedef struct linear {
     int64_t weight;  /* offset in the weight vector of the view's first element */
     int64_t bias;    /* offset of its bias, or -1 */
     bool trains, bias_trains;
-    real *packed;            /* [in][out] in panels */
+    int storage;             /* how packed is kept: STORAGE_… ; the weights stay as they are */
+    void *packed;            /* [in][out] in panels */
     real *packed_transposed; /* [out][in] in panels; NULL until somebody goes backward */
 } linear;
 
 /* A matrix product over many rows is split over the pool's threads, by outputs. */
 void linear_forward(const linear *, const real *weights, pool *, real *y, int64_t ldy,
                     const real *x, int64_t ldx, int64_t rows,
-                    bool add); /* y (+)= x·W + b; with add: y += x·W, no bias */
+                    bool add); /* y (+)= x·W + b; with add: y += x·W, no bias; f32 only */
+/* One row: y = x·W + b, the bits of linear_forward. backwards: the other end of W first, which the
+ * cache still holds when the call before went forwards. */
+void linear_row(const linear *, const real *weights, real *y, const real *x, bool backwards);
 void linear_backward_input(const linear *, pool *, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add); /* dx (+)= dy·Wᵀ */
 void linear_backward_weight(const linear *, real *gradients, pool *, const real *x, int64_t ldx,
                             const real *dy, int64_t lddy,
                             int64_t rows); /* dW += xᵀ·dy, db += Σ dy, of what trains */
-int64_t linear_packed_size(int64_t in, int64_t out); /* elements of one packed copy */
+int64_t linear_packed_size(int64_t in, int64_t out); /* elements of one packed copy in f32 */
+int64_t linear_packed_bytes(int64_t in, int64_t out, int storage);
+/* STORAGE_… of "f32" "bf16" "int8"; E_NAME with the nearest. */
+rondo_status linear_storage(int *storage, const char *name);
 /* Fills packed, and packed_transposed when it is there, panel by panel over the pool's threads. */
 void linear_pack(const linear *, const real *weights, pool *);
 #endif

@@ -7,6 +7,7 @@
 #include "layer/layer.h"
 #include "loss/loss.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 typedef struct node {
     rondo_layer *layer; /* NULL: an input */
@@ -36,12 +37,14 @@ struct rondo_model {
     int n_params;
     int64_t n_weights; /* elements of each block, padding included */
     real *weights, *gradients;
-    real *packed;                    /* every linear's packed copy */
-    real *packed_backward;           /* their transposes, once somebody goes backward */
-    int64_t version, packed_version; /* weights changed / when last packed */
-    int64_t adapted;                 /* times that weights were frozen or thawed */
-    pthread_mutex_t lock;            /* of packing */
-    int64_t state_size;              /* carried states per row, all nodes */
+    void *packed;                   /* every linear's packed copy … */
+    int storage;                    /* … kept so: STORAGE_… */
+    real *packed_backward;          /* their transposes, once somebody goes backward */
+    int64_t version;                /* weights changed */
+    _Atomic int64_t packed_version; /* when last packed; read without the lock */
+    int64_t adapted;                /* times that weights were frozen or thawed */
+    pthread_mutex_t lock;           /* of packing */
+    int64_t state_size;             /* carried states per row, all nodes */
     uint64_t seed;
     pool *pool;
     char *metadata;
@@ -62,7 +65,12 @@ rondo_status model_prepare(rondo_model *, uint64_t seed);
 rondo_status model_threads(rondo_model *, int threads); /* 0: all */
 void model_weights_changed(rondo_model *);
 rondo_status model_pack(const rondo_model *,
-                        bool backward); /* brings packed copies up to date; any thread */
+                        bool backward);           /* brings packed copies up to date; any thread */
+rondo_status model_reserve_packed(rondo_model *); /* of model->storage, where there are weights */
+static inline bool model_is_packed(const rondo_model *m)
+{
+    return atomic_load_explicit(&m->packed_version, memory_order_acquire) == m->version;
+}
 char *model_param_name(const rondo_model *, int i); /* "lstm.kernel"; alloc_free it */
 rondo_status model_status(const rondo_model *);     /* the failure that stuck, with its sentence */
 rondo_status model_gradients(rondo_model *);        /* allocates the gradient block, zeroed, once */
@@ -119,6 +127,7 @@ typedef struct pass {
     bool *needs; /* [n_nodes] gradients are wanted there */
     void *loss_scratch[MAX_PORTS];
     unsigned char *memory; /* of the calls */
+    bool ready;            /* calls are as the last forward set them */
     struct plan_key {      /* what the layout was made for */
         int64_t steps[MAX_PORTS], batch[MAX_PORTS], adapted;
         bool ragged[MAX_PORTS], training, backward, input_gradients, planned;
@@ -128,6 +137,9 @@ rondo_status pass_new(pass **, const rondo_model *);
 /* Lays out memory for these shapes, growing the arena when it is too small. */
 rondo_status pass_plan(pass *, int n, const feed feeds[]);
 rondo_status pass_forward(pass *, int n, const feed feeds[]); /* plans, then runs */
+/* Forward again when nothing has changed since but the numbers of the only input: pass_forward
+ * without its preparations, which it falls back on. */
+rondo_status pass_repeat(pass *, const feed *);
 value *pass_output(const pass *, int i);
 value *pass_input(const pass *, int i);
 void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */

@@ -19,31 +19,43 @@ static rondo_status place(rondo_model *m)
     return RONDO_OK;
 }
 
-static rondo_status allocate(rondo_model *m)
+rondo_status model_reserve_packed(rondo_model *m)
 {
-    int64_t bytes, packed = 0;
+    int64_t bytes = 0;
     for (int i = 0; i < m->n_layers; i++)
-        for (int k = 0; k < m->layers[i]->n_linears; k++)
-            packed += linear_packed_size(m->layers[i]->linears[k].in, m->layers[i]->linears[k].out);
-    if (!size_mul(m->n_weights + packed + 1, sizeof(real), &bytes))
-        return rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
-    real *weights = alloc_aligned((size_t)(m->n_weights + 1) * sizeof(real));
-    m->packed = alloc_aligned((size_t)(packed + 1) * sizeof(real));
-    if (!weights || !m->packed) {
-        alloc_free_aligned(weights);
-        alloc_free_aligned(m->packed);
-        m->packed = NULL;
-        return RONDO_E_NOMEM;
-    }
-    m->weights = weights;
-    real *at = m->packed;
+        for (int k = 0; k < m->layers[i]->n_linears; k++) {
+            const linear *l = &m->layers[i]->linears[k];
+            if (!size_add(bytes, linear_packed_bytes(l->in, l->out, m->storage), &bytes))
+                return rondo_fail(RONDO_E_LIMIT,
+                                  "the model has more weights than can be addressed");
+        }
+    unsigned char *at = alloc_aligned((size_t)bytes + 1);
+    if (!at) return RONDO_E_NOMEM;
+    alloc_free_aligned(m->packed);
+    m->packed = at;
     for (int i = 0; i < m->n_layers; i++)
         for (int k = 0; k < m->layers[i]->n_linears; k++) {
             linear *l = &m->layers[i]->linears[k];
+            l->storage = m->storage;
             l->packed = at;
-            at += linear_packed_size(l->in, l->out);
+            at += linear_packed_bytes(l->in, l->out, m->storage);
         }
+    model_weights_changed(m);
     return RONDO_OK;
+}
+
+static rondo_status allocate(rondo_model *m)
+{
+    int64_t bytes;
+    if (!size_mul(m->n_weights + 1, sizeof(real), &bytes))
+        return rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
+    real *weights = alloc_aligned((size_t)bytes);
+    const rondo_status s = weights ? model_reserve_packed(m) : RONDO_E_NOMEM;
+    if (s)
+        alloc_free_aligned(weights);
+    else
+        m->weights = weights;
+    return s;
 }
 
 rondo_status model_allocate(rondo_model *m)
@@ -53,9 +65,7 @@ rondo_status model_allocate(rondo_model *m)
     if (!m->n_layers || m->latest.node < 0)
         return rondo_fail(RONDO_E_STATE, "the model has no layers yet");
     RONDO_TRY(place(m));
-    RONDO_TRY(allocate(m));
-    model_weights_changed(m);
-    return RONDO_OK;
+    return allocate(m);
 }
 
 static rondo_status draw(rondo_model *m, uint64_t seed)
@@ -71,7 +81,8 @@ static rondo_status draw(rondo_model *m, uint64_t seed)
     if (!s) return RONDO_OK;
     alloc_free_aligned(m->weights); /* half drawn: nobody may take them for weights */
     alloc_free_aligned(m->packed);
-    m->weights = m->packed = NULL;
+    m->weights = NULL;
+    m->packed = NULL;
     return s;
 }
 
@@ -123,7 +134,7 @@ static rondo_status reserve_backward(rondo_model *m)
             l->packed_transposed = at;
             at += linear_packed_size(l->out, l->in);
         }
-    m->packed_version = 0;
+    atomic_store(&m->packed_version, 0);
     return RONDO_OK;
 }
 
@@ -134,12 +145,17 @@ rondo_status model_pack(const rondo_model *model, bool backward)
     pthread_mutex_lock(&m->lock);
     if (!m->weights)
         s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
+    if (!s && backward && m->storage)
+        s = rondo_fail(RONDO_E_STATE,
+                       "the weights are kept in %s, which is for inference; to train, keep them "
+                       "in f32: rondo_set_weight_storage(model, \"f32\")",
+                       kernel_table()->storage[m->storage].name);
     if (!s && backward) s = reserve_backward(m);
-    if (!s && m->packed_version != m->version) {
+    if (!s && !model_is_packed(m)) {
         for (int i = 0; i < m->n_layers; i++)
             for (int k = 0; k < m->layers[i]->n_linears; k++)
                 linear_pack(&m->layers[i]->linears[k], m->weights, m->pool);
-        m->packed_version = m->version;
+        atomic_store_explicit(&m->packed_version, m->version, memory_order_release);
     }
     pthread_mutex_unlock(&m->lock);
     return s;

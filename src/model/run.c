@@ -194,7 +194,7 @@ rondo_status pass_plan(pass *p, int n, const feed feeds[])
     const struct plan_key key = key_of(p, n, feeds);
     if (!memcmp(&key, &p->key, sizeof key)) return RONDO_OK;
     arena measure = { 0 };
-    p->key.planned = false;
+    p->key.planned = p->ready = false;
     const size_t bytes = lay_out(p, &measure);
     RONDO_TRY(check_sizes(p));
     if (bytes > p->arena.size || !p->arena.base) RONDO_TRY(arena_reserve(&p->arena, bytes));
@@ -226,6 +226,22 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
         for (int k = 0; k < model_output_count(m); k++)
             if (p->fused[k] && model_output(m, k).node == i) c->skip_activation = true;
         RONDO_TRY(c->layer->type->forward(c));
+    }
+    p->ready = true;
+    return RONDO_OK;
+}
+
+rondo_status pass_repeat(pass *p, const feed *f)
+{
+    const rondo_model *m = p->model;
+    if (!p->ready || p->key.adapted != m->adapted || !model_is_packed(m))
+        return pass_forward(p, 1, f);
+    value *x = pass_input(p, 0);
+    x->data = (real *)f->data;
+    x->tokens = (int32_t *)f->tokens;
+    for (int i = 0; i < m->n_nodes; i++) {
+        call *c = &p->calls[i];
+        if (c->layer) RONDO_TRY(c->layer->type->forward(c));
     }
     return RONDO_OK;
 }

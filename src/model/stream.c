@@ -72,7 +72,7 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
     if (!y->data || room < value_size(out))
         return rondo_fail(RONDO_E_SHAPE, "a step gives %lld values, there is room for %lld",
                           (long long)value_size(out), (long long)room);
-    RONDO_TRY(pass_forward(s->pass, 1, &step));
+    RONDO_TRY(pass_repeat(s->pass, &step));
     memcpy(y->data, out->data, (size_t)value_size(out) * sizeof(real));
     y->type = RONDO_F32;
     y->shape = (rondo_shape){ 2, { s->rows, out->shape.features } };

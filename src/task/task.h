@@ -3,7 +3,7 @@
  *   recipe    keys and values, from a command line or a YAML file         recipe.c
  *   plan      what a recipe comes to: task, data, model, loss             plan.c
  *   pipeline  a model with its reader, classes and scalers                pipeline.c
- *             … used: predict.c, evaluate.c, stream.c, check.c
+ *             … used: predict.c, evaluate.c, drift.c, stream.c, check.c
  *   run       a folder that a plan trains into, and resumes in            run.c, folder.c, manifest.c */
 #ifndef RONDO_TASK_INTERNAL_H
 #define RONDO_TASK_INTERNAL_H

@@ -40,10 +40,13 @@ static feed part(const sequence *q, int64_t at, int64_t steps)
     return (feed){ .steps = steps, .batch = ROWS, .data = q->x + at * ROWS * FEATURES };
 }
 
+static const char *storage = "f32"; /* of the weights */
+
 static void begin(sequence *q, const char *text)
 {
     pass *p;
     q->m = models_new(text, FEATURES);
+    assert_int_equal(rondo_set_weight_storage(q->m, storage), RONDO_OK);
     q->x = models_draw(STEPS * ROWS * FEATURES, 4);
     q->tokens = models_draw_tokens(STEPS * ROWS, TOKENS, 4);
     const feed whole = part(q, 0, STEPS);
@@ -290,6 +293,19 @@ static void masked_steps(void **state)
     }
 }
 
+/* Weights in fewer bytes change the numbers, not the promise. */
+static void narrow_weights_too(void **state)
+{
+    static const char *const narrow[] = { "bf16", "int8" };
+    for (int i = 0; i < 2; i++) {
+        storage = narrow[i];
+        steps_equal_the_sequence(state);
+        a_row_alone(state);
+        chunks_equal_the_sequence(state);
+    }
+    storage = "f32";
+}
+
 static int allocations;
 static void *(*true_hook)(void *, size_t);
 static void *counting(void *p, size_t n)
@@ -392,6 +408,7 @@ int main(void)
         cmocka_unit_test(steps_equal_the_sequence),
         cmocka_unit_test(a_row_alone),
         cmocka_unit_test(chunks_equal_the_sequence),
+        cmocka_unit_test(narrow_weights_too),
         cmocka_unit_test(state_saved_and_restored),
         cmocka_unit_test(a_row_is_reset),
         cmocka_unit_test(rows_are_selected),

@@ -1,0 +1,191 @@
+/* Products with stored weights on every table: one row has the bits of gemm; bf16 and int8 against
+ * loops in double over the weights as they are stored; any rows, either direction, any split of the
+ * columns gives the same bits. */
+#include "kernel/kernel_test.h"
+#include <float.h>
+
+enum { GUARD = 5 };
+
+typedef struct problem {
+    int64_t m, n, k, lda, ldc;
+    real *w, *a, *bias, *c;
+    unsigned char *packed;
+    double *stored; /* [k][n] the weights as they should be */
+} problem;
+
+/* A column as it is stored; int8 has a scale for it. */
+static void store_column(const problem *p, int storage, int64_t j)
+{
+    real most = 0;
+    for (int64_t i = 0; i < p->k; i++) {
+        const real w = p->w[i * (p->n + GUARD) + j];
+        most = w > most ? w : -w > most ? -w : most;
+    }
+    for (int64_t i = 0; i < p->k; i++) {
+        const real w = p->w[i * (p->n + GUARD) + j], scale = most / 127, levels = w / scale;
+        int exponent;
+        const double part = frexp((double)w, &exponent);
+        p->stored[i * p->n + j] = storage == STORAGE_F32    ? (double)w
+                                  : storage == STORAGE_BF16 ? ldexp(rint(part * 256), exponent - 8)
+                                                            : round((double)levels) * (double)scale;
+    }
+}
+
+static problem begin(const kernels *t, int storage, int64_t m, int64_t n, int64_t k)
+{
+    const weight_storage *s = &t->storage[storage];
+    problem p = { .m = m, .n = n, .k = k, .lda = k + GUARD, .ldc = n + GUARD };
+    p.w = numbers(k * (n + GUARD), 1);
+    p.a = numbers(m * p.lda, 2);
+    p.bias = numbers(n, 3);
+    p.c = numbers(m * p.ldc, 4);
+    p.packed = malloc((size_t)((n + t->panel - 1) / t->panel * s->panel_bytes(k)) + 1);
+    assert_non_null(p.packed);
+    s->pack(p.packed, p.w, n + GUARD, k, n);
+    p.stored = malloc((size_t)(n * k) * sizeof *p.stored);
+    assert_non_null(p.stored);
+    for (int64_t j = 0; j < n; j++) store_column(&p, storage, j);
+    return p;
+}
+
+static void end(problem *p)
+{
+    free(p->w);
+    free(p->a);
+    free(p->bias);
+    free(p->c);
+    free(p->packed);
+    free(p->stored);
+}
+
+static void run(const weight_storage *s, const problem *p, real *c, bool biased, bool backwards,
+                int64_t row, int64_t rows)
+{
+    s->product(c + row * p->ldc, p->ldc, p->a + row * p->lda, p->lda, p->packed,
+               biased ? p->bias : NULL, backwards, rows, p->n, p->k);
+}
+
+static void check_values(const kernels *t, int storage, const problem *p, bool biased)
+{
+    for (int64_t r = 0; r < p->m; r++) {
+        double level = 0;
+        for (int64_t i = 0; i < p->k; i++) level = fmax(level, fabs((double)p->a[r * p->lda + i]));
+        level = storage == STORAGE_INT8 ? level / 8191 / 2 : 0; /* what x is rounded by */
+        for (int64_t j = 0; j < p->n; j++) {
+            double want = biased ? (double)p->bias[j] : 0, size = fabs(want), off = 0;
+            for (int64_t i = 0; i < p->k; i++) {
+                const double w = p->stored[i * p->n + j];
+                want += w * (double)p->a[r * p->lda + i];
+                size += fabs(w * (double)p->a[r * p->lda + i]);
+                off += fabs(w) * level;
+            }
+            const double limit = FLT_EPSILON * (4 + sqrt((double)p->k)) * size + 1.01 * off;
+            const double got = (double)p->c[r * p->ldc + j];
+            if (!(fabs(got - want) <= limit))
+                fail_msg("%s %s %dx%dx%d at %d,%d: %.9g, expected %.9g", t->isa,
+                         t->storage[storage].name, (int)p->m, (int)p->n, (int)p->k, (int)r, (int)j,
+                         got, want);
+        }
+    }
+}
+
+static void check_bits(const weight_storage *s, const problem *p, bool biased)
+{
+    real *other = copy_of(p->c, p->m * p->ldc);
+    run(s, p, other, biased, true, 0, p->m);
+    assert_true(same_bits(other, p->c, p->m * p->ldc));
+    for (int64_t r = 0; r < p->m; r++) run(s, p, other, biased, r % 2, r, 1);
+    assert_true(same_bits(other, p->c, p->m * p->ldc));
+    free(other);
+}
+
+static void check(const kernels *t, int storage, int64_t m, int64_t n, int64_t k)
+{
+    const weight_storage *s = &t->storage[storage];
+    problem p = begin(t, storage, m, n, k);
+    real *before = copy_of(p.c, m * p.ldc);
+    for (int biased = 0; biased < 2; biased++) {
+        run(s, &p, p.c, biased, false, 0, m);
+        check_values(t, storage, &p, biased);
+        check_bits(s, &p, biased);
+        for (int64_t r = 0; r < m; r++)
+            assert_true(same_bits(p.c + r * p.ldc + n, before + r * p.ldc + n, GUARD));
+    }
+    free(before);
+    end(&p);
+}
+
+static void every_shape(void **state)
+{
+    static const int64_t ns[] = { 1, 7, 16, 17, 63, 64, 65, 128, 130, 200 };
+    static const int64_t ks[] = { 1, 3, 4, 31, 33, 50, 130 };
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int s = 0; s < STORAGES; s++)
+            for (size_t i = 0; i < sizeof ns / sizeof *ns; i++)
+                for (size_t k = 0; k < sizeof ks / sizeof *ks; k++)
+                    check(t, s, 1 + (int64_t)(i + k) % 6, ns[i], ks[k]);
+}
+
+/* More steps than whole numbers are summed over at once. */
+static void long_sums(void **state)
+{
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int s = 0; s < STORAGES; s++) {
+            check(t, s, 3, 5, 4096);
+            check(t, s, 2, 5, 9001);
+        }
+}
+
+static void one_row_is_gemm(void **state)
+{
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int64_t n = 1; n < 200; n += 11) {
+            problem p = begin(t, STORAGE_F32, 1, n, 70);
+            real *c = copy_of(p.c, p.ldc);
+            t->gemm(c, p.ldc, p.a, p.lda, (const real *)(const void *)p.packed, p.bias, false, 1, n,
+                    p.k);
+            run(&t->storage[STORAGE_F32], &p, p.c, true, n % 2, 0, 1);
+            assert_true(same_bits(c, p.c, p.ldc));
+            free(c);
+            end(&p);
+        }
+}
+
+/* What is not finite in a row or a column comes out as not a number there and only there; zeros give
+ * the bias. */
+static void odd_numbers(void **state)
+{
+    static const real odd[] = { NAN, INFINITY, -INFINITY };
+    enum { N = 20, K = 37 };
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int i = 0; i < 3; i++) {
+            const weight_storage *s = &t->storage[STORAGE_INT8];
+            problem p = begin(t, STORAGE_INT8, 3, N, K);
+            p.a[p.lda + 5] = odd[i];
+            memset(p.a + 2 * p.lda, 0, K * sizeof *p.a);
+            p.w[3 * (N + GUARD) + 8] = odd[i];
+            s->pack(p.packed, p.w, N + GUARD, K, N);
+            run(s, &p, p.c, true, false, 0, 3);
+            for (int64_t j = 0; j < N; j++) {
+                assert_true(isnan(p.c[p.ldc + j]));
+                assert_true(isnan(p.c[j]) == (j == 8));
+                if (j != 8) assert_true(p.c[2 * p.ldc + j] == p.bias[j]);
+            }
+            end(&p);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_shape),
+        cmocka_unit_test(long_sums),
+        cmocka_unit_test(one_row_is_gemm),
+        cmocka_unit_test(odd_numbers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
