@@ -87,7 +87,6 @@ rondo_fact show_fact; /* user is a fact_sheet */
 typedef struct job { /* a model and data for it */
     rondo_pipeline *pipeline;
     rondo_dataset *data;
-    FILE *input; /* standard input, kept */
     long long batch;
 } job;
 int open_both(call *, job *, bool need_targets);

@@ -1,25 +1,6 @@
 /* data - what eval and predict share: a model, and data read as it was trained on. */
-#define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-/* Standard input as a file, for readers that need to see it whole. */
-static int take_stdin(call *c, FILE **kept)
-{
-    char bytes[1 << 16], path[32];
-    size_t n;
-    *kept = tmpfile();
-    if (!*kept) return complain(EXIT_FILES, "cannot make a temporary file for standard input");
-    while ((n = fread(bytes, 1, sizeof bytes, stdin)) > 0)
-        if (fwrite(bytes, 1, n, *kept) != n)
-            return complain(EXIT_FILES, "cannot keep standard input: the disk is full");
-    if (ferror(stdin) || fflush(*kept)) return complain(EXIT_FILES, "cannot read standard input");
-    snprintf(path, sizeof path, "/dev/fd/%d", fileno(*kept));
-    const rondo_status status = rondo_recipe_set(c->recipe, c->command->name, "data", path);
-    return status ? fail(status) : EXIT_OK;
-}
 
 int open_both(call *c, job *j, bool need_targets)
 {
@@ -35,10 +16,6 @@ int open_both(call *c, job *j, bool need_targets)
                         c->words[0]);
     status = rondo_pipeline_open(&j->pipeline, c->words[0], c->threads);
     if (status) return fail(status);
-    if (strcmp(data, "-") == 0) {
-        const int code = take_stdin(c, &j->input);
-        if (code) return code;
-    }
     status = rondo_pipeline_data(j->pipeline, &j->data, c->recipe, need_targets);
     if (status) return fail(status);
     const char *batch = rondo_recipe_get(c->recipe, "batch");
@@ -60,5 +37,4 @@ void close_both(job *j)
 {
     rondo_dataset_free(j->data);
     rondo_pipeline_free(j->pipeline);
-    if (j->input) fclose(j->input);
 }

@@ -53,6 +53,25 @@ static field get_field(const rondo_array *a, const field_shape *shape, int64_t i
     return (field){ NULL, (const int32_t *)a->data + i * size, steps };
 }
 
+/* Behind a row's end may stand anything. */
+static rondo_status check_values(const rondo_array *a, const field_shape *shape, int64_t count,
+                                 const char *what, int i)
+{
+    if (a->type != RONDO_F32) return RONDO_OK;
+    for (int64_t r = 0; r < count; r++) {
+        const field f = get_field(a, shape, r);
+        const int64_t n = f.steps * field_features(shape);
+        real sum = 0;
+        for (int64_t k = 0; k < n; k++) sum += f.data[k] * 0;
+        if (sum != 0) /* so with NaN or infinity among them */
+            return rondo_fail(RONDO_E_FORMAT,
+                              "%s %d: sample %lld (from 0) has a value that is not "
+                              "finite",
+                              what, i, (long long)r);
+    }
+    return RONDO_OK;
+}
+
 static int64_t length(const rondo_dataset *d, int64_t i)
 {
     const arrays *a = d->self;
@@ -96,10 +115,12 @@ rondo_status rondo_dataset_new(rondo_dataset **out, const rondo_batch *all)
     if (!a) s = RONDO_E_NOMEM;
     for (int i = 0; !s && i < all->n_inputs; i++) {
         s = check(&d->input[i], &all->inputs[i], count, "input", i);
+        if (!s) s = check_values(&all->inputs[i], &d->input[i], count, "input", i);
         a->input[i] = all->inputs[i];
     }
     for (int i = 0; !s && i < all->n_targets; i++) {
         s = check(&d->target[i], &all->targets[i], count, "target", i);
+        if (!s) s = check_values(&all->targets[i], &d->target[i], count, "target", i);
         a->target[i] = all->targets[i];
     }
     d->close = close_arrays;

@@ -8,7 +8,8 @@
     }
 static const option_field fields[] = {
     FIELD(target, OPTION_TEXT, NULL, "column to predict: name or position from 1; a,b for several"),
-    FIELD(features, OPTION_TEXT, NULL, "input columns; all numeric ones but target and sequence"),
+    FIELD(features, OPTION_TEXT, NULL,
+          "input columns; all numeric ones but sequence and, without window, target"),
     FIELD(sequence, OPTION_TEXT, NULL, "column whose equal neighbours make rows one sequence"),
     FIELD(per_step, OPTION_BOOL, NULL, "with sequence: a target per row, not one per sequence"),
     FIELD(window, OPTION_INT, NULL, "samples are windows of this many rows"),

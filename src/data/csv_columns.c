@@ -43,13 +43,19 @@ static int find_column(const csv_table *c, const char *name)
     return position <= c->n_columns ? position - 1 : -1;
 }
 
+static bool contains(const int *columns, int n, int column)
+{
+    for (int i = 0; i < n; i++)
+        if (columns[i] == column) return true;
+    return false;
+}
+
 static rondo_status add_column(const csv_table *c, int *columns, int *n, const char *name)
 {
     const int found = find_column(c, name);
     if (found < 0) return unknown_column(c, name);
-    for (int i = 0; i < *n; i++)
-        if (columns[i] == found)
-            return rondo_fail(RONDO_E_ARG, "column \"%s\" is named twice", name);
+    if (contains(columns, *n, found))
+        return rondo_fail(RONDO_E_ARG, "column \"%s\" is named twice", name);
     columns[(*n)++] = found;
     return RONDO_OK;
 }
@@ -76,6 +82,36 @@ static rondo_status find_columns(const csv_table *c, int *columns, int *n, const
     }
 }
 
+/* The columns of these names; of equal names one after the other. */
+static rondo_status find_known(const csv_table *c, int *columns, int *n, char *const *names,
+                               int n_names)
+{
+    for (int k = 0; k < n_names; k++) {
+        int found = -1;
+        for (int i = 0; found < 0 && i < c->n_columns; i++)
+            if (!strcmp(names[k], c->names[i]) && !contains(columns, *n, i)) found = i;
+        if (found < 0) found = find_column(c, names[k]);
+        if (found < 0 || *n == c->n_columns) {
+            unknown_column(c, names[k]);
+            return rondo_fail_in(RONDO_E_FORMAT, "the model was trained on \"%s\"", names[k]);
+        }
+        columns[(*n)++] = found;
+    }
+    return RONDO_OK;
+}
+
+/* Whether one of the known names, not a position, stands in the first row. */
+static bool named_in(const csv_table *c, char *const *names, int n)
+{
+    for (int k = 0; names && k < n; k++) {
+        const csv_cell name = { names[k], strlen(names[k]), false };
+        if (!name.n || !is_text(&name)) continue;
+        for (int i = 0; i < c->n_columns; i++)
+            if (!strcmp(names[k], c->names[i])) return true;
+    }
+    return false;
+}
+
 /* Whether a requested name, not a position, stands in the first row. */
 static bool names_are_asked_for(const csv_table *c)
 {
@@ -87,7 +123,8 @@ static bool names_are_asked_for(const csv_table *c)
             if (at && (at == asked[k] || at[-1] == ',') && (!at[name.n] || at[name.n] == ','))
                 return true;
         }
-    return false;
+    return named_in(c, c->request->features, c->request->n_features) ||
+           named_in(c, c->request->targets, c->request->n_targets);
 }
 
 /* A header stands over numbers: text in the first row where the second has none. */
@@ -141,6 +178,7 @@ rondo_status csv_read_header(csv_table *c)
         RONDO_TRY(guess_header(c, &header));
     else if (!header && strcmp(choice, "no"))
         return rondo_fail(RONDO_E_ARG, "header is auto, yes or no, not \"%s\"", choice);
+    c->header = header;
     c->rows.at = header ? second.at : first.at;
     c->rows.line = header ? second.line : first.line;
     return header ? RONDO_OK : name_columns(c, false);
@@ -172,16 +210,12 @@ static rondo_status find_kinds(csv_table *c)
     return RONDO_OK;
 }
 
-static bool contains(const int *columns, int n, int column)
-{
-    for (int i = 0; i < n; i++)
-        if (columns[i] == column) return true;
-    return false;
-}
-
 static rondo_status choose_features(csv_table *c)
 {
-    if (c->options->features) {
+    const reader_request *q = c->request;
+    if (q->features && c->header) {
+        RONDO_TRY(find_known(c, c->features, &c->n_features, q->features, q->n_features));
+    } else if (c->options->features) {
         RONDO_TRY(find_columns(c, c->features, &c->n_features, c->options->features));
     } else {
         for (int i = 0; i < c->n_columns; i++) {
@@ -200,8 +234,11 @@ static rondo_status choose_target(csv_table *c)
 {
     const reader_request *q = c->request;
     rondo_status s = RONDO_OK;
-    if (c->options->target) s = find_columns(c, c->targets, &c->n_targets, c->options->target);
-    if (s && !(s == RONDO_E_NAME && q->no_target)) return s;
+    if (q->targets && c->header)
+        s = find_known(c, c->targets, &c->n_targets, q->targets, q->n_targets);
+    else if (c->options->target)
+        s = find_columns(c, c->targets, &c->n_targets, c->options->target);
+    if (s && !((s == RONDO_E_NAME || s == RONDO_E_FORMAT) && q->no_target)) return s;
     RONDO_TRY(choose_features(c));
     c->with_targets = !q->no_target;
     if (!c->with_targets) return RONDO_OK;

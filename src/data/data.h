@@ -74,6 +74,10 @@ typedef struct reader_request {
     char *const
         *classes; /* known label names, in order: another label is E_FORMAT; NULL: find them */
     int n_classes;
+    /* Columns that a table with a header must have, by name, before what the spec says; NULL: as the
+     * spec says. E_FORMAT when one is missing. */
+    char *const *features, *const *targets;
+    int n_features, n_targets;
 } reader_request;
 typedef struct reader_row {
     const char *name, *help;
@@ -100,8 +104,13 @@ typedef struct scaler { /* scaled = (x - shift) * factor, per feature */
     char kind[16];      /* "standard" (population variance) or "minmax" (to [0,1]); "" none */
     int64_t n;
     double *shift, *factor; /* a constant feature has factor 1 */
+    bool masked;            /* steps filled with `mask` are padding: neither fitted nor scaled */
+    double mask;
 } scaler;
 rondo_status scaler_fit(scaler *, const char *kind, const rondo_dataset *, bool target, int which);
+/* The same for a model that masks input steps filled with *mask (NULL: none). */
+rondo_status scaler_fit_masked(scaler *, const char *kind, const rondo_dataset *, bool target,
+                               int which, const double *mask);
 void scaler_apply(const scaler *, real *x, int64_t rows); /* [rows][n], in place */
 void scaler_reverse(const scaler *, real *x, int64_t rows);
 json_t *scaler_to_json(const scaler *);
@@ -158,6 +167,17 @@ void source_close(source_file *); /* safe when all zero */
 /* First bytes of a file, unpacked; *n of them. */
 rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n);
 rondo_status source_digest(const char *path, uint64_t *digest);
+/* A pipe or a terminal is read once: kept whole in an unlinked file, which can be opened again and
+ * again.  "-" is standard input; a plain file stays what it is.  Close it, also after a failure. */
+typedef struct spool {
+    const char *path; /* to open; borrowed, or kept: */
+    char kept[32];
+    FILE *file;
+} spool;
+rondo_status spool_open(spool *, const char *path); /* NULL stays NULL */
+void spool_close(spool *);
+/* The failure, and which stream it is about. */
+rondo_status spool_fail(const spool *, rondo_status, const char *path);
 bool path_ends(const char *path, const char *ending); /* "a.csv.gz" ends in ".csv" */
 
 /* classes.c: label names and their numbers */
@@ -238,6 +258,7 @@ typedef struct csv_table {
     int n_columns;
     int *features, *targets; /* columns */
     int n_features, n_targets;
+    bool header;       /* the columns have names of their own */
     int sequence;      /* column or -1 */
     bool classes;      /* the target is a class */
     bool with_targets; /* they are to be read */

@@ -171,6 +171,22 @@ done:
     return s;
 }
 
+/* Streams are kept first: a reader opens its files more than once. */
+static rondo_status open_kept(rondo_dataset **out, const reader_request *request,
+                              const char *format, spec *words, int n)
+{
+    reader_request q = *request;
+    spool data, labels = { 0 };
+    rondo_status s = spool_open(&data, request->path);
+    if (!s) s = spool_open(&labels, request->labels);
+    q.path = data.path;
+    q.labels = labels.path;
+    if (!s) s = spool_fail(&data, open_file(out, &q, format, words, n), request->path);
+    spool_close(&data);
+    spool_close(&labels);
+    return s;
+}
+
 rondo_status reader_open(rondo_dataset **out, const reader_request *request)
 {
     spec words;
@@ -191,7 +207,7 @@ rondo_status reader_open(rondo_dataset **out, const reader_request *request)
         q.target = c.target;
         q.no_target |= c.no_target;
         s = strncmp(q.path, task_prefix, sizeof task_prefix - 1)
-                ? open_file(out, &q, c.format, &words, n)
+                ? open_kept(out, &q, c.format, &words, n)
                 : open_task(out, &q, &words, n);
     }
     spec_free(&words);

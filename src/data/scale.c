@@ -1,5 +1,6 @@
 /* scale.c - scaled = (x - shift) * factor per feature, fitted on training data only. */
 #include "data/data.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -18,10 +19,26 @@ static void update(running *r, double x, int64_t count)
     if (count == 1 || x > r->max) r->max = x;
 }
 
-static rondo_status scan(running *stats, int64_t *count, const rondo_dataset *d, bool target,
-                         int which)
+static bool is_filled(const real *x, int64_t n, real with)
 {
-    const int64_t n = field_features(target ? &d->target[which] : &d->input[which]);
+    for (int64_t k = 0; k < n; k++)
+        if (x[k] != with) return false;
+    return n > 0;
+}
+
+/* Whether step t, which the first input fills with the mask's value, is no data. */
+static bool is_padding(const rondo_dataset *d, const sample *s, int64_t t, const double *mask)
+{
+    const int64_t n = field_features(&d->input[0]);
+    return mask && t < s->input[0].steps && is_filled(s->input[0].data + t * n, n, (real)*mask);
+}
+
+static rondo_status scan(running *stats, int64_t *count, const rondo_dataset *d, bool target,
+                         int which, const double *mask)
+{
+    const field_shape *shape = target ? &d->target[which] : &d->input[which];
+    const int64_t n = field_features(shape);
+    if (!field_is_sequence(shape) || d->input[0].type != RONDO_F32) mask = NULL;
     cursor c = { 0 };
     rondo_status status = RONDO_OK;
     for (int64_t i = 0; !status && i < d->count; i++) {
@@ -30,6 +47,7 @@ static rondo_status scan(running *stats, int64_t *count, const rondo_dataset *d,
         if (status) break;
         const field *f = target ? &s.target[which] : &s.input[which];
         for (int64_t t = 0; t < f->steps; t++) {
+            if (is_padding(d, &s, t, mask)) continue;
             ++*count;
             for (int64_t k = 0; k < n; k++) {
                 const double x = f->data[t * n + k];
@@ -69,6 +87,12 @@ static rondo_status reserve(scaler *s, const char *kind, int64_t n)
 
 rondo_status scaler_fit(scaler *s, const char *kind, const rondo_dataset *d, bool target, int which)
 {
+    return scaler_fit_masked(s, kind, d, target, which, NULL);
+}
+
+rondo_status scaler_fit_masked(scaler *s, const char *kind, const rondo_dataset *d, bool target,
+                               int which, const double *mask)
+{
     *s = (scaler){ 0 };
     if (!kind || !*kind || !strcmp(kind, "none")) return RONDO_OK;
     if (which < 0 || which >= (target ? d->n_targets : d->n_inputs))
@@ -82,7 +106,7 @@ rondo_status scaler_fit(scaler *s, const char *kind, const rondo_dataset *d, boo
     RONDO_TRY(reserve(s, kind, n));
     running *stats = alloc_array(n, sizeof *stats);
     int64_t count = 0;
-    rondo_status status = stats ? scan(stats, &count, d, target, which) : RONDO_E_NOMEM;
+    rondo_status status = stats ? scan(stats, &count, d, target, which, mask) : RONDO_E_NOMEM;
     for (int64_t k = 0; !status && k < n; k++) {
         const running *r = &stats[k];
         const bool standard = !strcmp(kind, "standard");
@@ -92,14 +116,21 @@ rondo_status scaler_fit(scaler *s, const char *kind, const rondo_dataset *d, boo
         s->factor[k] = spread > 0 ? 1 / spread : 1;
     }
     alloc_free(stats);
+    s->masked = mask && !target;
+    if (s->masked) s->mask = *mask;
     if (status) scaler_free(s);
     return status;
 }
 
 void scaler_apply(const scaler *s, real *x, int64_t rows)
 {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < s->n; k++, x++) *x = (real)((*x - s->shift[k]) * s->factor[k]);
+    for (int64_t r = 0; r < rows; r++, x += s->n) {
+        if (s->masked && is_filled(x, s->n, (real)s->mask)) continue;
+        for (int64_t k = 0; k < s->n; k++) x[k] = (real)((x[k] - s->shift[k]) * s->factor[k]);
+        /* data that scaling happens to make look like padding differ from it by the least there is */
+        if (s->masked && is_filled(x, s->n, (real)s->mask))
+            x[0] = x[0] == 0 ? (real)FLT_MIN : (real)(x[0] * (1 + 2 * (double)FLT_EPSILON));
+    }
 }
 
 void scaler_reverse(const scaler *s, real *x, int64_t rows)
@@ -125,7 +156,8 @@ json_t *scaler_to_json(const scaler *s)
     if (!object) return NULL;
     if (json_object_set_new(object, "kind", json_string(s->kind)) ||
         json_object_set_new(object, "shift", numbers_to_json(s->shift, s->n)) ||
-        json_object_set_new(object, "factor", numbers_to_json(s->factor, s->n))) {
+        json_object_set_new(object, "factor", numbers_to_json(s->factor, s->n)) ||
+        (s->masked && json_object_set_new(object, "mask", json_real(s->mask)))) {
         json_decref(object);
         return NULL;
     }
@@ -159,6 +191,11 @@ rondo_status scaler_from_json(scaler *s, const json_t *object)
     RONDO_TRY(reserve(s, kind, (int64_t)json_array_size(shift)));
     rondo_status status = numbers_from_json(s->shift, shift, "shift");
     if (!status) status = numbers_from_json(s->factor, factor, "factor");
+    const json_t *mask = json_object_get(object, "mask");
+    s->masked = mask != NULL;
+    s->mask = json_number_value(mask);
+    if (!status && mask && !json_is_number(mask))
+        status = rondo_fail(RONDO_E_FORMAT, "scaler.mask is not a number");
     if (status) scaler_free(s);
     return status;
 }

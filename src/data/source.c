@@ -1,7 +1,12 @@
 /* source.c - the bytes of a file: mapped, or unpacked when it is gzip. */
+#define _POSIX_C_SOURCE 200809L
 #include "data/data.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 rondo_status source_open(source_file *s, const char *path)
@@ -53,6 +58,76 @@ rondo_status source_digest(const char *path, uint64_t *digest)
     file_map_close(&map);
     memcpy(digest, hash, sizeof *digest);
     return RONDO_OK;
+}
+
+/* ---- Streams ---- */
+static const char standard_input[] = "-";
+
+static bool is_stream(const char *path)
+{
+    struct stat info;
+    if (!strcmp(path, standard_input)) return true;
+    return !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
+
+static FILE *open_temporary(void)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = file_join(folder && *folder ? folder : "/var/tmp", "rondo-XXXXXX");
+    const int fd = path ? mkstemp(path) : -1;
+    if (fd >= 0) unlink(path);
+    alloc_free(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "w+b") : NULL;
+    if (!file && fd >= 0) close(fd);
+    return file;
+}
+
+static rondo_status copy_stream(FILE *to, int from)
+{
+    unsigned char bytes[1 << 16];
+    for (;;) {
+        const ssize_t n = read(from, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return rondo_fail(RONDO_E_IO, "cannot read it: %s", strerror(errno));
+        if ((n && fwrite(bytes, 1, (size_t)n, to) != (size_t)n) || (!n && fflush(to)))
+            return rondo_fail(RONDO_E_IO,
+                              "cannot keep it in a temporary file: %s; set TMPDIR to a directory "
+                              "with space",
+                              strerror(errno));
+        if (!n) return RONDO_OK;
+    }
+}
+
+rondo_status spool_open(spool *s, const char *path)
+{
+    *s = (spool){ .path = path };
+    if (!path || !is_stream(path)) return RONDO_OK;
+    const bool standard = !strcmp(path, standard_input);
+    const int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return rondo_fail(RONDO_E_IO, "cannot open %s: %s", path, strerror(errno));
+    s->file = open_temporary();
+    rondo_status status = s->file ? copy_stream(s->file, fd)
+                                  : rondo_fail(RONDO_E_IO,
+                                               "cannot make a temporary file to keep it in; set "
+                                               "TMPDIR to a directory with space");
+    if (!standard) close(fd);
+    if (status) return spool_fail(s, status, path);
+    snprintf(s->kept, sizeof s->kept, "/dev/fd/%d", fileno(s->file));
+    s->path = s->kept;
+    return RONDO_OK;
+}
+
+void spool_close(spool *s)
+{
+    if (s->file) fclose(s->file);
+    *s = (spool){ 0 };
+}
+
+rondo_status spool_fail(const spool *s, rondo_status status, const char *path)
+{
+    const bool standard = path && !strcmp(path, standard_input);
+    return s->file || standard ? rondo_fail_in(status, "%s", standard ? "standard input" : path)
+                               : status;
 }
 
 bool path_ends(const char *path, const char *ending)

@@ -10,49 +10,137 @@
 #include <unistd.h>
 
 static const char *const our_files[] = { "model.safetensors", "best.safetensors",
-                                         "last.safetensors",  "log.csv",
-                                         "manifest.json",     "events.out.tfevents." };
+                                         "last.safetensors", "log.csv", "manifest.json" };
 enum { OUR_FILES = sizeof our_files / sizeof *our_files };
 
-/* By how the name begins: temporary files of a run that was killed are ours, too. */
+/* The old run while a fresh one begins, complete, and while it is being moved there or back. */
+static const char aside[] = ".rondo-before-fresh", moving[] = ".rondo-moving";
+
+/* Whether `name` is `whole`, or the temporary file.c writes before it, "whole.tmp-PID-N". */
+static bool is_temporary(const char *name, const char *whole)
+{
+    static const char mark[] = ".tmp-";
+    const size_t n = strlen(whole);
+    if (strncmp(name, whole, n) != 0 || strncmp(name + n, mark, sizeof mark - 1) != 0) return false;
+    const char *number = name + n + sizeof mark - 1;
+    return *number && strspn(number, "0123456789-") == strlen(number);
+}
+
 static bool is_ours(const char *name)
 {
-    for (int i = 0; i < OUR_FILES; i++) {
-        const size_t n = strlen(our_files[i]);
-        const char *at = name[0] == '.' ? name + 1 : name;
-        if (strncmp(at, our_files[i], n) == 0) return true;
+    static const char events[] = "events.out.tfevents.";
+    for (int i = 0; i < OUR_FILES; i++)
+        if (strcmp(name, our_files[i]) == 0 || is_temporary(name, our_files[i])) return true;
+    return strncmp(name, events, sizeof events - 1) == 0;
+}
+
+/* All that a run can leave that was killed before it had a manifest. */
+static bool is_aborted_start(const char *name)
+{
+    return is_temporary(name, "manifest.json");
+}
+
+/* ---- Moving files ---- */
+static rondo_status cannot(const char *what, const char *path)
+{
+    return rondo_fail(RONDO_E_IO, "cannot %s %s: %s", what, path, strerror(errno));
+}
+
+static rondo_status move_one(const char *from, const char *to, const char *name)
+{
+    char *old = file_join(from, name), *new = to ? file_join(to, name) : NULL;
+    rondo_status status = RONDO_OK;
+    if (!old || (to && !new))
+        status = RONDO_E_NOMEM;
+    else if (to ? rename(old, new) : remove(old))
+        status = cannot(to ? "move" : "remove", old);
+    alloc_free(old);
+    alloc_free(new);
+    return status;
+}
+
+/* Moves the files whose names are `which` into `to`, or removes them when it is NULL; *others counts
+ * what is left. */
+static rondo_status move_files(const char *from, const char *to, bool (*which)(const char *),
+                               int *others)
+{
+    DIR *d = opendir(from);
+    rondo_status status = RONDO_OK;
+    *others = 0;
+    if (!d) return rondo_fail(RONDO_E_IO, "%s: cannot read the folder", from);
+    for (struct dirent *e; !status && (e = readdir(d)) != NULL;) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        if (which(e->d_name))
+            status = move_one(from, to, e->d_name);
+        else
+            ++*others;
     }
-    return false;
-}
-
-/* Calls on every name in the folder until one says false. */
-static rondo_status each_name(const char *folder, bool (*on)(const char *folder, const char *name))
-{
-    DIR *d = opendir(folder);
-    bool go_on = true;
-    if (!d) return rondo_fail(RONDO_E_IO, "%s: cannot read the folder", folder);
-    for (struct dirent *e; go_on && (e = readdir(d)) != NULL;)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            go_on = on(folder, e->d_name);
     closedir(d);
-    return go_on ? RONDO_OK : RONDO_E_STATE;
+    return status;
 }
 
-static bool only_ours(const char *folder, const char *name)
+/* Out of the inner folder, which goes. */
+static rondo_status move_back(const char *folder, const char *inner)
 {
-    (void)folder;
-    return is_ours(name);
+    int others;
+    RONDO_TRY(move_files(inner, folder, is_ours, &others));
+    return rmdir(inner) ? cannot("remove", inner) : RONDO_OK;
 }
 
-static bool remove_ours(const char *folder, const char *name)
+static bool holds(const char *folder, const char *name)
 {
-    if (!is_ours(name)) return true;
     char *path = file_join(folder, name);
-    if (path) remove(path);
+    const bool there = path && file_exists(path);
     alloc_free(path);
-    return true;
+    return there;
 }
 
+/* The old run goes once the new one has something to go on from; until then it comes back. */
+static rondo_status settle(const char *folder, const char *kept, const char *half)
+{
+    int others;
+    if (file_is_folder(kept)) {
+        if (holds(folder, "last.safetensors") || holds(folder, "model.safetensors")) {
+            RONDO_TRY(move_files(kept, NULL, is_ours, &others));
+            return rmdir(kept) ? cannot("remove", kept) : RONDO_OK;
+        }
+        RONDO_TRY(move_files(folder, NULL, is_ours, &others));
+        if (rename(kept, half)) return cannot("move", kept);
+    }
+    return file_is_folder(half) ? move_back(folder, half) : RONDO_OK;
+}
+
+static rondo_status put_aside(const char *folder, const char *kept, const char *half)
+{
+    int others;
+    RONDO_TRY(file_make_folder(half));
+    const rondo_status status = move_files(folder, half, is_ours, &others);
+    if (!status && !rename(half, kept)) return RONDO_OK;
+    return status ? status : cannot("move", half);
+}
+
+/* Runs one of the two above with the paths of both inner folders. */
+static rondo_status with_inner(const char *folder,
+                               rondo_status (*act)(const char *, const char *, const char *))
+{
+    char *kept = file_join(folder, aside), *half = file_join(folder, moving);
+    const rondo_status status = kept && half ? act(folder, kept, half) : RONDO_E_NOMEM;
+    alloc_free(kept);
+    alloc_free(half);
+    return status;
+}
+
+rondo_status folder_start_over(const char *folder)
+{
+    return with_inner(folder, put_aside);
+}
+
+rondo_status folder_settle(const char *folder)
+{
+    return with_inner(folder, settle);
+}
+
+/* ---- Whose it is ---- */
 /* The first line in which the two identities differ, for the sentence. */
 static rondo_status fail_mismatch(const char *folder, const char *theirs, const char *ours)
 {
@@ -74,16 +162,17 @@ static rondo_status claim(const char *folder, const char *identity, bool fresh, 
     if (!file_exists(folder)) return RONDO_OK;
     if (!file_is_folder(folder))
         return rondo_fail(RONDO_E_IO, "%s is a file; a run needs a directory", folder);
-    if (!fresh) RONDO_TRY(manifest_read(m, folder));
-    if (m->json && strcmp(m->identity, identity) != 0)
+    RONDO_TRY(folder_settle(folder));
+    RONDO_TRY(rondo_fail_in(manifest_read(m, folder), "%s", folder));
+    if (m->json && !fresh && strcmp(m->identity, identity) != 0)
         return fail_mismatch(folder, m->identity, identity);
     if (m->json) return RONDO_OK;
-    const rondo_status status = each_name(folder, only_ours);
-    if (status == RONDO_E_STATE)
+    int others;
+    RONDO_TRY(move_files(folder, NULL, is_aborted_start, &others));
+    if (others)
         return rondo_fail(RONDO_E_ARG, "%s is not empty and holds no run; choose another directory",
                           folder);
-    if (status) return status;
-    return each_name(folder, remove_ours);
+    return RONDO_OK;
 }
 
 /* Without a name: the first runs/TASK-N that is free, or holds this very run. */

@@ -211,13 +211,24 @@ static rondo_status read_training(rondo_pipeline *p)
     return status;
 }
 
+/* Metadata may be any text of the user's; a pipeline is an object with a version and a task. */
+static bool is_pipeline(const json_t *o)
+{
+    return json_object_get(o, "version") && json_object_get(o, "task");
+}
+
 static rondo_status read_metadata(rondo_pipeline *p)
 {
     const char *text = rondo_metadata(p->model);
-    json_t *object;
+    json_t *object = NULL;
     if (!text) return read_training(p);
-    RONDO_TRY(json_read(&object, text, strlen(text), "pipeline"));
-    rondo_status status = read_json(p, object);
+    rondo_status status = json_read(&object, text, strlen(text), "pipeline");
+    if (status == RONDO_E_NOMEM) return status;
+    if (!is_pipeline(object)) {
+        json_decref(object);
+        return read_training(p);
+    }
+    status = read_json(p, object);
     json_decref(object);
     if (status) return rondo_fail_in(status, "pipeline");
     p->json = alloc_text(text);
@@ -272,6 +283,10 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
         .no_target = !need_targets,
         .classes = p->classes,
         .n_classes = p->n_classes,
+        .features = rondo_recipe_get(r, "features") ? NULL : p->features,
+        .n_features = p->n_features,
+        .targets = rondo_recipe_get(r, "target") ? NULL : p->targets,
+        .n_targets = p->n_targets,
     };
     *data = NULL;
     if (!request.path) return rondo_fail(RONDO_E_ARG, "which data? say --data FILE");

@@ -52,17 +52,20 @@ static rondo_status all_bits(bool *yes, const rondo_dataset *d)
     return status;
 }
 
-static rondo_status open_as(rondo_dataset **data, const rondo_recipe *r, const plan *p,
-                            const char *path_key, const char *labels_key, target_kind kind)
+static rondo_status open_as(rondo_dataset **data, const plan *p, const char *path,
+                            const char *labels, const rondo_dataset *known, target_kind kind)
 {
-    const rondo_dataset *known = p->data;
     const reader_request request = {
-        .path = rondo_recipe_get(r, path_key),
-        .labels = rondo_recipe_get(r, labels_key),
+        .path = path,
+        .labels = labels,
         .spec = p->reader_spec,
         .target = kind,
         .classes = known ? known->classes : NULL,
         .n_classes = known ? known->n_classes : 0,
+        .features = known ? known->features : NULL,
+        .n_features = known ? known->n_features : 0,
+        .targets = known ? known->targets : NULL,
+        .n_targets = known ? known->n_target_names : 0,
     };
     return reader_open(data, &request);
 }
@@ -70,12 +73,18 @@ static rondo_status open_as(rondo_dataset **data, const rondo_recipe *r, const p
 static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
 {
     bool bits = false;
+    spool *files = p->files;
     if (!rondo_recipe_get(r, "data"))
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
     RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
     RONDO_TRY(first_guess(&p->task, r, h));
     rondo_dataset *data;
-    RONDO_TRY(open_as(&data, r, p, "data", "labels", p->task ? p->task->target : TARGET_AUTO));
+    RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
+    RONDO_TRY(spool_open(&files[1], rondo_recipe_get(r, "labels")));
+    RONDO_TRY(spool_fail(&files[0],
+                         open_as(&data, p, files[0].path, files[1].path, NULL,
+                                 p->task ? p->task->target : TARGET_AUTO),
+                         rondo_recipe_get(r, "data")));
     p->data = data;
     if (data->count == 0)
         return rondo_fail(RONDO_E_FORMAT, "%s holds no samples", rondo_recipe_get(r, "data"));
@@ -88,8 +97,7 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&bits, data));
     p->task = data->target[0].type == RONDO_I32 || bits ? &task_classify : &task_regress;
     if (!bits) return RONDO_OK;
-    RONDO_TRY(open_as(&data, r, &(plan){ .reader_spec = p->reader_spec }, "data", "labels",
-                      TARGET_CLASSES));
+    RONDO_TRY(open_as(&data, p, files[0].path, files[1].path, NULL, TARGET_CLASSES));
     rondo_dataset_free(p->data);
     p->data = data;
     return RONDO_OK;
@@ -124,7 +132,8 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
     if (!rondo_recipe_get(r, "validation")) return part > 0 ? split(p, part) : RONDO_OK;
     if (part > 0)
         return rondo_fail(RONDO_E_ARG, "validation and validation_split exclude each other");
-    RONDO_TRY(open_as(&p->validation, r, p, "validation", "validation_labels", p->task->target));
+    RONDO_TRY(open_as(&p->validation, p, rondo_recipe_get(r, "validation"),
+                      rondo_recipe_get(r, "validation_labels"), p->data, p->task->target));
     if (p->validation->n_targets == 0)
         return rondo_fail(RONDO_E_ARG, "%s has no targets; say --validation-labels FILE",
                           rondo_recipe_get(r, "validation"));
@@ -152,9 +161,25 @@ static rondo_status add_inputs(rondo_model *m, const plan *p)
     return RONDO_OK;
 }
 
+/* [N][T] numbers read as T targets of a sample, and a model that answers each of T steps. */
+static bool lacks_axis(const rondo_dataset *d, const value_shape *y)
+{
+    const field_shape *x = &d->input[0], *target = &d->target[0];
+    return y->sequence && field_is_sequence(x) && target->type == RONDO_F32 &&
+           target->shape.rank == 1 && target->shape.dim[0] > 1 &&
+           target->shape.dim[0] == x->shape.dim[0];
+}
+
 static rondo_status check_output(const plan *p)
 {
     const value_shape *y = model_output_shape(p->pipeline->model, 0);
+    if (lacks_axis(p->data, y))
+        return rondo_fail(RONDO_E_SHAPE,
+                          "the model answers every step, the targets are [N][%lld], that many of a "
+                          "sequence: save y as [N][%lld][1] for one of each step, or leave "
+                          "return_sequences out of the last recurrent layer",
+                          (long long)p->data->target[0].shape.dim[0],
+                          (long long)p->data->target[0].shape.dim[0]);
     const int64_t units = units_of_data(p);
     const bool classes = p->data->target[0].type == RONDO_I32;
     const bool fits = !classes           ? y->features == units
@@ -175,6 +200,12 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 {
     const char *layers = rondo_recipe_get(r, "model");
     const int64_t classes = units_of_data(p);
+    if (p->data->target[0].type == RONDO_I32 && classes > 2 && !rondo_recipe_get(r, "loss") &&
+        strcmp(h->activation, "sigmoid") == 0)
+        return rondo_fail(RONDO_E_ARG,
+                          "a sigmoid tells two classes apart; for %lld classes let the last layer "
+                          "be softmax (\"dense softmax\")",
+                          (long long)classes);
     const bool one = strcmp(h->activation, "sigmoid") == 0 && classes == 2 &&
                      p->task == &task_classify;
     if (h->dense && !h->has_units) {
@@ -227,6 +258,22 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
                                                         : "adam");
 }
 
+/* The value that a masking layer right behind the first input takes for padding. */
+static bool find_mask(double *mask, const rondo_model *m)
+{
+    for (int i = 0; i < m->n_nodes; i++) {
+        const node *n = &m->nodes[i];
+        if (!n->layer || strcmp(n->layer->type->name, "masking") != 0 || n->n_in != 1 ||
+            n->in[0].node != m->inputs[0])
+            continue;
+        json_t *options = options_to_json(&n->layer->type->options, n->layer->options);
+        *mask = json_number_value(json_object_get(options, "mask_value"));
+        json_decref(options);
+        return true;
+    }
+    return false;
+}
+
 static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
 {
     const char *kind = rondo_recipe_get(r, "scale");
@@ -235,10 +282,12 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
     if (strcmp(kind, "standard") != 0 && strcmp(kind, "minmax") != 0)
         return rondo_fail(RONDO_E_NAME, "unknown scale \"%s\"; there are standard, minmax and none",
                           kind);
+    double filler;
+    const double *mask = find_mask(&filler, line->model) ? &filler : NULL;
     if (p->train->input[0].type == RONDO_F32)
-        RONDO_TRY(scaler_fit(&line->scale_in, kind, p->train, false, 0));
+        RONDO_TRY(scaler_fit_masked(&line->scale_in, kind, p->train, false, 0, mask));
     if (p->train->target[0].type == RONDO_F32)
-        RONDO_TRY(scaler_fit(&line->scale_out, kind, p->train, true, 0));
+        RONDO_TRY(scaler_fit_masked(&line->scale_out, kind, p->train, true, 0, mask));
     plan_note(p, "scale: %s, fitted on the training data%s", kind,
               line->scale_out.n ? "; losses and metrics below are in scaled units, "
                                   "rondo eval and predict give the data's own"
@@ -252,10 +301,12 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
     const rondo_dataset *v = p->validation;
     p->identity = alloc_format(
-        "data %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\nloss %s\nbatch %lld\n"
-        "bptt %lld\nseed %llu\nscale %s\npatience %lld\ncallbacks %s",
-        (unsigned long long)p->train->digest, (unsigned long long)(v ? v->digest : 0), p->spec,
-        p->optimizer, p->loss, (long long)p->batch, (long long)p->bptt, (unsigned long long)p->seed,
+        "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
+        "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\nseed %llu\nscale %s\npatience %lld\ncallbacks "
+        "%s",
+        p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
+        (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
+        (long long)p->batch, (long long)p->bptt, (unsigned long long)p->seed,
         scale ? scale : "none", (long long)p->patience, more ? more : "");
     return p->identity ? RONDO_OK : RONDO_E_NOMEM;
 }
@@ -299,6 +350,7 @@ void plan_free(plan *p)
     rondo_dataset_free(p->validation);
     if (p->train != p->data) rondo_dataset_free(p->train);
     rondo_dataset_free(p->data);
+    for (int i = 0; i < 2; i++) spool_close(&p->files[i]);
     alloc_free(p->spec);
     alloc_free(p->optimizer);
     alloc_free(p->loss);

@@ -61,7 +61,7 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
-        "train eval predict stream inspect check doctor", "" },
+        "new train eval predict stream inspect check doctor help", "" },
       OPTION_INT },
     { { "quiet", NULL, NULL, "no progress, no remarks", "new train eval predict stream check", "" },
       OPTION_BOOL },

@@ -21,6 +21,7 @@ typedef struct run {
     rondo_callback callbacks[MAX_CALLBACKS];
     int n_own, n_callbacks;
     int lock;
+    bool over; /* the old run was put aside */
 } run;
 
 static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
@@ -132,6 +133,7 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
 {
     const plan *p = &r->plan;
     rondo_model *m = p->pipeline->model;
+    if (r->over) RONDO_TRY(folder_start_over(r->folder));
     RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL));
     rondo_status status = rondo_fit(m, p->train, .epochs = p->epochs, .batch_size = p->batch,
                                     .bptt = p->bptt, .validation = p->validation,
@@ -154,6 +156,8 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
     RONDO_TRY(plan_make(&r->plan, recipe));
     RONDO_TRY(prepare(r));
     RONDO_TRY(folder_claim(&r->folder, &r->lock, &r->before, &r->plan, recipe));
+    r->over = recipe_flag(recipe, "fresh") && r->before.json;
+    if (r->over) manifest_free(&r->before);
     r->model_file = file_join(r->folder, "model.safetensors");
     r->checkpoint = file_join(r->folder, "last.safetensors");
     if (!r->model_file || !r->checkpoint) return RONDO_E_NOMEM;
@@ -161,7 +165,7 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
     report->already_done = r->before.finished && r->before.epochs >= r->plan.epochs &&
                            file_exists(r->model_file);
     if (report->already_done) return RONDO_OK;
-    report->resumed = file_exists(r->checkpoint);
+    report->resumed = !r->over && file_exists(r->checkpoint);
     RONDO_TRY(add_callbacks(r, recipe));
     RONDO_TRY(add_callers(r, callbacks, n_callbacks));
     if (started) started(report, r->plan.pipeline->model, user);
@@ -177,9 +181,13 @@ rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *c
     rondo_run_report unread;
     if (!report) report = &unread;
     *report = (rondo_run_report){ .task = "" };
-    const rondo_status status = go(&r, recipe, callbacks, n_callbacks, started, user, report);
+    rondo_status status = go(&r, recipe, callbacks, n_callbacks, started, user, report);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     json_decref(r.diary.result);
+    if (r.over) {
+        const rondo_status settled = folder_settle(r.folder);
+        if (!status) status = settled;
+    }
     folder_release(r.lock);
     manifest_free(&r.before);
     alloc_free(r.folder);

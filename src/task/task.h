@@ -85,6 +85,7 @@ typedef struct plan {
     char *optimizer, *loss, *metrics; /* specs */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
+    spool files[2]; /* the data and their labels, when they come as a stream */
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
     int64_t epochs, batch, bptt, threads, patience;
@@ -120,8 +121,13 @@ void manifest_free(manifest *);
 
 /* ---- folder.c ---- */
 /* The folder this plan may train in, made when it is not there; *m is what it holds of this run so
- * far; *fd keeps others out, see folder_release.  E_MISMATCH when it is another run's, E_ARG when it
- * is nobody's and not empty, E_STATE when a process trains there now. */
+ * far; *fd keeps others out, see folder_release.  E_MISMATCH when it is another run's (unless the
+ * recipe says fresh), E_ARG when it is nobody's and not empty, E_STATE when a process trains there
+ * now. */
 rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *, const rondo_recipe *);
 void folder_release(int fd); /* another process may train there */
+/* --fresh: the files of the run that is there are put aside, the user's stay … */
+rondo_status folder_start_over(const char *folder);
+/* … and removed once the new run has a checkpoint, or back in their places while it has none. */
+rondo_status folder_settle(const char *folder);
 #endif

@@ -248,6 +248,74 @@ static void scalers_against_formulas(void **state)
     rondo_dataset_free(d);
 }
 
+/* NaN and infinity are found when arrays become a dataset, except behind a row's end. */
+static void arrays_are_finite(void **state)
+{
+    real x[3][2][1] = { { { 1 }, { 2 } }, { { 3 }, { (real)NAN } }, { { 5 }, { 6 } } };
+    real y[3] = { 1, 2, 3 };
+    int64_t ends[3] = { 2, 1, 2 };
+    rondo_array in = { x, RONDO_F32, { 3, { 3, 2, 1 } }, ends };
+    const rondo_array out = { y, RONDO_F32, { 1, { 3 } }, NULL };
+    const rondo_batch all = { 1, 1, &in, &out, NULL };
+    rondo_dataset *d;
+    (void)state;
+    assert_int_equal(rondo_dataset_new(&d, &all), RONDO_OK);
+    rondo_dataset_free(d);
+    y[2] = -(real)INFINITY;
+    assert_int_equal(rondo_dataset_new(&d, &all), RONDO_E_FORMAT);
+    assert_non_null(strstr(rondo_error(), "target 0: sample 2"));
+    y[2] = 3;
+    in.lengths = NULL;
+    assert_int_equal(rondo_dataset_new(&d, &all), RONDO_E_FORMAT);
+    assert_non_null(strstr(rondo_error(), "input 0: sample 1"));
+    assert_null(d);
+}
+
+/* Steps filled with the mask's value stay as they are and are not fitted; all others differ from it. */
+static void scalers_pass_over_padding(void **state)
+{
+    static const real mask = -1;
+    real x[2][4][2] = { { { 2, 8 }, { 4, -1 }, { -1, -1 }, { -1, -1 } },
+                        { { 6, -1 }, { -1, 9 }, { 3, 0 }, { -1, -1 } } };
+    real y[2][4][1] = { { { 1 }, { 2 }, { 90 }, { 90 } }, { { 3 }, { 4 }, { 5 }, { 90 } } };
+    const double value = mask;
+    const rondo_array in = { x, RONDO_F32, { 3, { 2, 4, 2 } }, NULL };
+    const rondo_array out = { y, RONDO_F32, { 3, { 2, 4, 1 } }, NULL };
+    rondo_dataset *d;
+    scaler s, t, again;
+    (void)state;
+    assert_int_equal(rondo_dataset_new(&d, &(rondo_batch){ 1, 1, &in, &out, NULL }), RONDO_OK);
+    assert_int_equal(scaler_fit_masked(&s, "standard", d, false, 0, &value), RONDO_OK);
+    assert_near(s.shift[0], 14.0 / 5, 1e-12); /* of 2, 4, 6, -1, 3 */
+    assert_near(s.shift[1], 3, 1e-12);        /* of 8, -1, -1, 9, 0 */
+    scaler_free(&s);
+    assert_int_equal(scaler_fit_masked(&t, "minmax", d, true, 0, &value), RONDO_OK);
+    assert_near(t.shift[0], 1, 1e-12);
+    assert_near(t.factor[0], 1.0 / 4, 1e-12);
+    assert_int_equal(scaler_fit_masked(&s, "minmax", d, false, 0, &value), RONDO_OK);
+    json_t *object = scaler_to_json(&s);
+    assert_int_equal(scaler_from_json(&again, object), RONDO_OK);
+    batch b = { 0 };
+    assert_int_equal(batch_gather(&b, d, (int64_t[]){ 0, 1 }, 2, &again, &t), RONDO_OK);
+    const real *to = b.input[0].data; /* [T][2][2] */
+    assert_reals(to, REALS(3.0 / 7, 0.9));
+    assert_reals(to + 2 * 4, REALS(-1, -1));
+    assert_reals(to + 3 * 4 + 2, REALS(-1, -1));
+    assert_reals(to + 1 * 4, REALS(5.0 / 7, 0));
+    again.mask = 0; /* what minmax makes of its minima is no padding */
+    real least[2] = { -1, -1 };
+    scaler_apply(&again, least, 1);
+    assert_true(least[0] != 0 && fabs((double)least[0]) < 1e-30 && least[1] == 0);
+    json_object_set_new(object, "mask", json_string("none"));
+    scaler_free(&again);
+    assert_int_equal(scaler_from_json(&again, object), RONDO_E_FORMAT);
+    batch_free(&b);
+    json_decref(object);
+    scaler_free(&s);
+    scaler_free(&t);
+    rondo_dataset_free(d);
+}
+
 static void scalers_that_do_not_fit(void **state)
 {
     (void)state;
@@ -291,6 +359,8 @@ int main(void)
         cmocka_unit_test(subsets),
         cmocka_unit_test(arrays_that_do_not_agree),
         cmocka_unit_test(scalers_against_formulas),
+        cmocka_unit_test(arrays_are_finite),
+        cmocka_unit_test(scalers_pass_over_padding),
         cmocka_unit_test(scalers_that_do_not_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

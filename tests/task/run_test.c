@@ -178,9 +178,6 @@ static void failing_allocations(void **state)
 static void bad_metadata(void **state)
 {
     static const char *const texts[] = {
-        "{",
-        "[]",
-        "{}",
         "{\"version\": 2, \"task\": \"classify\"}",
         "{\"version\": 1, \"task\": \"juggle\"}",
         "{\"version\": 1, \"task\": 3}",
@@ -207,6 +204,30 @@ static void bad_metadata(void **state)
     }
 }
 
+/* Any other text is the user's own, and the model a bare one. */
+static void metadata_of_others(void **state)
+{
+    static const char *const texts[] = {
+        "{", "[]", "{}", "my notes", "3", "{\"version\": 1}", "{\"task\": \"classify\"}", "",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        rondo_pipeline *p;
+        rondo_model *m = rondo_model_new();
+        rondo_input(m, RONDO_F32, RONDO_SHAPE(3));
+        assert_int_equal(rondo_add_spec(m, "dense 2"), RONDO_OK);
+        assert_int_equal(rondo_set_metadata(m, texts[i]), RONDO_OK);
+        assert_int_equal(rondo_compile(m, .loss = "mse", .threads = 1), RONDO_OK);
+        assert_int_equal(rondo_save(m, in_folder("theirs.safetensors")), RONDO_OK);
+        rondo_model_free(m);
+        if (rondo_pipeline_open(&p, in_folder("theirs.safetensors"), 1))
+            fail_msg("%s: %s", texts[i], rondo_error());
+        assert_string_equal(rondo_pipeline_task(p), "");
+        assert_string_equal(rondo_pipeline_json(p), "{}");
+        rondo_pipeline_free(p);
+    }
+}
+
 static void a_bare_model_is_checked(void **state)
 {
     rondo_pipeline *p;
@@ -230,11 +251,9 @@ static void a_bare_model_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decisions),
-        cmocka_unit_test(a_pipeline_comes_back),
-        cmocka_unit_test(failing_allocations),
-        cmocka_unit_test(bad_metadata),
-        cmocka_unit_test(a_bare_model_is_checked),
+        cmocka_unit_test(decisions),           cmocka_unit_test(a_pipeline_comes_back),
+        cmocka_unit_test(failing_allocations), cmocka_unit_test(bad_metadata),
+        cmocka_unit_test(metadata_of_others),  cmocka_unit_test(a_bare_model_is_checked),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
