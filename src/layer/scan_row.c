@@ -56,7 +56,8 @@ static rondo_step view_row(const scan *s, const scan_cell *c, const call *run, c
 {
     for (int i = 0; i < c->row->n_params; i++)
         own[i] = run->weights + run->layer->params[c->params[i]].offset;
-    return (rondo_step){ .rows = 1,
+    return (rondo_step){ .t = 0, /* all are named: to clear the rest would take as long as a gate */
+                         .rows = 1,
                          .units = c->units,
                          .xp = s->xp,
                          .hp = s->hp,
@@ -68,7 +69,14 @@ static rondo_step view_row(const scan *s, const scan_cell *c, const call *run, c
                          .inputs = s->inputs,
                          .param = own,
                          .activation = c->activation,
-                         .args = c->args };
+                         .args = c->args,
+                         .dnext = NULL,
+                         .dxp = NULL,
+                         .dhp = NULL,
+                         .dmp = NULL,
+                         .dmade = NULL,
+                         .dstate = NULL,
+                         .dparam = NULL };
 }
 
 /* The input's product of a single step; at odd steps it comes after that of the state. */
