@@ -206,6 +206,14 @@ int pool_threads(const pool *);              /* 1 when NULL */
 void pool_run(pool *, void (*task)(void *arg, int i), void *arg, int n);
 void pool_free(pool *);
 
+/* ---- team.c: one thread's many short jobs, shared with those of a pool that spin meanwhile ---- */
+typedef struct team team;
+/* lead(arg, team) runs on one thread; the pool's others help until it returns, as they come. */
+void team_run(pool *, void (*lead)(void *arg, team *), void *arg);
+/* For lead: calls part(arg, i, n) for 0 ≤ i < n, n being how many are there (1 at the least);
+ * returns when all are done. */
+void team_share(team *, void (*part)(void *arg, int i, int n), void *arg);
+
 /* ---- digest.c ---- */
 uint32_t crc32c(uint32_t crc, const void *data, size_t n); /* start with 0 */
 void sha256(uint8_t out[32], const void *data, size_t n);

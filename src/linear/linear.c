@@ -90,6 +90,19 @@ void linear_row(const linear *l, const real *weights, real *y, const real *x, bo
                                                 l->out, l->in);
 }
 
+void linear_row_part(const linear *l, const real *weights, real *y, const real *x, bool backwards,
+                     int i, int n)
+{
+    const kernels *k = kernel_table();
+    const weight_storage *s = &k->storage[l->storage];
+    int64_t begin, end;
+    part(&begin, &end, i, n, l->out, k->panel);
+    if (begin >= end) return;
+    const unsigned char *packed = l->packed;
+    s->product(y + begin, l->out, x, l->in, packed + begin / k->panel * s->panel_bytes(l->in),
+               l->bias < 0 ? NULL : weights + l->bias + begin, backwards, 1, end - begin, l->in);
+}
+
 void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add)
 {

@@ -26,6 +26,9 @@ void linear_forward(const linear *, const real *weights, pool *, real *y, int64_
 /* One row: y = x·W + b, the bits of linear_forward. backwards: the other end of W first, which the
  * cache still holds when the call before went forwards. */
 void linear_row(const linear *, const real *weights, real *y, const real *x, bool backwards);
+/* The i-th of n shares of its columns. */
+void linear_row_part(const linear *, const real *weights, real *y, const real *x, bool backwards,
+                     int i, int n);
 void linear_backward_input(const linear *, pool *, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add); /* dx (+)= dy·Wᵀ */
 void linear_backward_weight(const linear *, real *gradients, pool *, const real *x, int64_t ldx,

@@ -4,6 +4,7 @@
 #include <math.h>
 
 enum { STEPS = 100, BATCH = 9, FEATURES = 24, MOST = STEPS * BATCH * 64 };
+static int64_t rows = BATCH;
 
 static const char *const specs[] = {
     "lstm 64 return_sequences",
@@ -24,7 +25,7 @@ static rondo_model *opened(const char *text)
 static int64_t answer(rondo_model *m, const char *storage, real *y)
 {
     real *x = models_draw(STEPS * BATCH * FEATURES, 8);
-    const feed f = { .steps = STEPS, .batch = BATCH, .data = x };
+    const feed f = { .steps = STEPS, .batch = rows, .data = x };
     pass *p;
     if (rondo_set_weight_storage(m, storage)) fail_msg("%s", rondo_error());
     assert_string_equal(rondo_weight_storage(m), storage);
@@ -77,6 +78,30 @@ static void any_number_of_threads(void **state)
             }
             rondo_model_free(m);
         }
+}
+
+/* One row is split by the columns of its products, at every step. */
+static void helped_through_a_row(void **state)
+{
+    static const char *const kinds[] = { "f32", "bf16", "int8" };
+    static const char *const wide[] = { "lstm 100 return_sequences",
+                                        "gru 130 reset_after=false return_sequences" };
+    static real alone[MOST], y[MOST];
+    (void)state;
+    rows = 1;
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < 3; k++) {
+            rondo_model *m = opened(wide[i]);
+            assert_int_equal(model_threads(m, 1), RONDO_OK);
+            const int64_t n = answer(m, kinds[k], alone);
+            for (int threads = 2; threads < 5; threads++) {
+                assert_int_equal(model_threads(m, threads), RONDO_OK);
+                answer(m, kinds[k], y);
+                models_same_bits(wide[i], y, alone, n);
+            }
+            rondo_model_free(m);
+        }
+    rows = BATCH;
 }
 
 static void before_there_are_weights(void **state)
@@ -158,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(near_f32),
         cmocka_unit_test(any_number_of_threads),
+        cmocka_unit_test(helped_through_a_row),
         cmocka_unit_test(before_there_are_weights),
         cmocka_unit_test(under_an_open_stream),
         cmocka_unit_test(names),
