@@ -231,8 +231,8 @@ void scan_plan(scan *, const scan_cell *, arena *, const value *x,
                bool reverse); /* wishes are set */
 /* initial[] are set, and route built; h_out: the caller's memory for h [total][units], or NULL. */
 void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, real *h_out);
-/* scan_row.c: the same for a single row with nothing to keep; initial[k] are its states before, and
- * are not written. */
+/* scan_row.c: the same for a single row with nothing to keep; initial[k] are its states before
+ * (NULL: zeros), and are not written. */
 bool scan_row_serves(const scan *);
 void scan_row(scan *, const scan_cell *, const call *, const real *const *initial, real *h_out);
 /* State k after the last step of each row, in the caller's order of rows. */

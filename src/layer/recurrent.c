@@ -308,12 +308,8 @@ static void run_row(const call *c, scan *s, int direction, real *h_out)
     const extra *e = c->layer->extra;
     const scan_cell *cell = &e->cell[direction];
     const real *initial[MAX_STATES];
-    for (int k = 0; k < cell->row->states; k++) {
+    for (int k = 0; k < cell->row->states; k++)
         initial[k] = initial_state(c, s, direction * cell->row->states + k);
-        if (initial[k]) continue;
-        kernel_table()->fill(s->initial[k], 0, cell->units);
-        initial[k] = s->initial[k];
-    }
     scan_row(s, cell, c, initial, h_out);
 }
 

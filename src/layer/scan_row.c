@@ -107,7 +107,8 @@ static void all_steps(void *arg, team *helpers)
     rondo_step step = view_row(s, c, r->run, state, next, own);
     r->team = helpers;
     for (int k = 0; k < c->row->states; k++) {
-        state[k] = r->initial[k];
+        if (!r->initial[k]) kernel_table()->fill(s->initial[k], 0, u);
+        state[k] = r->initial[k] ? r->initial[k] : s->initial[k];
         next[k] = s->state[k];
     }
     if (steps == 1) {
