@@ -103,6 +103,10 @@ typedef struct kernels {
                     const optimizer_terms *);
     void (*adam)(real *w, real *m, real *v, const real *g, int64_t n, const optimizer_terms *);
 
+    /* n turns of independent fused multiply-adds in registers, as many as hide their latency:
+     * *flops done. The value only keeps the compiler from leaving them out. */
+    real (*peak)(int64_t n, double *flops);
+
     const rondo_activation *activations; /* this ISA's rows */
     int n_activations;
 } kernels;
