@@ -4,6 +4,7 @@ import datetime
 import json
 import math
 import os
+import re
 import subprocess
 
 TITLES = {
@@ -123,10 +124,11 @@ def summary(results, names):
 def activations(results, names):
     names = used(results, names)
     lines = [
-        "| activation of all gates | Rondo | relative | " + " | ".join(names) + " |",
+        "| " + " | ".join(["activation of all gates", "Rondo", "relative", *names]) + " |",
         "|" + "---|" * (3 + len(names)),
     ]
-    usual = results[0]["answers"]["Rondo"].get("us")
+    usual = next((r for r in results if not parts(r["case"])[3]), results[0])
+    usual = usual["answers"]["Rondo"].get("us")
     for r in results:
         rondo = r["answers"]["Rondo"]
         relative = f"{rondo['us'] / usual:.2f}" if "us" in rondo and usual else "-"
@@ -156,8 +158,6 @@ def who(programs, results):
 
 def re_threads(text):
     """Settings are the same for any number of threads but for the number."""
-    import re
-
     return re.sub(r"([(=])\d+", r"\1N", text)
 
 
@@ -166,44 +166,43 @@ def errors(results):
     for r in results:
         for name, answer in r["answers"].items():
             if "error" in answer:
-                lines.append(
-                    f"- {name}, `{r['case'].rstrip(',')}`, {r['threads']} threads: {answer['error']}"
-                )
-    return (
-        "\n## Refused\n\nFigures whose outputs or gradients were wrong, and other failures:\n\n"
-        + "\n".join(lines)
-        + "\n"
-        if lines
-        else ""
-    )
+                where = f"`{r['case'].rstrip(',')}`, {plural(r['threads'], 'thread')}"
+                lines.append(f"- {name}, {where}: {answer['error']}")
+    if not lines:
+        return []
+    return ["## Refused\n", "Wrong outputs or gradients, and other failures:\n", *lines, ""]
 
 
-def write(path, results, programs, rondo, command):
-    facts = json.loads(
-        subprocess.run([rondo, "doctor", "--json"], capture_output=True, text=True).stdout
+def plural(n, thing):
+    return f"{n} {thing}{'s' if n != 1 else ''}"
+
+
+def introduction(peaks, facts, command, load):
+    busy = " **The machine was busy: these figures say little.**" if load > 0.7 else ""
+    reached = ", ".join(
+        f"{p:.0f} GFLOP/s with {plural(t, 'thread')}" for t, p in sorted(peaks.items())
     )
-    names = [p.name for p in programs[1:]]
-    peaks = {
-        r["threads"]: max(
-            (x["answers"]["Rondo"].get("peak", 0) for x in results if x["threads"] == r["threads"])
-        )
-        for r in results
-    }
-    load = os.getloadavg()[2]
-    text = [
-        "# Performance\n",
-        f"Measured on {datetime.date.today().isoformat()} by `{command}` (after `make bench-peers`): Rondo "
-        f"{facts['rondo']}, {facts['cpu']}, {os.cpu_count()} CPUs, kernels {facts['isa']}; fp32 peak as measured: "
-        + ", ".join(
-            f"{p:.0f} GFLOP/s with {t} thread{'s' if t > 1 else ''}"
-            for t, p in sorted(peaks.items())
-        )
-        + f". Load of the machine over the last 15 minutes: {load:.1f}.\n",
-        "Times are in µs, fp32, medians of at least five samples (three where one call takes longer than the budget, "
-        "of peers); each case is measured twice in turn, Rondo and then every peer, and the lower median counts, for "
-        "all. In brackets: the peer's time over Rondo's; **bold is where Rondo is slower**. GFLOP/s count "
-        "2·B·T·G·H·(I+H) operations, three times that for training (G = 1, 4, 3). Every program checks its outputs, "
-        "and its gradients where it trains, in the same process; wrong ones have no figure.\n",
+    return f"""Measured on {datetime.date.today().isoformat()} by `{command}` (after `make bench-peers`): Rondo {facts['rondo']},
+{facts['cpu']}, {plural(os.cpu_count(), 'CPU')}, kernels {facts['isa']}; fp32 peak as measured: {reached}.
+Load of the machine before: {load:.1f}.{busy}
+
+Times are in µs, fp32, medians of five or seven samples (of three where a peer's call takes longer than its share of
+time). Rondo and every peer are asked in turn, twice where time allows; the lower median counts, for all. In brackets:
+the peer's time over Rondo's; **bold is where Rondo is slower**. GFLOP/s count 2·B·T·G·H·(I+H) operations, three times
+that for training (G = 1, 4, 3). Every program checks its outputs in the same process, and its gradients where it trains;
+what is wrong, or above the machine's peak, has no figure.
+"""
+
+
+def write(path, results, programs, rondo, command, load):
+    doctor = subprocess.run([rondo, "doctor", "--json"], capture_output=True, text=True)
+    facts, names = json.loads(doctor.stdout), [p.name for p in programs[1:]]
+    peaks = {}
+    for r in results:
+        peak = r["answers"]["Rondo"].get("peak", 0)
+        peaks[r["threads"]] = max(peak, peaks.get(r["threads"], 0))
+    text = ["# Performance\n", introduction(peaks, facts, command, load)]
+    text += [
         "## Summary\n",
         summary(results, names) + "\n",
         "## Who\n",
@@ -213,17 +212,11 @@ def write(path, results, programs, rondo, command):
         for threads in sorted(peaks):
             here = [r for r in results if parts(r["case"])[0] == letter and r["threads"] == threads]
             if here:
-                text += [
-                    f"## {title}; {threads} thread{'s' if threads > 1 else ''}\n",
-                    table(here, names) + "\n",
-                ]
+                text += [f"## {title}; {plural(threads, 'thread')}\n", table(here, names) + "\n"]
     here = [r for r in results if parts(r["case"])[0] == "activations"]
     if here:
-        text += [
-            "## Activations: training an LSTM, B,T,I,H = 32,50,128,128; 1 thread\n",
-            activations(here, names) + "\n",
-        ]
-    text.append(QUOTED + errors(results))
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        title = "## Activations: training an LSTM, B,T,I,H = 32,50,128,128; 1 thread\n"
+        text += [title, activations(here, names) + "\n"]
+    text += [QUOTED, *errors(results)]
     with open(path, "w") as file:
-        file.write("\n".join(text))
+        file.write("\n".join(text).rstrip("\n") + "\n")

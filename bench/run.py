@@ -187,20 +187,23 @@ def run(cases, everyone, given):
     counts = sorted({1, min(2, os.cpu_count() or 1)})
     wanted = [(t, c) for t in counts for c in cases if t == 1 or not c.startswith("activations")]
     results, threads, begun = [], None, time.monotonic()
-    for k, (t, case) in enumerate(wanted):
-        if t != threads:
-            threads = t
-            for program in everyone:
-                program.stop()
-                if not program.absent:
-                    program.start(threads, seconds)
-        show(
-            f"{k + 1}/{len(wanted)} {case.rstrip(',')}, {threads} thread{'s' if threads > 1 else ''}"
-        )
-        late = time.monotonic() - begun > budget * (k + 1) / len(wanted)
-        answers = measure(case, everyone, late)
-        named = {p.name: a for p, a in zip(everyone, answers)}
-        results.append({"case": case, "threads": threads, "answers": named})
+    try:
+        for k, (t, case) in enumerate(wanted):
+            if t != threads:
+                threads = t
+                for program in everyone:
+                    program.stop()
+                    if not program.absent:
+                        program.start(threads, seconds)
+            show(
+                f"{k + 1}/{len(wanted)} {case.rstrip(',')}, {threads} thread{'s' if threads > 1 else ''}"
+            )
+            late = time.monotonic() - begun > budget * (k + 1) / len(wanted)
+            answers = measure(case, everyone, late)
+            named = {p.name: a for p, a in zip(everyone, answers)}
+            results.append({"case": case, "threads": threads, "answers": named})
+    except KeyboardInterrupt:
+        show("stopped: the report has what there is\n")
     for program in everyone:
         program.stop()
     took = ", ".join(f"{p.name} {p.took:.0f}" for p in everyone)
@@ -225,11 +228,16 @@ def main():
     for program in everyone:
         if program.absent:
             print(f"{program.name}: {program.absent}", file=sys.stderr)
+    load = os.getloadavg()[0]
+    if load > 0.7:
+        print(
+            f"the machine is busy (load {load:.1f}): the figures will say little", file=sys.stderr
+        )
     results = run(cases, everyone, given)
     with open(os.path.join(WORK, "results.json"), "w") as file:
         json.dump(results, file, indent=1)
     command = "make bench" + (" BENCH_QUICK=1" if given.quick else "")
-    report.write(given.output, results, everyone, given.rondo, command)
+    report.write(given.output, results, everyone, given.rondo, command, load)
     print(f"written: {os.path.relpath(given.output)}", file=sys.stderr)
 
 

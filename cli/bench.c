@@ -13,6 +13,7 @@ typedef struct bench {
     char machine[128];
     int shown;
     bool relative; /* the last row said so of what follows */
+    bool refused;  /* some figure was not believed */
 } bench;
 
 static double now(void)
@@ -55,15 +56,19 @@ static void show_case(FILE *out, const rondo_bench_case *c)
             c->activation ? c->activation : "");
 }
 
-static void show_json(const rondo_bench_case *c, int threads, const rondo_bench_result *r,
-                      double usual)
+static void begin_json(const rondo_bench_case *c, int threads)
 {
     printf("{\"case\":\"%s\",\"cell\":\"%s\",", c->letter, c->cell);
     if (c->activation) printf("\"activation\":\"%s\",", c->activation);
-    printf(
-        "\"B\":%lld,\"T\":%lld,\"I\":%lld,\"H\":%lld,\"threads\":%d,\"us\":%.6g,\"gflops\":%.6g,",
-        (long long)c->batch, (long long)c->steps, (long long)c->inputs, (long long)c->units,
-        threads, r->us, r->gflops);
+    printf("\"B\":%lld,\"T\":%lld,\"I\":%lld,\"H\":%lld,\"threads\":%d,", (long long)c->batch,
+           (long long)c->steps, (long long)c->inputs, (long long)c->units, threads);
+}
+
+static void show_json(const rondo_bench_case *c, int threads, const rondo_bench_result *r,
+                      double usual)
+{
+    begin_json(c, threads);
+    printf("\"us\":%.6g,\"gflops\":%.6g,", r->us, r->gflops);
     if (usual > 0) printf("\"relative\":%.4g,", r->us / usual);
     printf("\"peak\":%.6g,\"isa\":\"%s\"}\n", r->peak, rondo_isa());
 }
@@ -107,14 +112,27 @@ static void clear_progress(const bench *b)
     if (!b->c->quiet && terminal_width(stderr)) fputs("\r\033[K", stderr);
 }
 
-/* Measures one case with one number of threads; a figure that is not believed ends it all. */
+/* A figure that is not believed is not shown; the next case may do better, the exit code tells. */
+static int refuse(bench *b, const rondo_bench_case *c, int threads, rondo_status status)
+{
+    const int code = fail(status);
+    if (status != RONDO_E_STATE) return code;
+    b->refused = true;
+    if (!b->c->json) return EXIT_OK;
+    begin_json(c, threads);
+    fputs("\"error\":", stdout);
+    json_text(stdout, rondo_error());
+    fputs("}\n", stdout);
+    return finish_output();
+}
+
+/* Measures one case with one number of threads. */
 static int measure(bench *b, const rondo_bench_case *c, int which, double seconds)
 {
     rondo_bench_result r;
     const rondo_status status = rondo_bench(&r, c, b->threads[which], seconds);
     clear_progress(b);
-    const int code = status ? fail(status) : EXIT_OK;
-    if (status) return status == RONDO_E_STATE ? EXIT_CHECK : code;
+    if (status) return refuse(b, c, b->threads[which], status);
     const bool relative = strcmp(c->letter, "activations") == 0;
     if (relative && !c->activation) b->usual[which] = r.us;
     const double usual = relative ? b->usual[which] : 0;
@@ -184,10 +202,13 @@ int command_bench(call *c)
     }
     const rondo_status status = rondo_doctor(find_machine, &b);
     if (status) return fail(status);
-    if (!file) return measure_all(&b, seconds);
+    if (!file) {
+        const int code = measure_all(&b, seconds);
+        return code ? code : b.refused ? EXIT_CHECK : EXIT_OK;
+    }
     FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
     if (!in) return complain(EXIT_FILES, "cannot open %s", file);
     const int code = measure_lines(&b, in, seconds);
     if (in != stdin) fclose(in);
-    return code;
+    return code ? code : b.refused ? EXIT_CHECK : EXIT_OK;
 }

@@ -1,4 +1,7 @@
-"""PyTorch: nn.RNN, nn.LSTM, nn.GRU and their cells, and the tutorial's network."""
+"""PyTorch: nn.RNN, nn.LSTM, nn.GRU and their cells, and the tutorial's network.
+
+torch.compile leaves nn.RNN and its like as they are; of the network with its steps written out it
+takes a minute to compile, and was no faster than two nn.RNN with a fused Adam."""
 
 from common import Skip, check_gradients, check_outputs, options, reference, serve
 
@@ -149,7 +152,7 @@ def network(b, t, i, h):
                     run["first"] = float(loss.detach())
 
             def check():
-                while run["at"] < 200:
+                while run["at"] < 96:
                     once()
                 if not float(run["loss"].detach()) < 0.8 * run["first"]:
                     raise ValueError("it does not learn")
