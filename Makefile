@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill format install clean help
+.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill bench-peers bench format install clean help
 
 all: # the program and the libraries, into build/
 	@tools/install-deps --check
@@ -34,6 +34,12 @@ check-fuzz: check-asan # thousands of spoilt inputs for every reader of files an
 
 check-kill: all # training killed at 20 random moments ends in the same bits, 20 times
 	@RONDO=$(CURDIR)/$(BUILD)/rondo KILL_ROUNDS=20 tests/cli/run kill
+
+bench-peers: # installs what `make bench` compares with: oneDNN, PyTorch, ONNX Runtime, Keras (gigabytes)
+	@bench/install
+
+bench: all # Rondo and its peers, pair by pair, into docs/PERFORMANCE.md: 12 minutes; BENCH_QUICK=1: 4
+	@python3 bench/run.py --rondo $(BUILD)/rondo $(if $(BENCH_QUICK),--quick)
 
 format: # clang-format over the sources
 	@tools/check-format -i

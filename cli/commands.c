@@ -53,6 +53,17 @@ static const command commands[] = {
       "Examples:\n"
       "  rondo check runs/a\n",
       command_check },
+    { "bench", "", 0, 0, "how fast this machine is, in about a minute",
+      "Every figure is the median of at least five samples; what was computed is compared with a\n"
+      "plain computation, and figures above the machine's measured peak are refused (exit 1).\n"
+      "Cases: a one step of a stream; b a sequence, batch 1; c sequences, batched; d training a\n"
+      "layer; e training the tutorial's network; activations, in all gates of an LSTM that "
+      "trains.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo bench\n"
+      "  rondo bench --case d --cell lstm --threads 1 --json\n",
+      command_bench },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

@@ -124,6 +124,28 @@ rondo_status rondo_pipeline_state_load(rondo_pipeline *, const char *path);
 rondo_status rondo_pipeline_check(rondo_pipeline *, double *worst);
 void rondo_pipeline_free(rondo_pipeline *);
 
+/* ---- Speed ------------------------------------------------------------------------------ */
+typedef struct rondo_bench_case {
+    const char *letter;     /* a stream's step; b a sequence; c sequences, batched; d training of a
+                             * layer; e training of a network; "activations"; "peak" */
+    const char *cell;       /* "lstm"; "network" for e, "fma" for peak */
+    const char *activation; /* of all gates; NULL: the cell's own */
+    int64_t batch, steps, inputs, units;
+} rondo_bench_case;
+typedef struct rondo_bench_result {
+    double us;     /* of one call, the median of the samples */
+    double gflops; /* of 2·B·T·G·H·(I+H) operations, three times that when training */
+    double peak;   /* GFLOP/s that so many threads of this machine reach, as measured */
+    int samples;
+} rondo_bench_result;
+/* The cases that `rondo bench` measures; NULL past the last. */
+const rondo_bench_case *rondo_bench_case_at(int i);
+/* Measures a case, of these or of your own, for about so many seconds on so many threads (0: all),
+ * and compares what was computed with a slow and plain computation: E_STATE when they differ, or
+ * when the figure is above the machine's peak. */
+rondo_status rondo_bench(rondo_bench_result *, const rondo_bench_case *, int threads,
+                         double seconds);
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

@@ -117,6 +117,9 @@ typedef struct kernels {
     void (*adam)(real *w, real *m, real *v, const real *g, int64_t n, const optimizer_terms *);
 
     weight_storage storage[STORAGES]; /* gemv.inc */
+    /* n turns of independent fused multiply-adds in registers, as many as hide their latency:
+     * *flops done. The value only keeps the compiler from leaving them out. */
+    real (*peak)(int64_t n, double *flops);
 
     const rondo_activation *activations; /* this ISA's rows */
     int n_activations;

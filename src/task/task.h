@@ -130,4 +130,25 @@ void folder_release(int fd); /* another process may train there */
 rondo_status folder_start_over(const char *folder);
 /* … and removed once the new run has a checkpoint, or back in their places while it has none. */
 rondo_status folder_settle(const char *folder);
+
+/* ---- bench.c, bench_layer.c, bench_network.c: what is measured … ---- */
+/* Calls once(user) until `seconds` are over, at least five times: the median of the samples. */
+void bench_time(rondo_bench_result *, void (*once)(void *user), void *user, double seconds);
+/* One call of each is timed and checked; the result's flops and peak are bench.c's. */
+rondo_status bench_layer(rondo_bench_result *, const rondo_bench_case *, int threads,
+                         double seconds);
+rondo_status bench_network(rondo_bench_result *, int threads, double seconds);
+
+/* ---- … bench_check.c: and by what it is judged, in plain loops and double precision ---- */
+typedef struct bench_layer_data {
+    const rondo_bench_case *shape;
+    const real *kernel, *recurrent;    /* [I][G·H] [H][G·H] */
+    const real *bias, *recurrent_bias; /* [G·H] each; the second gru's alone */
+    const real *x, *y;                 /* [T][B][I] [T][B][H] */
+} bench_layer_data;
+/* Some units of some rows, over all steps, each from the step before it: E_STATE if one differs. */
+rondo_status bench_check_forward(const bench_layer_data *);
+/* Of the tutorial's network, weights in order: the loss of rows x [B][T][I]. */
+double bench_network_loss(const rondo_model *, const real *x, const int32_t *label, int64_t rows,
+                          int64_t steps);
 #endif

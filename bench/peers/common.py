@@ -1,0 +1,117 @@
+"""What the peers in Python share: the protocol, the clock, and a plain reference.
+
+A peer is started with `--threads N --seconds S`.  It says who it is on one line, then answers each
+case ("letter,cell,B,T,I,H,activation" on standard input) with one line: {"us": …, "setting": …},
+{"skip": why} or {"error": what was wrong}.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--threads", type=int, default=1)
+parser.add_argument("--seconds", type=float, default=0.3)
+options = parser.parse_args()
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = str(options.threads)
+
+import numpy as np
+
+SAMPLES, FEWEST = 7, 3
+GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+
+
+class Skip(Exception):
+    """This peer has no such case."""
+
+
+def median_us(once):
+    """The median of the samples of once(), which returns when all is computed."""
+
+    def time_of(calls):
+        begun = time.perf_counter()
+        for _ in range(calls):
+            once()
+        return time.perf_counter() - begun
+
+    share = options.seconds / SAMPLES
+    once()
+    calls, took = 1, time_of(1)
+    while took < share / 4:
+        calls *= 2
+        took = time_of(calls)
+    if took < share:
+        calls = int(calls * share / took)
+    n = FEWEST if took > options.seconds else SAMPLES
+    return 1e6 * sorted(time_of(calls) for _ in range(n))[n // 2] / calls
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def reference(cell, w, u, b, rb, x):
+    """y [T][H] of x [T][I] in double precision; w [I][G][H], u [H][G][H], b and rb [G][H].
+
+    Gates in Keras' order: i f c o; z r h with reset_after."""
+    w, u, b, rb, x = (np.asarray(a, np.float64) for a in (w, u, b, rb, x))
+    h = c = np.zeros(u.shape[0])
+    y = []
+    for step in x:
+        p, q = np.tensordot(step, w, 1) + b, np.tensordot(h, u, 1) + rb
+        if cell == "lstm":
+            i, f, g, o = p + q
+            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+            h = sigmoid(o) * np.tanh(c)
+        elif cell == "gru":
+            z, r = sigmoid(p[:2] + q[:2])
+            h = z * h + (1 - z) * np.tanh(p[2] + r * q[2])
+        else:
+            h = np.tanh(p[0] + q[0])
+        y.append(h)
+    return np.array(y)
+
+
+def check_outputs(found, expected):
+    found = np.asarray(found, np.float64)
+    worst = np.abs(found - expected).max()
+    if not worst <= 1e-3:
+        raise ValueError(f"the outputs are off by {worst:.3g}")
+
+
+def check_gradients(rise, length):
+    """rise(far): by how much the loss rises per unit of way along the gradient."""
+    for far in (1e-2, 1e-3, 1e-4):
+        found = rise(far)
+        if abs(found - length) <= 0.03 * length:
+            return
+    raise ValueError(
+        f"the gradient's length is {length:.6g}, along it the loss rises by {found:.6g}"
+    )
+
+
+def parse(line):
+    letter, cell, *sizes = line.strip().split(",")
+    activation = sizes[4] if len(sizes) > 4 else ""
+    return letter, cell, *(int(s) for s in sizes[:4]), activation
+
+
+def serve(peer, version, settings, variants):
+    """variants(letter, cell, B, T, I, H, activation) yields (setting, once, check)."""
+    print(json.dumps({"peer": peer, "version": version, "settings": settings}), flush=True)
+    for line in sys.stdin:
+        answer = {"skip": "no such case"}
+        try:
+            for setting, once, check in variants(*parse(line)):
+                us = median_us(once)
+                check()
+                if "us" not in answer or us < answer["us"]:
+                    answer = {"us": us, "setting": setting}
+        except Skip as reason:
+            answer = {"skip": str(reason)}
+        except Exception as problem:  # the next case may do better
+            answer = {"error": f"{type(problem).__name__}: {problem}"[:200]}
+        print(json.dumps(answer), flush=True)

@@ -1,0 +1,200 @@
+/* bench - how fast this machine runs the cases that docs/PERFORMANCE.md is about.  A figure counts
+ * only when what was computed is right, and when the machine can be that fast at all. */
+#define _POSIX_C_SOURCE 200809L
+#include "task/task.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SAMPLES = 7, FEWEST = 5, MAX_CASES = 256, PEAK_THREADS = 256, PEAK_TURNS = 1 << 20 };
+
+/* ---- The cases ---- */
+#define CELLS(X, ...) X("simple_rnn", __VA_ARGS__), X("lstm", __VA_ARGS__), X("gru", __VA_ARGS__)
+#define ROW(cell, letter, b, t, i, h)                                                              \
+    {                                                                                              \
+        letter, cell, NULL, b, t, i, h                                                             \
+    }
+#define WIDTHS(letter, t)                                                                          \
+    CELLS(ROW, letter, 1, t, 32, 32), CELLS(ROW, letter, 1, t, 64, 64),                            \
+        CELLS(ROW, letter, 1, t, 128, 128), CELLS(ROW, letter, 1, t, 256, 256),                    \
+        CELLS(ROW, letter, 1, t, 512, 512)
+
+static rondo_bench_case cases[MAX_CASES] = {
+    { "peak", "fma", NULL, 0, 0, 0, 0 },
+    WIDTHS("a", 1),
+    WIDTHS("b", 100),
+    CELLS(ROW, "c", 32, 100, 256, 256),
+    CELLS(ROW, "c", 32, 100, 512, 512),
+    CELLS(ROW, "c", 32, 100, 1024, 1024),
+    CELLS(ROW, "d", 20, 35, 200, 200),
+    CELLS(ROW, "d", 20, 35, 650, 650),
+    CELLS(ROW, "d", 20, 35, 1500, 1500),
+    CELLS(ROW, "d", 32, 100, 64, 64),
+    CELLS(ROW, "d", 64, 28, 28, 128),
+    CELLS(ROW, "d", 16, 400, 2, 100),
+    { "e", "network", NULL, 32, 28, 28, 64 },
+    { "activations", "lstm", NULL, 32, 50, 128, 128 },
+};
+
+/* One more row for every activation that is built in. */
+static void add_activations(void)
+{
+    int n = 0;
+    while (cases[n].letter) n++;
+    const rondo_bench_case usual = cases[n - 1];
+    for (int i = 0; i < registry_count(REGISTRY_ACTIVATION) && n < MAX_CASES - 1; i++) {
+        cases[n] = usual;
+        cases[n++].activation = registry_name(REGISTRY_ACTIVATION, i);
+    }
+}
+
+const rondo_bench_case *rondo_bench_case_at(int i)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, add_activations);
+    return i >= 0 && i < MAX_CASES && cases[i].letter ? &cases[i] : NULL;
+}
+
+/* ---- Time ---- */
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double time_of(void (*once)(void *), void *user, int64_t calls)
+{
+    const double begun = now();
+    for (int64_t i = 0; i < calls; i++) once(user);
+    return now() - begun;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void bench_time(rondo_bench_result *result, void (*once)(void *user), void *user, double seconds)
+{
+    double took, sorted[SAMPLES];
+    int64_t calls = 1;
+    once(user); /* plans, packs, warms */
+    while ((took = time_of(once, user, calls)) < seconds / SAMPLES / 4 && calls < 1 << 30)
+        calls *= 2;
+    const double wanted = seconds / SAMPLES * (double)calls / took;
+    if (wanted > 1) calls = (int64_t)wanted;
+    result->samples = took > seconds / SAMPLES ? FEWEST : SAMPLES;
+    for (int i = 0; i < result->samples; i++)
+        sorted[i] = time_of(once, user, calls) / (double)calls;
+    qsort(sorted, (size_t)result->samples, sizeof *sorted, by_size);
+    result->us = 1e6 * sorted[result->samples / 2];
+}
+
+/* ---- The peak ---- */
+typedef struct peak_job {
+    const kernels *table;
+    double flops[PEAK_THREADS];
+    real value[PEAK_THREADS];
+} peak_job;
+
+static void run_peak(void *arg, int i)
+{
+    peak_job *job = arg;
+    job->value[i] = job->table->peak(PEAK_TURNS, &job->flops[i]);
+}
+
+/* GFLOP/s, the best of a few runs on the best table of this CPU, whichever is in use. */
+static rondo_status measure_peak(int threads, double *peak)
+{
+    static peak_job job;
+    const kernels *k;
+    pool *all;
+    bool runs;
+    for (int i = 0; (k = kernel_at(i, &runs)) != NULL; i++)
+        if (runs) job.table = k;
+    RONDO_TRY(pool_new(&all, threads));
+    for (int i = 0; i < 2 * SAMPLES; i++) {
+        const double begun = now();
+        pool_run(all, run_peak, &job, threads);
+        double flops = 0;
+        for (int t = 0; t < threads; t++) flops += job.flops[t];
+        *peak = fmax(*peak, 1e-9 * flops / (now() - begun));
+    }
+    pool_free(all);
+    return RONDO_OK;
+}
+
+static rondo_status measure(rondo_bench_result *result, const rondo_bench_case *c, int threads,
+                            double seconds)
+{
+    if (strcmp(c->letter, "e") == 0) return bench_network(result, threads, seconds);
+    if (strcmp(c->letter, "peak") != 0) return bench_layer(result, c, threads, seconds);
+    result->gflops = result->peak;
+    result->us = 0;
+    result->samples = 2 * SAMPLES;
+    return RONDO_OK;
+}
+
+/* Operations of one call, in thousands of millions. */
+static double work(const rondo_bench_case *c)
+{
+    const double b = (double)c->batch, t = (double)c->steps, i = (double)c->inputs,
+                 h = (double)c->units;
+    const int gates = strcmp(c->cell, "lstm") == 0 ? 4 : strcmp(c->cell, "gru") == 0 ? 3 : 1;
+    const bool trains = !strchr("abc", c->letter[0]) || c->letter[1];
+    double sum = 2 * b * t * gates * h * (i + h);
+    if (strcmp(c->cell, "network") == 0) sum += 2 * b * (t * h * 2 * h + h * 10);
+    return 1e-9 * sum * (trains ? 3 : 1);
+}
+
+static rondo_status check_case(const rondo_bench_case *c)
+{
+    static const char *const letters[] = { "a", "b", "c", "d", "e", "activations", "peak" };
+    enum { LETTERS = sizeof letters / sizeof *letters };
+    int i = 0;
+    while (i < LETTERS && strcmp(letters[i], c->letter) != 0) i++;
+    if (i == LETTERS)
+        return rondo_fail(RONDO_E_NAME, "unknown case \"%s\"; there are a to e, activations, peak",
+                          c->letter);
+    if (i >= 4 && i != 5) return RONDO_OK; /* of e and peak all is known */
+    if (c->batch < 1 || c->steps < 1 || c->inputs < 1 || c->units < 1)
+        return rondo_fail(RONDO_E_ARG, "%s %s: B, T, I and H are at least 1", c->letter, c->cell);
+    int64_t size, widest = c->inputs > c->units ? c->inputs : c->units;
+    if (!size_mul(c->batch, c->steps, &size) || !size_mul(size, 4 * widest, &size) ||
+        !size_mul(widest, 4 * widest, &size))
+        return rondo_fail(RONDO_E_LIMIT, "%s %s: too large to measure", c->letter, c->cell);
+    if (!strcmp(c->cell, "simple_rnn") || !strcmp(c->cell, "lstm") || !strcmp(c->cell, "gru"))
+        return RONDO_OK;
+    return rondo_fail(RONDO_E_NAME, "unknown cell \"%s\"; simple_rnn, lstm and gru can be checked",
+                      c->cell);
+}
+
+rondo_status rondo_bench(rondo_bench_result *result, const rondo_bench_case *c, int threads,
+                         double seconds)
+{
+    static double peaks[PEAK_THREADS + 1]; /* by threads; 0: not measured yet */
+    pool *all;
+    *result = (rondo_bench_result){ 0 };
+    RONDO_TRY(check_case(c));
+    RONDO_TRY(pool_new(&all, threads));
+    threads = pool_threads(all);
+    pool_free(all);
+    if (threads > PEAK_THREADS) threads = PEAK_THREADS;
+    double *peak = &peaks[threads];
+    if (*peak <= 0) RONDO_TRY(measure_peak(threads, peak));
+    result->peak = *peak;
+    RONDO_TRY(measure(result, c, threads, seconds > 0 ? seconds : 0.5));
+    if (strcmp(c->letter, "peak") == 0) return RONDO_OK;
+    result->gflops = 1e6 * work(c) / result->us;
+    if (result->gflops > *peak) RONDO_TRY(measure_peak(threads, peak));
+    result->peak = *peak;
+    if (result->gflops <= *peak) return RONDO_OK;
+    return rondo_fail(RONDO_E_STATE,
+                      "%s %s: %.0f GFLOP/s is more than the %.0f that %d threads of this machine "
+                      "reach; the figure is not believed",
+                      c->letter, c->cell, result->gflops, *peak, threads);
+}

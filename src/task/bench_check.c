@@ -1,0 +1,212 @@
+/* bench_check - the same by plain loops in double precision, sharing nothing with what is timed but
+ * the weights.  A layer is followed unit by unit: each step starts from the timed outputs of the
+ * step before, so a few units of a few rows say whether every step was right. */
+#include "task/task.h"
+#include <math.h>
+#include <string.h>
+
+enum { MAX_UNITS = 128, SEVERAL = 8, GATES = 4 };
+
+/* A gate's function: libm's, or else the row of the scalar table. */
+typedef struct gate {
+    double (*plain)(double);
+    rondo_function f;
+} gate;
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static rondo_status find_gate(gate *g, const char *activation, double (*usual)(double))
+{
+    g->plain = usual;
+    if (!activation) return RONDO_OK;
+    g->plain = NULL;
+    RONDO_TRY(activation_parse(&g->f, activation));
+    for (int i = 0; i < kernels_scalar.n_activations; i++)
+        if (strcmp(kernels_scalar.activations[i].name, g->f.row->name) == 0)
+            g->f.row = &kernels_scalar.activations[i];
+    return RONDO_OK;
+}
+
+static void apply(const gate *g, double *z, int64_t n)
+{
+    real x[MAX_UNITS] = { 0 };
+    for (int64_t k = 0; k < n; k++) {
+        if (g->plain) z[k] = g->plain(z[k]);
+        x[k] = (real)z[k];
+    }
+    if (g->plain) return;
+    rondo_activate(&g->f, x, x, n);
+    for (int64_t k = 0; k < n; k++) z[k] = (double)x[k];
+}
+
+/* Units 0, stride, 2 stride … of one row. */
+typedef struct follower {
+    const bench_layer_data *d;
+    int64_t row, stride, n;
+    int gates;
+    bool gru, lstm;
+    gate inner, outer; /* of the candidate and the output; of the other gates */
+    double xp[GATES][MAX_UNITS], hp[GATES][MAX_UNITS], cell[MAX_UNITS], h[MAX_UNITS];
+} follower;
+
+/* What gate g of the followed units gets from x and from the outputs one step before. */
+static void project(follower *f, int64_t t, int g)
+{
+    const bench_layer_data *d = f->d;
+    const rondo_bench_case *s = d->shape;
+    const int64_t width = f->gates * s->units;
+    const real *x = d->x + (t * s->batch + f->row) * s->inputs;
+    const real *before = t ? d->y + ((t - 1) * s->batch + f->row) * s->units : NULL;
+    for (int64_t k = 0; k < f->n; k++) {
+        const int64_t column = g * s->units + k * f->stride;
+        double a = (double)d->bias[column], b = 0;
+        if (f->gru) b = (double)d->recurrent_bias[column];
+        for (int64_t i = 0; i < s->inputs; i++)
+            a += (double)x[i] * (double)d->kernel[i * width + column];
+        for (int64_t i = 0; before && i < s->units; i++)
+            b += (double)before[i] * (double)d->recurrent[i * width + column];
+        f->xp[g][k] = a;
+        f->hp[g][k] = b;
+    }
+}
+
+static void add_all(follower *f)
+{
+    for (int g = 0; g < f->gates; g++)
+        for (int64_t k = 0; k < f->n; k++) f->xp[g][k] += f->hp[g][k];
+}
+
+static void step_lstm(follower *f) /* i f c o */
+{
+    double *i = f->xp[0], *forget = f->xp[1], *c = f->xp[2], *o = f->xp[3], out[MAX_UNITS];
+    add_all(f);
+    apply(&f->outer, i, f->n);
+    apply(&f->outer, forget, f->n);
+    apply(&f->inner, c, f->n);
+    apply(&f->outer, o, f->n);
+    for (int64_t k = 0; k < f->n; k++) {
+        f->cell[k] = forget[k] * f->cell[k] + i[k] * c[k];
+        out[k] = f->cell[k];
+    }
+    apply(&f->inner, out, f->n);
+    for (int64_t k = 0; k < f->n; k++) f->h[k] = o[k] * out[k];
+}
+
+static void step_gru(follower *f, const real *before) /* z r h, reset after */
+{
+    double *z = f->xp[0], *r = f->xp[1], *g = f->xp[2], q[MAX_UNITS];
+    memcpy(q, f->hp[2], sizeof q);
+    memset(f->hp[2], 0, sizeof f->hp[2]);
+    add_all(f);
+    apply(&f->outer, z, f->n);
+    apply(&f->outer, r, f->n);
+    for (int64_t k = 0; k < f->n; k++) g[k] += r[k] * q[k];
+    apply(&f->inner, g, f->n);
+    for (int64_t k = 0; k < f->n; k++) {
+        const double old = before ? (double)before[k * f->stride] : 0;
+        f->h[k] = z[k] * old + (1 - z[k]) * g[k];
+    }
+}
+
+static void step_simple(follower *f)
+{
+    add_all(f);
+    apply(&f->inner, f->xp[0], f->n);
+    memcpy(f->h, f->xp[0], sizeof f->h);
+}
+
+static rondo_status follow(follower *f)
+{
+    const bench_layer_data *d = f->d;
+    const rondo_bench_case *s = d->shape;
+    memset(f->cell, 0, sizeof f->cell);
+    for (int64_t t = 0; t < s->steps; t++) {
+        const real *y = d->y + (t * s->batch + f->row) * s->units;
+        for (int g = 0; g < f->gates; g++) project(f, t, g);
+        if (f->lstm)
+            step_lstm(f);
+        else if (f->gru)
+            step_gru(f, t ? y - s->batch * s->units : NULL);
+        else
+            step_simple(f);
+        for (int64_t k = 0; k < f->n; k++) {
+            const double found = (double)y[k * f->stride];
+            if (fabs(found - f->h[k]) <= 2e-4 * (1 + fabs(f->h[k]))) continue;
+            return rondo_fail(
+                RONDO_E_STATE,
+                "%s %s: step %lld, row %lld, unit %lld is %g, expected %g; the figure "
+                "is not believed",
+                s->letter, s->cell, (long long)t, (long long)f->row, (long long)(k * f->stride),
+                found, f->h[k]);
+        }
+    }
+    return RONDO_OK;
+}
+
+rondo_status bench_check_forward(const bench_layer_data *d)
+{
+    const rondo_bench_case *s = d->shape;
+    follower f = { .d = d };
+    f.lstm = strcmp(s->cell, "lstm") == 0;
+    f.gru = strcmp(s->cell, "gru") == 0;
+    f.gates = f.lstm ? 4 : f.gru ? 3 : 1;
+    f.stride = s->units <= MAX_UNITS ? 1 : s->units / SEVERAL;
+    f.n = s->units / f.stride < MAX_UNITS ? s->units / f.stride : MAX_UNITS;
+    RONDO_TRY(find_gate(&f.inner, s->activation, tanh));
+    RONDO_TRY(find_gate(&f.outer, s->activation, sigmoid));
+    RONDO_TRY(follow(&f));
+    f.row = s->batch - 1;
+    return f.row ? follow(&f) : RONDO_OK;
+}
+
+/* ---- The tutorial's network: two simple_rnn layers of 64, dense 10, softmax ---- */
+enum { WIDTH = 64, CLASSES = 10 };
+
+static const real *weight(const rondo_model *m, int i)
+{
+    rondo_array a = { 0 };
+    rondo_weight_get(m, rondo_weight_name(m, i), &a);
+    return a.data;
+}
+
+/* h = tanh(x·W + h·U + b), in place. */
+static void simple_step(double *h, const double *x, int64_t inputs, const real *const w[3])
+{
+    double next[WIDTH];
+    for (int u = 0; u < WIDTH; u++) {
+        double sum = (double)w[2][u];
+        for (int64_t i = 0; i < inputs; i++) sum += x[i] * (double)w[0][i * WIDTH + u];
+        for (int i = 0; i < WIDTH; i++) sum += h[i] * (double)w[1][i * WIDTH + u];
+        next[u] = tanh(sum);
+    }
+    memcpy(h, next, sizeof next);
+}
+
+double bench_network_loss(const rondo_model *m, const real *x, const int32_t *label, int64_t rows,
+                          int64_t steps)
+{
+    enum { INPUTS = 28 };
+    const real *const first[] = { weight(m, 0), weight(m, 1), weight(m, 2) };
+    const real *const second[] = { weight(m, 3), weight(m, 4), weight(m, 5) };
+    const real *dense = weight(m, 6), *bias = weight(m, 7);
+    double total = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        double low[WIDTH] = { 0 }, high[WIDTH] = { 0 }, in[INPUTS], sum = 0, right = 0;
+        for (int64_t t = 0; t < steps; t++) {
+            for (int i = 0; i < INPUTS; i++) in[i] = (double)x[(r * steps + t) * INPUTS + i];
+            simple_step(low, in, INPUTS, first);
+            simple_step(high, low, WIDTH, second);
+        }
+        for (int c = 0; c < CLASSES; c++) {
+            double logit = (double)bias[c];
+            for (int u = 0; u < WIDTH; u++) logit += high[u] * (double)dense[u * CLASSES + c];
+            sum += exp(logit);
+            if (c == label[r]) right = logit;
+        }
+        total += log(sum) - right;
+    }
+    return total / (double)rows;
+}

@@ -1,0 +1,223 @@
+/* bench_layer - cases a to d: one recurrent layer as a stream, over sequences, and trained. */
+#include "task/task.h"
+#include <math.h>
+#include <string.h>
+
+enum { RING = 64 }; /* different steps that a stream is given in turn */
+
+typedef struct bench {
+    const rondo_bench_case *c;
+    bool streams, trains;
+    rondo_model *model;
+    rondo_stream *stream;
+    pass *pass;
+    int64_t steps, at; /* steps of x; where the ring is */
+    real *x, *y, *dy;  /* [steps][B][I], [steps][B][H] (of a stream), [T][B][H] */
+    rondo_status status;
+} bench;
+
+static void draw(real *x, int64_t n, uint64_t use, double low, double high)
+{
+    rng r = rng_new(7, rng_stream(RNG_CHECK, (uint32_t)use));
+    for (int64_t i = 0; i < n; i++) x[i] = (real)(low + (high - low) * rng_uniform(&r));
+}
+
+/* Weights that keep every activation finite in every gate, exponential too: they are small, and
+ * the forget gates (the second of four) are closed a little. */
+static void tame(rondo_model *m, int64_t inputs, int64_t units)
+{
+    rondo_array kernel = { 0 }, recurrent = { 0 }, bias = { 0 };
+    rondo_weight_get(m, "layer.kernel", &kernel);
+    rondo_weight_get(m, "layer.recurrent_kernel", &recurrent);
+    rondo_weight_get(m, "layer.bias", &bias);
+    kernel_table()->scale(kernel.data, kernel.data, (real)0.1, 4 * units * inputs);
+    kernel_table()->scale(recurrent.data, recurrent.data, (real)0.01, 4 * units * units);
+    draw(bias.data, 4 * units, 3, -1, 0.3);
+    draw((real *)bias.data + units, units, 4, -1, -0.5);
+    model_weights_changed(m);
+}
+
+static rondo_status build(bench *b, int threads)
+{
+    const rondo_bench_case *c = b->c;
+    const rondo_rnn_options options = { .size = sizeof options,
+                                        .units = c->units,
+                                        .activation = c->activation,
+                                        .recurrent_activation = c->activation,
+                                        .recurrent_initializer = "glorot_uniform",
+                                        .bias_initializer = "uniform",
+                                        .return_sequences = true,
+                                        .name = "layer" };
+    b->model = rondo_model_new();
+    if (!b->model) return RONDO_E_NOMEM;
+    rondo_input(b->model, RONDO_F32, RONDO_SHAPE(0, c->inputs));
+    rondo_add(b->model, rondo_rnn_new(c->cell, &options));
+    RONDO_TRY(model_prepare(b->model, 1));
+    RONDO_TRY(model_threads(b->model, threads));
+    if (strcmp(c->letter, "activations") == 0) tame(b->model, c->inputs, c->units);
+    return RONDO_OK;
+}
+
+static rondo_status prepare(bench *b, int threads)
+{
+    const rondo_bench_case *c = b->c;
+    RONDO_TRY(build(b, threads));
+    b->streams = strcmp(c->letter, "a") == 0;
+    b->trains = !strchr("abc", c->letter[0]) || c->letter[1];
+    b->steps = b->streams ? RING : c->steps;
+    b->x = alloc_aligned((size_t)(b->steps * c->batch * c->inputs) * sizeof(real));
+    b->y = alloc_aligned((size_t)(b->steps * c->batch * c->units) * sizeof(real));
+    b->dy = alloc_aligned((size_t)(b->steps * c->batch * c->units) * sizeof(real));
+    if (!b->x || !b->y || !b->dy) return RONDO_E_NOMEM;
+    draw(b->x, b->steps * c->batch * c->inputs, 1, -1, 1);
+    draw(b->dy, b->steps * c->batch * c->units, 2, -1, 1);
+    if (b->streams) return rondo_stream_new(&b->stream, b->model, c->batch);
+    RONDO_TRY(pass_new(&b->pass, b->model));
+    if (!b->trains) return RONDO_OK;
+    RONDO_TRY(model_gradients(b->model));
+    b->pass->training = b->pass->input_gradients = true;
+    b->pass->gradients = b->model->gradients;
+    return RONDO_OK;
+}
+
+/* ---- What is timed ---- */
+static void forward(void *user)
+{
+    bench *b = user;
+    const feed in = { .steps = b->steps, .batch = b->c->batch, .data = b->x };
+    const rondo_status status = pass_forward(b->pass, 1, &in);
+    if (status) b->status = status;
+}
+
+static void train(void *user)
+{
+    bench *b = user;
+    kernel_table()->fill(b->model->gradients, 0, b->model->n_weights);
+    forward(b);
+    if (b->status) return;
+    value *out = pass_output(b->pass, 0);
+    out->grad = b->dy;
+    out->grad_written = true;
+    pass_backward(b->pass);
+}
+
+static void step(void *user)
+{
+    bench *b = user;
+    const int64_t in = b->c->batch * b->c->inputs, out = b->c->batch * b->c->units;
+    const rondo_array x = {
+        b->x + b->at * in, RONDO_F32, { 2, { b->c->batch, b->c->inputs } }, NULL
+    };
+    rondo_array y = { b->y + b->at * out, RONDO_F32, { 2, { b->c->batch, b->c->units } }, NULL };
+    const rondo_status status = rondo_stream_step(b->stream, &x, &y);
+    if (status) b->status = status;
+    b->at = (b->at + 1) % RING;
+}
+
+/* ---- How it is checked ---- */
+static rondo_status check_forward(const bench *b)
+{
+    static const char *const names[] = { "layer.kernel", "layer.recurrent_kernel", "layer.bias",
+                                         "layer.recurrent_bias" };
+    const real *weight[4] = { NULL };
+    rondo_bench_case shape = *b->c;
+    shape.steps = b->steps;
+    for (int i = 0; i < rondo_weight_count(b->model); i++) {
+        rondo_array found = { 0 };
+        RONDO_TRY(rondo_weight_get(b->model, names[i], &found));
+        weight[i] = found.data;
+    }
+    const real *y = b->streams ? b->y : pass_output(b->pass, 0)->data;
+    return bench_check_forward(
+        &(bench_layer_data){ &shape, weight[0], weight[1], weight[2], weight[3], b->x, y });
+}
+
+/* Σ dy y with weights and inputs moved along their gradients, `far` in all. */
+static double moved(bench *b, const real *weights, const real *x, double far)
+{
+    const kernels *k = kernel_table();
+    const int64_t n = b->steps * b->c->batch * b->c->inputs;
+    memcpy(b->model->weights, weights, (size_t)b->model->n_weights * sizeof(real));
+    memcpy(b->x, x, (size_t)n * sizeof(real));
+    k->axpy(b->model->weights, (real)far, b->model->gradients, b->model->n_weights);
+    k->axpy(b->x, (real)far, pass_input(b->pass, 0)->grad, n);
+    model_weights_changed(b->model);
+    forward(b);
+    const real *y = pass_output(b->pass, 0)->data;
+    double sum = 0;
+    for (int64_t i = 0; i < b->steps * b->c->batch * b->c->units; i++)
+        sum += (double)y[i] * (double)b->dy[i];
+    return sum;
+}
+
+/* All gradients at once: along the direction that they give, the sum must rise by their length.
+ * `far` is how far to go: where the sum bends much, less; where it hardly moves, more. */
+static rondo_status check_along(bench *b, const real *weights, const real *x)
+{
+    static const double far[] = { 0.01, 0.001, 0.0001 };
+    const int64_t n = b->steps * b->c->batch * b->c->inputs;
+    const kernels *k = kernel_table();
+    const double length = sqrt(k->sum_squares(b->model->gradients, b->model->n_weights) +
+                               k->sum_squares(pass_input(b->pass, 0)->grad, n));
+    double rise = NAN;
+    for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+        const double step = far[i] / fmax(length, 1e-30);
+        rise = (moved(b, weights, x, step) - moved(b, weights, x, -step)) / (2 * far[i]);
+        if (fabs(rise - length) <= 0.02 * length) return RONDO_OK;
+    }
+    return rondo_fail(RONDO_E_STATE,
+                      "%s %s: the gradient's length is %g, along it the loss rises by %g; the "
+                      "figure is not believed",
+                      b->c->letter, b->c->cell, length, rise);
+}
+
+static rondo_status check_gradients_along(bench *b)
+{
+    const int64_t n = b->steps * b->c->batch * b->c->inputs;
+    real *weights = alloc_array(b->model->n_weights, sizeof *weights);
+    real *x = alloc_array(n, sizeof *x);
+    rondo_status status = weights && x ? RONDO_OK : RONDO_E_NOMEM;
+    if (!status) {
+        memcpy(weights, b->model->weights, (size_t)b->model->n_weights * sizeof *weights);
+        memcpy(x, b->x, (size_t)n * sizeof *x);
+        status = check_along(b, weights, x);
+    }
+    alloc_free(weights);
+    alloc_free(x);
+    return status;
+}
+
+/* Along some activations the slope jumps: a difference over a jump is no gradient. */
+static bool smooth(const char *activation)
+{
+    rondo_function f;
+    return !activation || (!activation_parse(&f, activation) && !f.row->kinks);
+}
+
+static rondo_status check(bench *b)
+{
+    if (b->streams) {
+        b->at = 0;
+        RONDO_TRY(rondo_stream_reset(b->stream, 0));
+        for (int i = 0; i < RING; i++) step(b);
+    }
+    RONDO_TRY(b->status);
+    RONDO_TRY(check_forward(b));
+    return b->trains && smooth(b->c->activation) ? check_gradients_along(b) : RONDO_OK;
+}
+
+rondo_status bench_layer(rondo_bench_result *result, const rondo_bench_case *c, int threads,
+                         double seconds)
+{
+    bench b = { .c = c };
+    rondo_status status = prepare(&b, threads);
+    if (!status) bench_time(result, b.streams ? step : b.trains ? train : forward, &b, seconds);
+    if (!status) status = check(&b);
+    rondo_stream_free(b.stream);
+    pass_free(b.pass);
+    rondo_model_free(b.model);
+    alloc_free_aligned(b.x);
+    alloc_free_aligned(b.y);
+    alloc_free_aligned(b.dy);
+    return status;
+}
