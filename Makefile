@@ -3,7 +3,8 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill bench-peers bench format install clean help
+.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill check-ulp bench-peers \
+	bench format install clean help
 
 all: # the program and the libraries, into build/
 	@tools/install-deps --check
@@ -34,6 +35,12 @@ check-fuzz: check-asan # thousands of spoilt inputs for every reader of files an
 
 check-kill: all # training killed at 20 random moments ends in the same bits, 20 times
 	@RONDO=$(CURDIR)/$(BUILD)/rondo KILL_ROUNDS=20 tests/cli/run kill
+
+ULP_STRIDE = 1
+check-ulp: # every activation over all 2^32 floats (or every ULP_STRIDE-th): the table of errors
+	@cmake -S . -B $(BUILD)/test -DRONDO_TESTS=ON --log-level=WARNING
+	@cmake --build $(BUILD)/test -j$(JOBS) --target slow_activation_ulp -- --no-print-directory
+	@$(BUILD)/test/tests/slow_activation_ulp $(ULP_STRIDE)
 
 bench-peers: # installs what `make bench` compares with: oneDNN, PyTorch, ONNX Runtime, Keras (gigabytes)
 	@bench/install

@@ -20,6 +20,17 @@ foreach(source IN LISTS test_sources)
     add_test(NAME ${folder}/${thing} COMMAND ${program} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endforeach()
 
+# Programs of tests/slow run for minutes: they are built, and run by a target of the Makefile.
+file(GLOB slow_sources CONFIGURE_DEPENDS tests/slow/*.c)
+foreach(source IN LISTS slow_sources)
+    cmake_path(GET source STEM thing)
+    add_executable(slow_${thing} ${source})
+    target_include_directories(slow_${thing} PRIVATE tests)
+    target_link_libraries(slow_${thing} PRIVATE rondo_core)
+    set_target_properties(slow_${thing} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endforeach()
+
 # Examples use what is shipped, as their readers will.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.c)
 foreach(source IN LISTS example_sources)

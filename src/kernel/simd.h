@@ -14,8 +14,9 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* vf_min and vf_max: when either operand is NaN the result is the second; so clamp with the
- * limit first. vf_ldexp: x 2^n for integral n in [-252, 254], rounded once. vf_load_n,
- * vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
+ * limit first. vf_ldexp: x 2^n for integral n in [-252, 254], rounded once.
+ * vf_exponent: the float whose sign and exponent are the lowest bits of x (vectors only).
+ * vf_load_n, vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
 
 #ifdef SIMD_SCALAR
 /* ---- one real at a time; libm of its width ---- */
@@ -162,6 +163,10 @@ ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
     rest = _mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23);
     return x * _mm256_castsi256_ps(half) * _mm256_castsi256_ps(rest);
 }
+ALWAYS_INLINE vf vf_exponent(vf x)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23));
+}
 ALWAYS_INLINE vm vf_lt(vf a, vf b)
 {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
@@ -239,6 +244,10 @@ ALWAYS_INLINE vf vf_copysign(vf x, vf sign)
 ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
 {
     return _mm512_scalef_ps(x, n);
+}
+ALWAYS_INLINE vf vf_exponent(vf x)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
 }
 ALWAYS_INLINE vm vf_lt(vf a, vf b)
 {
@@ -322,6 +331,10 @@ ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
     half = vshlq_n_s32(vaddq_s32(half, bias), 23);
     rest = vshlq_n_s32(vaddq_s32(rest, bias), 23);
     return x * vreinterpretq_f32_s32(half) * vreinterpretq_f32_s32(rest);
+}
+ALWAYS_INLINE vf vf_exponent(vf x)
+{
+    return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(x), 23));
 }
 ALWAYS_INLINE vm vf_lt(vf a, vf b)
 {

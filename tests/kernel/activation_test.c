@@ -1,57 +1,9 @@
-/* Activations of every table against double precision: values in ulp over a sweep of all floats,
- * derivatives, tails, and in place.  The worst ulp of each is printed. */
+/* Activations of every table against double precision: values and derivatives over a sweep of all
+ * floats (tests/slow/activation_ulp.c takes every one), tails, and in place.  The worst of each
+ * is printed. */
 #include "kernel/kernel_test.h"
-#include <float.h>
 #include <stdio.h>
-
-static double elu(double x, double alpha)
-{
-    return x > 0 ? x : alpha * expm1(x);
-}
-
-/* f(x) with the default parameters, written anew from the definitions; NAN of an unknown name. */
-static double truth(const char *name, double x)
-{
-    if (!strcmp(name, "linear")) return x;
-    if (!strcmp(name, "sigmoid")) return 1 / (1 + exp(-x));
-    if (!strcmp(name, "tanh")) return tanh(x);
-    if (!strcmp(name, "relu")) return x > 0 ? x : 0;
-    if (!strcmp(name, "elu")) return elu(x, 1);
-    if (!strcmp(name, "selu")) return 1.0507009873554805 * elu(x, 1.6732632423543772);
-    if (!strcmp(name, "leaky_relu")) return x > 0 ? x : 0.2 * x;
-    if (!strcmp(name, "gelu")) return x < -60 ? 0 : x * 0.5 * erfc(-x * sqrt(0.5));
-    if (!strcmp(name, "silu")) return x < -600 ? 0 : x / (1 + exp(-x));
-    if (!strcmp(name, "softplus")) return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-    if (!strcmp(name, "softsign")) return x / (1 + fabs(x));
-    if (!strcmp(name, "mish")) return x < -600 ? 0 : x > 40 ? x : x * tanh(log1p(exp(x)));
-    if (!strcmp(name, "exponential")) return exp(x);
-    if (!strcmp(name, "hard_sigmoid")) return fmin(1, fmax(0, x / 6 + 0.5));
-    if (!strcmp(name, "hard_sigmoid_k2")) return fmin(1, fmax(0, 0.2 * x + 0.5));
-    if (!strcmp(name, "hard_tanh")) return fmin(1, fmax(-1, x));
-    return NAN;
-}
-
-/* Values of "alpha=1 b=0.5". */
-static void defaults(real args[RONDO_MAX_PARAMETERS], const char *parameters)
-{
-    for (int i = 0; i < RONDO_MAX_PARAMETERS; i++) args[i] = 0;
-    for (int i = 0; parameters && (parameters = strchr(parameters, '=')); i++)
-        args[i] = (real)strtod(++parameters, NULL);
-}
-
-/* How far y is from want, in units of the last place of a float of that size, but at least of
- * size `least`. */
-static double ulp(float y, double want, double least)
-{
-    int exponent;
-    if (isnan(want)) return isnan(y) ? 0 : INFINITY;
-    if (fabs(want) > FLT_MAX) want = copysign(INFINITY, want);
-    if (isinf(want) || isinf(y))
-        return y == want || fabs(want) > 0.9999999 * FLT_MAX ? 0 : INFINITY;
-    frexp(fmax(fabs(want), least), &exponent);
-    if (exponent < -125) exponent = -125;
-    return fabs(y - want) / ldexp(1, exponent - 24);
-}
+#include "kernel/activation_truth.h"
 
 enum { BLOCK = 4096 };
 
@@ -70,39 +22,49 @@ static void sweep_block(float x[BLOCK], uint32_t b)
     if (b == 0) memcpy(x, special, sizeof special);
 }
 
+typedef struct worst {
+    double ulp, at, slope, slope_at;
+} worst;
+
+static void check_block(worst *w, const kernels *t, int a, const activation_truth *truth,
+                        const float *x)
+{
+    static float y[BLOCK], dx[BLOCK], dy[BLOCK];
+    const rondo_activation *f = &t->activations[a];
+    real args[RONDO_MAX_PARAMETERS];
+    truth_defaults(args, f->parameters);
+    for (int i = 0; i < BLOCK; i++) dy[i] = 1;
+    f->forward(y, x, BLOCK, args);
+    f->backward(dx, x, y, dy, BLOCK, args);
+    for (int i = 0; i < BLOCK; i++) {
+        double at = (double)x[i], error = truth_ulp(y[i], truth_at(truth, at), truth->least);
+        if (error > w->ulp) w->ulp = error, w->at = at;
+        error = truth_slope_error(dx[i], truth->slope(at), f->kinks, at);
+        if (error > w->slope) w->slope = error, w->slope_at = at;
+    }
+}
+
+static void check_values(const kernels *t, int a)
+{
+    static float x[BLOCK];
+    worst w = { 0, 0, 0, 0 };
+    const activation_truth *truth = truth_of(t->activations[a].name);
+    assert_non_null(truth);
+    for (uint32_t b = 0; b < 256; b++) {
+        sweep_block(x, b);
+        check_block(&w, t, a, truth, x);
+    }
+    print_message("%-8s %-16s %.2f ulp at %-15.9g derivative %.2f at %.9g\n", t->isa, truth->name,
+                  w.ulp, w.at, w.slope, w.slope_at);
+    assert_true(w.ulp <= TRUTH_ULP && w.slope <= TRUTH_SLOPE);
+}
+
 static void test_values(void **state)
 {
     (void)state;
-    static float x[BLOCK], y[BLOCK];
-    static double want[BLOCK];
-    double worst[4][32] = { { 0 } }, at[4][32] = { { 0 } };
-    const kernels *scalar = kernel_at(0, NULL);
-    for (int a = 0; a < scalar->n_activations; a++)
-        for (uint32_t b = 0; b < 256 && !scalar->activations[a].rowwise; b++) {
-            /* the definition of these two cancels: x/6 + 1/2 */
-            double least = strstr(scalar->activations[a].name, "hard_sigmoid") ? 0.5 : 0;
-            sweep_block(x, b);
-            for (int i = 0; i < BLOCK; i++) want[i] = truth(scalar->activations[a].name, x[i]);
-            int table = 0;
-            for (const kernels *t = next_table(NULL); t; t = next_table(t), table++) {
-                real args[RONDO_MAX_PARAMETERS];
-                defaults(args, t->activations[a].parameters);
-                t->activations[a].forward(y, x, BLOCK, args);
-                for (int i = 0; i < BLOCK; i++) {
-                    bool limit = isinf(x[i]) && isnan(want[i]); /* softsign ∞: ∞/∞ */
-                    double error = limit ? 0 : ulp(y[i], want[i], least);
-                    if (error > worst[table][a]) worst[table][a] = error, at[table][a] = x[i];
-                }
-            }
-        }
-    int table = 0;
-    for (const kernels *t = next_table(NULL); t; t = next_table(t), table++)
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (int a = 0; a < t->n_activations; a++)
-            if (!t->activations[a].rowwise)
-                print_message("%-8s %-16s worst %.2f ulp at %.9g\n", t->isa, t->activations[a].name,
-                              worst[table][a], at[table][a]);
-    for (table = 0; table < 4; table++)
-        for (int a = 0; a < scalar->n_activations; a++) assert_true(worst[table][a] <= 4);
+            if (!t->activations[a].rowwise) check_values(t, a);
 }
 
 static void test_saturation(void **state)
@@ -119,37 +81,11 @@ static void test_saturation(void **state)
         }
 }
 
-/* f' against a central difference of the truth, between kinks. */
-static void check_slope(const kernels *t, const rondo_activation *f)
-{
-    real args[RONDO_MAX_PARAMETERS], x[400], y[400], dy[400], dx[400];
-    defaults(args, f->parameters);
-    for (int i = 0; i < 400; i++)
-        x[i] = -10 + (real)i / 20 + (real)0.013, dy[i] = (real)(i % 5 - 2);
-    f->forward(y, x, 400, args);
-    f->backward(dx, f->needs_input ? x : NULL, y, dy, 400, args);
-    for (int i = 0; i < 400; i++) {
-        double h = 1e-5, at = (double)x[i], d = (double)dy[i];
-        double slope = (truth(f->name, at + h) - truth(f->name, at - h)) / (2 * h);
-        if (!(fabs((double)dx[i] - d * slope) <= 1e-6 * (1 + fabs(slope)) * fabs(d)))
-            fail_msg("%s %s'(%g): %.9g, expected %.9g", t->isa, f->name, at, (double)dx[i],
-                     d * slope);
-    }
-}
-
-static void test_slopes(void **state)
-{
-    (void)state;
-    for (const kernels *t = next_table(NULL); t; t = next_table(t))
-        for (int a = 0; a < t->n_activations; a++)
-            if (!t->activations[a].rowwise) check_slope(t, &t->activations[a]);
-}
-
 /* Any n gives the bits of element by element, touches nothing else, and may work in place. */
 static void check_tails(const rondo_activation *f)
 {
     real args[RONDO_MAX_PARAMETERS];
-    defaults(args, f->parameters);
+    truth_defaults(args, f->parameters);
     for (int n = 1; n <= 40; n++) {
         real *x = numbers(n, 1), *dy = numbers(n, 2), y[41], dx[41], one[41], slope[41], place[41];
         y[n] = dx[n] = place[n] = 77;
@@ -241,9 +177,11 @@ static void test_softmax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),          cmocka_unit_test(test_saturation),
-        cmocka_unit_test(test_slopes),          cmocka_unit_test(test_tails_and_in_place),
-        cmocka_unit_test(test_relu_parameters), cmocka_unit_test(test_gelu_tanh_form),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_saturation),
+        cmocka_unit_test(test_tails_and_in_place),
+        cmocka_unit_test(test_relu_parameters),
+        cmocka_unit_test(test_gelu_tanh_form),
         cmocka_unit_test(test_softmax),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
