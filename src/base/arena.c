@@ -13,10 +13,10 @@ static size_t rounded(size_t bytes)
 static bool take(arena *a, size_t *end, size_t bytes)
 {
     *end += rounded(bytes);
-    if (a->kept + a->scratch > a->peak) a->peak = a->kept + a->scratch;
+    if (a->scratch > a->deepest) a->deepest = a->scratch;
     if (!a->base) return false;
-    assert(a->kept + a->scratch <= a->size); /* the plan measured the same calls */
-    return a->kept + a->scratch <= a->size;
+    assert(arena_needed(a) <= a->size); /* the plan measured the same calls */
+    return arena_needed(a) <= a->size;
 }
 
 void *arena_keep(arena *a, size_t bytes)

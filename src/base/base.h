@@ -52,13 +52,13 @@ static inline int64_t shape_size(const rondo_shape *s) /* elements; shapes are c
     return n;
 }
 
-/* ---- arena.c: one block, two ends.  base NULL measures: same calls, NULL pointers, a peak ---- */
+/* ---- arena.c: one block, two ends.  base NULL measures: same calls, NULL pointers ---- */
 typedef struct arena {
     unsigned char *base;
     size_t size;    /* of the block */
     size_t kept;    /* from the low end: lives until arena_reset */
     size_t scratch; /* from the high end: lives until arena_release */
-    size_t peak;    /* most of kept+scratch ever asked for */
+    size_t deepest; /* the most scratch since arena_reset, inside releases too */
 } arena;
 void *arena_keep(arena *, size_t bytes); /* 64-byte aligned, not zeroed */
 void *arena_scratch(arena *, size_t bytes);
@@ -72,7 +72,12 @@ static inline void arena_release(arena *a, size_t mark)
 }
 static inline void arena_reset(arena *a)
 {
-    a->kept = a->scratch = 0;
+    a->kept = a->scratch = a->deepest = 0;
+}
+/* What the calls so far take together: scratch is used again and again while all that is kept stays. */
+static inline size_t arena_needed(const arena *a)
+{
+    return a->kept + a->deepest;
 }
 rondo_status arena_reserve(arena *,
                            size_t size); /* makes the block at least this large; contents lost */

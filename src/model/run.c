@@ -103,12 +103,10 @@ static bool is_output(const rondo_model *m, int at, int port)
     return false;
 }
 
-/* One walk over the nodes. Returns the bytes it takes: all that is kept, and the deepest scratch,
- * which every node uses in its turn while the rest is running. */
-static size_t lay_out(pass *p, arena *a)
+/* One walk over the nodes; every node uses the scratch in its turn. */
+static void lay_out(pass *p, arena *a)
 {
     const rondo_model *m = p->model;
-    size_t deepest = 0;
     for (int i = 0; i < m->n_nodes; i++) {
         call *c = &p->calls[i];
         const size_t mark = arena_mark(a);
@@ -119,7 +117,6 @@ static size_t lay_out(pass *p, arena *a)
             memset(c->memory, 0, c->layer->type->call_size);
             c->layer->type->plan(c, a);
         }
-        if (arena_mark(a) > deepest) deepest = arena_mark(a);
         arena_release(a, mark);
         for (int k = 0; k < c->n_out; k++) {
             value *v = &c->out[k];
@@ -131,7 +128,6 @@ static size_t lay_out(pass *p, arena *a)
     }
     for (int i = 0; i < model_output_count(m); i++)
         p->loss_scratch[i] = arena_keep(a, loss_scratch(value_rows(pass_output(p, i))));
-    return a->kept + deepest;
 }
 
 static rondo_status set_inputs(pass *p, int n, const feed feeds[])
@@ -195,7 +191,8 @@ rondo_status pass_plan(pass *p, int n, const feed feeds[])
     if (!memcmp(&key, &p->key, sizeof key)) return RONDO_OK;
     arena measure = { 0 };
     p->key.planned = p->ready = false;
-    const size_t bytes = lay_out(p, &measure);
+    lay_out(p, &measure);
+    const size_t bytes = arena_needed(&measure);
     RONDO_TRY(check_sizes(p));
     if (bytes > p->arena.size || !p->arena.base) RONDO_TRY(arena_reserve(&p->arena, bytes));
     arena_reset(&p->arena);
