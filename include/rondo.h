@@ -294,22 +294,27 @@ static inline void rondo_activate_backward(const rondo_function *f, rondo_real *
  * in a row, in the order of the cell: xp[r*x_gates*units + g*units + u]. */
 typedef struct rondo_step {
     int64_t t, rows, units;
-    const rondo_real
-        *xp; /* [rows][x_gates*units] input projected, bias added; forward only, as hp and mp */
-    const rondo_real *hp; /* [rows][h_gates*units] h[t-1] projected (its own bias added) */
+    /* [rows][x_gates*units] input projected, bias added; in an additive cell h[t-1] projected is in
+     * it too. Forward only, as hp and mp. */
+    const rondo_real *xp;
+    const rondo_real *hp; /* [rows][h_gates*units] h[t-1] projected (its own bias added), or NULL */
     const rondo_real *mp; /* [rows][made_gates*units] `made` projected; two-phase cells */
     const rondo_real *const *state; /* previous states, [rows][units] each */
     rondo_real *const *next; /* next states; next[0] is the output; filled when going backward */
     rondo_real *made;        /* [rows][units] filled by prepare; kept */
     rondo_real *saved;       /* [rows][saves*units], kept for step_backward */
-    rondo_real *inputs; /* [rows][input_saves*units], or NULL when no activation needs its input */
+    /* [rows][input_saves*units], or NULL when no activation needs its input; in an additive cell
+     * what xp was, kept for it. */
+    rondo_real *inputs;
     const rondo_real *const *param;   /* what the cell declared (peepholes, layer-norm gains ...) */
     const rondo_function *activation; /* one per gate name of the cell, see rondo_activate() */
     const rondo_real *args;           /* the values of the cell's `parameters`, in order */
     const rondo_real *const *dnext;   /* backward only: gradient at each next state */
     rondo_real *dxp, *dhp, *dmp;      /* backward only: fill */
     const rondo_real *dmade;          /* prepare_backward only: gradient at made */
-    rondo_real *const *dstate; /* backward only: fill, leaving out the paths through hp and mp */
+    /* Backward only, leaving out the paths through hp and mp: add to dstate[0], which holds what
+     * reached that output from above; fill the others. */
+    rondo_real *const *dstate;
     rondo_real *const *dparam; /* backward only: add */
 } rondo_step;
 
@@ -324,7 +329,9 @@ struct rondo_cell {
     int states, x_gates, h_gates, saves, n_params;
     const char *gates; /* names of its activations, as in "i f c o h"; "" when it has none */
     bool rowwise;      /* step mixes units of a row (layer norm): do not split units over threads */
-    bool additive; /* xp and hp are only ever added: step_backward fills dxp alone, dhp is dxp */
+    /* xp and hp would only ever be added, gate by gate (h_gates = x_gates): the scan gives their sum
+     * as xp and no hp, and step_backward fills dxp alone. */
+    bool additive;
     void (*step)(const rondo_step *);
     void (*step_backward)(const rondo_step *);
     /* A second phase, for products of a vector the cell makes (r*h in GRU with reset_after=false):
@@ -333,7 +340,8 @@ struct rondo_cell {
     int made_gates;
     void (*prepare)(const rondo_step *);
     void (*prepare_backward)(const rondo_step *);
-    int input_saves;        /* per-unit values kept as well when an activation needs its input */
+    int input_saves;        /* per-unit values kept as well when an activation needs its input; none
+                             * of an additive cell's own */
     bool recurrent_bias;    /* hp has a bias of its own (GRU with reset_after) */
     const char *activation; /* default of the gates that Keras calls activation ("tanh") */
     const char *recurrent_activation;

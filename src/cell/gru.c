@@ -66,7 +66,7 @@ static void gate_backward(const rondo_step *s, int64_t row, int g, real *dz)
                             s->saved + (row * SAVES + g) * u, dz, u);
 }
 
-/*   dz = dh (h - g)   dg = dh (1 - z)   dh_prev = dh z ;  candidate and z through their activations */
+/*   dz = dh (h - g)   dg = dh (1 - z)   dh_prev += dh z ;  candidate and z through their activations */
 static void update_backward(real *restrict dz, real *restrict dg, real *restrict dh_prev,
                             const real *restrict dh, const real *restrict h,
                             const real *restrict gate, int64_t u)
@@ -75,7 +75,7 @@ static void update_backward(real *restrict dz, real *restrict dg, real *restrict
     for (int64_t k = 0; k < u; k++) {
         dz[k] = dh[k] * (h[k] - g[k]);
         dg[k] = dh[k] * (1 - z[k]);
-        dh_prev[k] = dh[k] * z[k];
+        dh_prev[k] += dh[k] * z[k];
     }
 }
 

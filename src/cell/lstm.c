@@ -1,18 +1,12 @@
 /* Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000), as
- * Keras' LSTM. With z = xp + hp in four parts:
+ * Keras' LSTM. With z = xW + b + hU in four parts:
  *   i = fi(zi)  f = ff(zf)  g = fc(zc)  o = fo(zo)
  *   c' = f c + i g      a = fh(c')      h' = o a */
 #include "cell.h"
-#include <string.h>
 
 enum { I, F, C, O, GATES, A = GATES, SAVES };
 
 /* The loops stand alone so that their arguments can be restrict: gcc makes vectors of them then. */
-static void sum(real *restrict z, const real *restrict xp, const real *restrict hp, int64_t n)
-{
-    for (int64_t k = 0; k < n; k++) z[k] = xp[k] + hp[k];
-}
-
 static void product(real *restrict y, const real *restrict a, const real *restrict b, int64_t n)
 {
     for (int64_t k = 0; k < n; k++) y[k] = a[k] * b[k];
@@ -29,9 +23,8 @@ static void step(const rondo_step *s)
 {
     const int64_t u = s->units;
     for (int64_t r = 0; r < s->rows; r++) {
-        real *gate = s->saved + r * SAVES * u, *z = s->inputs ? s->inputs + r * GATES * u : gate;
-        real *a = gate + A * u, *c_next = s->next[1] + r * u;
-        sum(z, s->xp + r * GATES * u, s->hp + r * GATES * u, GATES * u);
+        const real *z = s->xp + r * GATES * u;
+        real *gate = s->saved + r * SAVES * u, *a = gate + A * u, *c_next = s->next[1] + r * u;
         for (int g = 0; g < GATES; g++)
             rondo_activate(&s->activation[g], gate + g * u, z + g * u, u);
         new_c(c_next, s->state[1] + r * u, gate, u);
@@ -70,7 +63,6 @@ static void step_backward(const rondo_step *s)
         cell_backward(dz + I * u, dz + F * u, dz + C * u, dc_prev, s->dnext[1] + r * u, gate,
                       s->state[1] + r * u, u);
         product(dz + O * u, dh, a, u);
-        memset(s->dstate[0] + r * u, 0, (size_t)u * sizeof *dz);
         for (int g = 0; g < GATES; g++)
             rondo_activate_backward(&s->activation[g], dz + g * u, z ? z + g * u : NULL,
                                     gate + g * u, dz + g * u, u);
@@ -83,7 +75,6 @@ const rondo_cell CELL(lstm) = { .name = "lstm",
                                 .x_gates = GATES,
                                 .h_gates = GATES,
                                 .saves = SAVES,
-                                .input_saves = GATES,
                                 .gates = "i f c o h",
                                 .additive = true,
                                 .activation = "tanh",

@@ -33,9 +33,9 @@ typedef struct weight_storage {
     const char *name;
     int64_t (*panel_bytes)(int64_t k);
     void (*pack)(void *packed, const real *w, int64_t ldw, int64_t k, int64_t n); /* w [k][n] */
-    /* c[m][n] = bias[n] + a[m][k]·packed; bias may be NULL: 0. */
+    /* c[m][n] = bias[n] + a[m][k]·packed, bias NULL: 0; or with add: c += a·packed, no bias. */
     void (*product)(real *c, int64_t ldc, const real *a, int64_t lda, const void *packed,
-                    const real *bias, bool backwards, int64_t m, int64_t n, int64_t k);
+                    const real *bias, bool add, bool backwards, int64_t m, int64_t n, int64_t k);
 } weight_storage;
 enum { STORAGE_F32, STORAGE_BF16, STORAGE_INT8, STORAGES };
 

@@ -64,6 +64,6 @@ rondo_status gates_choose(scan_cell *c, const rondo_rnn_options *o)
     if (o->activations) RONDO_TRY(set_gates(c, o->activations));
     c->keep_inputs = false;
     for (int g = 0; g < n; g++) c->keep_inputs |= c->activation[g].row->needs_input;
-    c->keep_inputs = c->keep_inputs && c->row->input_saves > 0;
+    c->keep_inputs = c->keep_inputs && (c->row->additive || c->row->input_saves > 0);
     return RONDO_OK;
 }

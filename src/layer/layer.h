@@ -117,8 +117,9 @@ typedef struct layer_type {
      * give. */
     void (*plan)(call *, arena *);
     rondo_status (*forward)(call *);
-    void (*backward)(
-        call *); /* reads out[].grad (zeros where nobody wrote), adds to in[]->grad and gradients */
+    /* Reads out[].grad (zeros where nobody wrote), which is its own from here on; adds to in[]->grad
+     * and gradients. */
+    void (*backward)(call *);
     /* Elements of carried state per row; NULL: none. E_ARG in *why… when it cannot run step by
      * step. */
     int64_t (*state_size)(const rondo_layer *);
@@ -214,18 +215,20 @@ typedef struct scan {
     real *dropped;  /* [total][in] after dropout */
     const real *x;  /* one of the two, or the layer's input */
     real *xp;       /* [total][x_gates*units] */
-    real *hp, *mp;  /* [batch][h_gates*units], [batch][made_gates*units]: of this step */
-    real *saved, *inputs, *made;
-    real *state[MAX_STATES];   /* [total][units], or two steps of [batch][units] in turn */
-    real *initial[MAX_STATES]; /* [batch][units] by rank */
-    real *mask_x, *mask_h;     /* [batch][in], [batch][units] by rank */
-    real *h_dropped;           /* [total][units] h after recurrent dropout */
+    real *hp, *mp;  /* [batch][h_gates*units], [batch][made_gates*units]: of this step; additive
+                     * cells have no hp */
+    real *saved, *inputs, *made; /* inputs of additive cells are xp */
+    real *state[MAX_STATES];     /* [total][units], or two steps of [batch][units] in turn */
+    real *initial[MAX_STATES];   /* [batch][units] by rank */
+    real *mask_x, *mask_h;       /* [batch][in], [batch][units] by rank */
+    real *h_dropped;             /* [total][units] h after recurrent dropout */
     /* backward */
     real *dxp, *dhp, *dmp;      /* [total][…]; dhp is dxp for additive cells */
     real *dmade, *dh_dropped;   /* [batch][units] */
     real *carry[2][MAX_STATES]; /* [batch][units] gradient of the states, two in turn */
-    real *dh;                   /* [total][units] gradient of the outputs in scan order */
-    real *dx;                   /* [total][in] */
+    real *dh; /* [total][units] gradient of the outputs in scan order; NULL: of the last alone */
+    real *dh_gathered; /* memory for it, unless the outputs lie in scan order; else NULL */
+    real *dx;          /* [total][in] */
 } scan;
 void scan_plan(scan *, const scan_cell *, arena *, const value *x,
                bool reverse); /* wishes are set */
@@ -237,10 +240,10 @@ bool scan_row_serves(const scan *);
 void scan_row(scan *, const scan_cell *, const call *, const real *const *initial, real *h_out);
 /* State k after the last step of each row, in the caller's order of rows. */
 void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][units] */
-/* dh: gradient of every output by packed row, or NULL; carry[0] holds that of the final states by
- * rank. Leaves the gradient of the initial states in scan_dinitial(). Adds to gradients; dx of the
- * input via x. */
-void scan_backward(scan *, const scan_cell *, const call *, const real *dh);
+/* dh: gradient of every output by packed row, or NULL; is written over. carry[0] holds that of the
+ * final states by rank. Leaves the gradient of the initial states in scan_dinitial(). Adds to
+ * gradients; dx of the input via x. */
+void scan_backward(scan *, const scan_cell *, const call *, real *dh);
 real *scan_dinitial(const scan *, int k);
 
 /* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)".

@@ -408,7 +408,6 @@ static void gather_final(const call *c, scan *s, int direction, const real *dpar
             to_ranks(&s->route, m->row, dpart, u);
             k->add(d, m->row, size);
         }
-        k->scale(s->carry[1][i], d, 1, size);
     }
 }
 
@@ -447,14 +446,13 @@ static void backward(call *c)
                        value_rows(y));
     for (int d = 0; d < e->directions; d++) {
         scan *s = &m->scan[d];
-        const real *dpart = several ? m->dpart[d] : y->grad, *dh = NULL;
+        real *dpart = several ? m->dpart[d] : y->grad, *dh = s->dh_gathered;
         gather_final(c, s, d, dpart);
-        if (o->return_sequences && s->route.identity) {
-            dh = dpart;
+        if (dh) {
+            k->fill(dh, 0, s->route.total * o->units);
+            k->scatter_add(dh, dpart, s->route.output, value_rows(y), o->units);
         } else if (o->return_sequences) {
-            k->fill(s->dh, 0, s->route.total * o->units);
-            k->scatter_add(s->dh, dpart, s->route.output, value_rows(y), o->units);
-            dh = s->dh;
+            dh = dpart;
         }
         scan_backward(s, &e->cell[d], c, dh);
         give_dinitial(c, s, d);

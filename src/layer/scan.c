@@ -27,7 +27,7 @@ static void plan_backward(scan *s, const scan_cell *c, arena *a, const value *x,
     s->dmp = scratch(a, total, row->made_gates * units);
     s->dmade = scratch(a, row->made_gates ? batch : 0, units);
     s->dh_dropped = scratch(a, c->recurrent_dropout > 0 ? batch : 0, units);
-    s->dh = scratch(a, total, units);
+    if (s->full && !s->route.identity) s->dh_gathered = scratch(a, total, units);
     s->dx = scratch(a, s->route.identity && !(c->dropout > 0) ? 0 : total, c->x->in);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < row->states; k++) s->carry[i][k] = scratch(a, batch, units);
@@ -49,11 +49,15 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
     }
     const int64_t kept = s->keep ? total : batch;
     const size_t mark = arena_mark(a);
-    s->xp = scratch(a, total, row->x_gates * units);
-    s->hp = scratch(a, batch, row->h_gates * units);
+    const bool keep_sums = row->additive && c->keep_inputs && s->keep;
+    s->xp = (keep_sums ? keep : scratch)(a, total, row->x_gates * units);
+    if (!row->additive) s->hp = scratch(a, batch, row->h_gates * units);
     s->mp = scratch(a, batch, row->made_gates * units);
     s->saved = keep(a, kept, row->saves * units);
-    if (c->keep_inputs) s->inputs = keep(a, kept, row->input_saves * units);
+    if (keep_sums)
+        s->inputs = s->xp;
+    else if (c->keep_inputs && !row->additive)
+        s->inputs = keep(a, kept, row->input_saves * units);
     s->made = keep(a, row->made_gates ? kept : 0, units);
     for (int k = 0; k < row->states; k++) {
         if (k > 0 || !s->outside)
@@ -74,11 +78,25 @@ static real *state_at(const scan *s, const scan_cell *c, int k, int64_t t, int64
     return s->state[k] + (first + r) * c->units;
 }
 
+/* Where row r's h[t-1]·U goes at step t: onto the input's product, or apart from it. */
+static real *sums(const scan *s, const scan_cell *c, int64_t t, int64_t r)
+{
+    const int64_t width = c->row->h_gates * c->units;
+    return c->row->additive ? s->xp + (route_offset(&s->route, t) + r) * width : s->hp + r * width;
+}
+
+/* Gradient of row r's output of step t: in the caller's memory, or by turns in that of two steps
+ * where only the last output is given. Before the first step it is that of the initial state. */
+static real *dh_at(const scan *s, const scan_cell *c, int64_t t, int64_t r)
+{
+    if (s->dh && t >= 0) return s->dh + (route_offset(&s->route, t) + r) * c->units;
+    return s->carry[t & 1][0] + r * c->units;
+}
+
 typedef struct task { /* a share of the rows for one thread */
     scan *s;
     const scan_cell *c;
     const call *call;
-    const real *dh;
     int parts;
 } task;
 
@@ -89,6 +107,7 @@ static rondo_step view(const task *k, int64_t t, int64_t row, int64_t rows, cons
     const scan *s = k->s;
     const scan_cell *c = k->c;
     const int64_t at = route_offset(&s->route, t) + row, kept = s->keep ? at : row, u = c->units;
+    const int64_t wide = c->row->additive ? c->row->x_gates : c->row->input_saves;
     for (int i = 0; i < c->row->states; i++) {
         state[i] = state_at(s, c, i, t - 1, row);
         next[i] = state_at(s, c, i, t, row);
@@ -99,13 +118,13 @@ static rondo_step view(const task *k, int64_t t, int64_t row, int64_t rows, cons
                          .rows = rows,
                          .units = u,
                          .xp = s->xp + at * c->row->x_gates * u,
-                         .hp = s->hp + row * c->row->h_gates * u,
+                         .hp = s->hp ? s->hp + row * c->row->h_gates * u : NULL,
                          .mp = s->mp + row * c->row->made_gates * u,
                          .state = state,
                          .next = next,
                          .made = s->made + (c->row->made_gates ? kept * u : 0),
                          .saved = s->saved + kept * c->row->saves * u,
-                         .inputs = s->inputs ? s->inputs + kept * c->row->input_saves * u : NULL,
+                         .inputs = s->inputs ? s->inputs + kept * wide * u : NULL,
                          .param = own,
                          .activation = c->activation,
                          .args = c->args };
@@ -145,8 +164,8 @@ static void forward_rows(void *arg, int i)
             h = dropped;
         }
         if (c->row->h_gates)
-            linear_forward(c->h, k->call->weights, NULL, s->hp + begin * c->h->out, c->h->out, h, u,
-                           rows, false);
+            linear_forward(c->h, k->call->weights, NULL, sums(s, c, t, begin), c->h->out, h, u,
+                           rows, c->row->additive);
         if (c->made) {
             c->row->prepare(&step);
             linear_forward(c->made, k->call->weights, NULL, s->mp + begin * c->made->out,
@@ -212,23 +231,39 @@ void scan_final(const scan *s, const scan_cell *c, int k, real *out)
     }
 }
 
-/* One step down for rows [begin, begin+rows): from the carried gradient to the one before. */
+/* dh += dhp·Uᵀ, through recurrent dropout. */
+static void state_gradient(const task *k, real *dh, const real *dhp, int64_t begin, int64_t rows)
+{
+    const scan *s = k->s;
+    const scan_cell *c = k->c;
+    const int64_t u = c->units;
+    if (!s->mask_h) {
+        linear_backward_input(c->h, NULL, dh, u, dhp, c->h->out, rows, true);
+        return;
+    }
+    real *dropped = s->dh_dropped + begin * u;
+    linear_backward_input(c->h, NULL, dropped, u, dhp, c->h->out, rows, false);
+    kernel_table()->mul_add(dh, dropped, s->mask_h + begin * u, rows * u);
+}
+
+/* One step down for rows [begin, begin+rows): from the gradient at step t to the one before. */
 static void step_down(const task *k, int64_t t, int64_t begin, int64_t rows)
 {
     const scan *s = k->s;
     const scan_cell *c = k->c;
     const int64_t u = c->units, at = route_offset(&s->route, t) + begin;
-    const int now = (s->route.steps - 1 - t) & 1;
     const real *state[MAX_STATES], *own[MAX_CELL_PARAMS], *dnext[MAX_STATES];
     real *next[MAX_STATES], *dstate[MAX_STATES], *dparam[MAX_CELL_PARAMS];
     rondo_step step = view(k, t, begin, rows, state, next, own);
-    for (int i = 0; i < c->row->states; i++) {
-        dnext[i] = s->carry[now][i] + begin * u;
-        dstate[i] = s->carry[!now][i] + begin * u;
+    dnext[0] = dh_at(s, c, t, begin);
+    dstate[0] = dh_at(s, c, t - 1, begin);
+    if (!s->dh) kernel_table()->fill(dstate[0], 0, rows * u);
+    for (int i = 1; i < c->row->states; i++) {
+        dnext[i] = s->carry[t & 1][i] + begin * u;
+        dstate[i] = s->carry[~t & 1][i] + begin * u;
     }
     for (int i = 0; i < c->row->n_params; i++)
         dparam[i] = k->call->gradients + k->call->layer->params[c->params[i]].offset;
-    if (k->dh) kernel_table()->add(s->carry[now][0] + begin * u, k->dh + at * u, rows * u);
     step.dnext = dnext;
     step.dstate = dstate;
     step.dparam = dparam;
@@ -242,14 +277,7 @@ static void step_down(const task *k, int64_t t, int64_t begin, int64_t rows)
         step.dmade = dmade;
         c->row->prepare_backward(&step);
     }
-    if (!c->row->h_gates) return;
-    if (!s->mask_h) {
-        linear_backward_input(c->h, NULL, dstate[0], u, step.dhp, c->h->out, rows, true);
-        return;
-    }
-    real *dropped = s->dh_dropped + begin * u;
-    linear_backward_input(c->h, NULL, dropped, u, step.dhp, c->h->out, rows, false);
-    kernel_table()->mul_add(dstate[0], dropped, s->mask_h + begin * u, rows * u);
+    if (c->row->h_gates) state_gradient(k, dstate[0], step.dhp, begin, rows);
 }
 
 static void backward_rows(void *arg, int i)
@@ -313,11 +341,27 @@ static void input_gradient(const scan *s, const scan_cell *c, const call *run)
         k->gather(dx, s->dx, s->route.back, s->route.steps * s->route.batch, in);
 }
 
-void scan_backward(scan *s, const scan_cell *c, const call *run, const real *dh)
+/* The gradients of the final states to where their rows end. */
+static void place_final(const scan *s, const scan_cell *c)
+{
+    const kernels *k = kernel_table();
+    const int64_t u = c->units, batch = s->route.batch;
+    for (int i = 0; i < c->row->states; i++) k->scale(s->carry[1][i], s->carry[0][i], 1, batch * u);
+    for (int64_t r = 0; s->dh && r < batch; r++) {
+        const int64_t count = s->route.identity ? s->route.steps : s->route.count[r];
+        if (count == 0) continue;
+        k->add(dh_at(s, c, count - 1, r), s->carry[0][0] + r * u, u);
+        k->fill(dh_at(s, c, -1, r), 0, u);
+    }
+}
+
+void scan_backward(scan *s, const scan_cell *c, const call *run, real *dh)
 {
     /* a cell's own parameters sum over rows: one thread, so that the order is fixed */
     const int parts = c->row->n_params ? 1 : share_count(s, run->pool);
-    task k = { .s = s, .c = c, .call = run, .dh = dh, .parts = parts };
+    task k = { .s = s, .c = c, .call = run, .parts = parts };
+    s->dh = dh;
+    place_final(s, c);
     pool_run(run->pool, backward_rows, &k, k.parts);
     linear_backward_weight(c->x, run->gradients, run->pool, s->x, c->x->in, s->dxp, c->x->out,
                            s->route.total);
@@ -330,5 +374,5 @@ void scan_backward(scan *s, const scan_cell *c, const call *run, const real *dh)
 
 real *scan_dinitial(const scan *s, int k)
 {
-    return s->carry[s->route.steps & 1][k];
+    return s->carry[1][k];
 }

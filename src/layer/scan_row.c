@@ -21,31 +21,33 @@ typedef struct product {
     const linear *l;
     const real *weights, *x;
     real *y;
-    bool backwards;
+    bool add, backwards;
 } product;
 
 static void product_part(void *arg, int i, int n)
 {
     const product *p = arg;
-    linear_row_part(p->l, p->weights, p->y, p->x, p->backwards, i, n);
+    linear_row_part(p->l, p->weights, p->y, p->x, p->add, p->backwards, i, n);
 }
 
-static void multiply(const row *r, const linear *l, real *y, const real *x)
+static void multiply(const row *r, const linear *l, real *y, const real *x, bool add)
 {
-    product p = { l, r->run->weights, x, y, r->s->turned };
+    product p = { l, r->run->weights, x, y, add, r->s->turned };
     if (r->team)
         team_share(r->team, product_part, &p);
     else
-        linear_row(l, p.weights, y, x, p.backwards);
+        linear_row(l, p.weights, y, x, add, p.backwards);
 }
 
 static void step_row(const row *r, rondo_step *step)
 {
     const scan_cell *c = r->c;
-    if (c->row->h_gates) multiply(r, c->h, r->s->hp, step->state[0]);
+    if (c->row->h_gates)
+        multiply(r, c->h, c->row->additive ? (real *)step->xp : r->s->hp, step->state[0],
+                 c->row->additive);
     if (c->made) {
         c->row->prepare(step);
-        multiply(r, c->made, r->s->mp, step->made);
+        multiply(r, c->made, r->s->mp, step->made, false);
     }
     c->row->step(step);
 }
@@ -85,12 +87,12 @@ static void one_step(const row *r, rondo_step *step)
     scan *s = r->s;
     const scan_cell *c = r->c;
     const real *x = r->run->in[0]->data;
-    if (s->turned && c->row->h_gates && !c->made) {
-        multiply(r, c->h, s->hp, step->state[0]);
-        multiply(r, c->x, s->xp, x);
+    if (s->turned && c->row->h_gates && !c->made && !c->row->additive) {
+        multiply(r, c->h, s->hp, step->state[0], false);
+        multiply(r, c->x, s->xp, x, false);
         c->row->step(step);
     } else {
-        multiply(r, c->x, s->xp, x);
+        multiply(r, c->x, s->xp, x, false);
         step_row(r, step);
     }
     s->turned = !s->turned;

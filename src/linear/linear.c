@@ -38,13 +38,9 @@ enum { ROW_GRAIN = 24, COLUMN_GRAIN = 32 };
 
 static void product_rows(const product *p, int64_t begin, int64_t rows)
 {
-    real *y = p->y + begin * p->ldy;
-    const real *x = p->x + begin * p->ldx;
-    if (p->add)
-        p->kernel->gemm(y, p->ldy, x, p->ldx, p->packed, NULL, true, rows, p->out, p->in);
-    else
-        p->kernel->storage[p->storage].product(y, p->ldy, x, p->ldx, p->packed, p->bias, false,
-                                               rows, p->out, p->in);
+    p->kernel->storage[p->storage].product(p->y + begin * p->ldy, p->ldy, p->x + begin * p->ldx,
+                                           p->ldx, p->packed, p->bias, p->add, false, rows, p->out,
+                                           p->in);
 }
 
 static void product_part(void *arg, int i)
@@ -83,15 +79,16 @@ void linear_forward(const linear *l, const real *weights, pool *threads, real *y
     product_run(&p, threads);
 }
 
-void linear_row(const linear *l, const real *weights, real *y, const real *x, bool backwards)
+void linear_row(const linear *l, const real *weights, real *y, const real *x, bool add,
+                bool backwards)
 {
-    const real *bias = l->bias < 0 ? NULL : weights + l->bias;
-    kernel_table()->storage[l->storage].product(y, l->out, x, l->in, l->packed, bias, backwards, 1,
-                                                l->out, l->in);
+    const real *bias = add || l->bias < 0 ? NULL : weights + l->bias;
+    kernel_table()->storage[l->storage].product(y, l->out, x, l->in, l->packed, bias, add,
+                                                backwards, 1, l->out, l->in);
 }
 
-void linear_row_part(const linear *l, const real *weights, real *y, const real *x, bool backwards,
-                     int i, int n)
+void linear_row_part(const linear *l, const real *weights, real *y, const real *x, bool add,
+                     bool backwards, int i, int n)
 {
     const kernels *k = kernel_table();
     const weight_storage *s = &k->storage[l->storage];
@@ -100,7 +97,8 @@ void linear_row_part(const linear *l, const real *weights, real *y, const real *
     if (begin >= end) return;
     const unsigned char *packed = l->packed;
     s->product(y + begin, l->out, x, l->in, packed + begin / k->panel * s->panel_bytes(l->in),
-               l->bias < 0 ? NULL : weights + l->bias + begin, backwards, 1, end - begin, l->in);
+               add || l->bias < 0 ? NULL : weights + l->bias + begin, add, backwards, 1,
+               end - begin, l->in);
 }
 
 void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t lddx, const real *dy,

@@ -22,13 +22,14 @@ typedef struct linear {
 /* A matrix product over many rows is split over the pool's threads, by outputs. */
 void linear_forward(const linear *, const real *weights, pool *, real *y, int64_t ldy,
                     const real *x, int64_t ldx, int64_t rows,
-                    bool add); /* y (+)= x·W + b; with add: y += x·W, no bias; f32 only */
-/* One row: y = x·W + b, the bits of linear_forward. backwards: the other end of W first, which the
- * cache still holds when the call before went forwards. */
-void linear_row(const linear *, const real *weights, real *y, const real *x, bool backwards);
+                    bool add); /* y = x·W + b; with add: y += x·W, no bias, sums start from y */
+/* One row, the bits of linear_forward. backwards: the other end of W first, which the cache still
+ * holds when the call before went forwards. */
+void linear_row(const linear *, const real *weights, real *y, const real *x, bool add,
+                bool backwards);
 /* The i-th of n shares of its columns. */
-void linear_row_part(const linear *, const real *weights, real *y, const real *x, bool backwards,
-                     int i, int n);
+void linear_row_part(const linear *, const real *weights, real *y, const real *x, bool add,
+                     bool backwards, int i, int n);
 void linear_backward_input(const linear *, pool *, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add); /* dx (+)= dy·Wᵀ */
 void linear_backward_weight(const linear *, real *gradients, pool *, const real *x, int64_t ldx,

@@ -13,7 +13,7 @@ static void careless_backward(const rondo_step *s)
     for (int64_t i = 0; i < s->rows * s->units; i++) {
         const rondo_real f = s->saved[i], dh = s->dnext[0][i];
         s->dxp[i] = s->dhp[i] = dh * leak * (1 - f * f);
-        s->dstate[0][i] = dh;
+        s->dstate[0][i] += dh;
     }
 }
 

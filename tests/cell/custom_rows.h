@@ -42,7 +42,7 @@ static void leaky_step_backward(const rondo_step *s)
     for (int64_t i = 0; i < s->rows * s->units; i++) {
         const rondo_real f = s->saved[i], dh = s->dnext[0][i];
         s->dxp[i] = s->dhp[i] = dh * leak * (1 - f * f);
-        s->dstate[0][i] = dh * (1 - leak);
+        s->dstate[0][i] += dh * (1 - leak);
     }
 }
 

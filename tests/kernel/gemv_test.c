@@ -58,21 +58,26 @@ static void end(problem *p)
     free(p->stored);
 }
 
-static void run(const weight_storage *s, const problem *p, real *c, bool biased, bool backwards,
+typedef enum mode { FROM_ZERO, FROM_BIAS, ADD_TO_BIAS, MODES } mode;
+
+static void run(const weight_storage *s, const problem *p, real *c, mode from, bool backwards,
                 int64_t row, int64_t rows)
 {
+    for (int64_t r = row; from == ADD_TO_BIAS && r < row + rows; r++)
+        memcpy(c + r * p->ldc, p->bias, (size_t)p->n * sizeof *c);
     s->product(c + row * p->ldc, p->ldc, p->a + row * p->lda, p->lda, p->packed,
-               biased ? p->bias : NULL, backwards, rows, p->n, p->k);
+               from == FROM_BIAS ? p->bias : NULL, from == ADD_TO_BIAS, backwards, rows, p->n,
+               p->k);
 }
 
-static void check_values(const kernels *t, int storage, const problem *p, bool biased)
+static void check_values(const kernels *t, int storage, const problem *p, mode from)
 {
     for (int64_t r = 0; r < p->m; r++) {
         double level = 0;
         for (int64_t i = 0; i < p->k; i++) level = fmax(level, fabs((double)p->a[r * p->lda + i]));
         level = storage == STORAGE_INT8 ? level / 8191 / 2 : 0; /* what x is rounded by */
         for (int64_t j = 0; j < p->n; j++) {
-            double want = biased ? (double)p->bias[j] : 0, size = fabs(want), off = 0;
+            double want = from == FROM_ZERO ? 0 : (double)p->bias[j], size = fabs(want), off = 0;
             for (int64_t i = 0; i < p->k; i++) {
                 const double w = p->stored[i * p->n + j];
                 want += w * (double)p->a[r * p->lda + i];
@@ -89,12 +94,12 @@ static void check_values(const kernels *t, int storage, const problem *p, bool b
     }
 }
 
-static void check_bits(const weight_storage *s, const problem *p, bool biased)
+static void check_bits(const weight_storage *s, const problem *p, mode from)
 {
     real *other = copy_of(p->c, p->m * p->ldc);
-    run(s, p, other, biased, true, 0, p->m);
+    run(s, p, other, from, true, 0, p->m);
     assert_true(same_bits(other, p->c, p->m * p->ldc));
-    for (int64_t r = 0; r < p->m; r++) run(s, p, other, biased, r % 2, r, 1);
+    for (int64_t r = 0; r < p->m; r++) run(s, p, other, from, r % 2, r, 1);
     assert_true(same_bits(other, p->c, p->m * p->ldc));
     free(other);
 }
@@ -104,10 +109,10 @@ static void check(const kernels *t, int storage, int64_t m, int64_t n, int64_t k
     const weight_storage *s = &t->storage[storage];
     problem p = begin(t, storage, m, n, k);
     real *before = copy_of(p.c, m * p.ldc);
-    for (int biased = 0; biased < 2; biased++) {
-        run(s, &p, p.c, biased, false, 0, m);
-        check_values(t, storage, &p, biased);
-        check_bits(s, &p, biased);
+    for (mode from = 0; from < MODES; from++) {
+        run(s, &p, p.c, from, false, 0, m);
+        check_values(t, storage, &p, from);
+        check_bits(s, &p, from);
         for (int64_t r = 0; r < m; r++)
             assert_true(same_bits(p.c + r * p.ldc + n, before + r * p.ldc + n, GUARD));
     }
