@@ -245,6 +245,13 @@ void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][u
  * gradients; dx of the input via x. */
 void scan_backward(scan *, const scan_cell *, const call *, real *dh);
 real *scan_dinitial(const scan *, int k);
+/* scan_steps.c: the steps alone, when all that goes into them is there. */
+void scan_steps(scan *, const scan_cell *, const call *, bool down);
+/* Row r of state k after step t; before the first, the initial one. */
+real *scan_state(const scan *, const scan_cell *, int k, int64_t t, int64_t r);
+/* The gradient of row r's output of step t: in the caller's memory, or by turns in that of two steps
+ * where only the last output is given. Before the first step it is that of the initial state. */
+real *scan_dh(const scan *, const scan_cell *, int64_t t, int64_t r);
 
 /* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)".
  * */

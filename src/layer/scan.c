@@ -4,7 +4,7 @@
  *   forward   XP = X·W + b        hp = h[t-1]·U       cell->step
  *   backward  cell->step_backward      dh[t-1] += dhp·Uᵀ
  *             dW += Xᵀ·DXP   dU += Hprevᵀ·DHP   dX = DXP·Wᵀ
- * Threads take rows of the batch: they never meet inside time. */
+ * The steps themselves are in scan_steps.c. */
 #include "layer.h"
 #include <string.h>
 
@@ -69,120 +69,6 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
     plan_backward(s, c, a, x, total);
 }
 
-/* Row r of state k after step t. */
-static real *state_at(const scan *s, const scan_cell *c, int k, int64_t t, int64_t r)
-{
-    if (t < 0) return s->initial[k] + r * c->units;
-    const bool all = s->keep || (k == 0 && s->full);
-    const int64_t first = all ? route_offset(&s->route, t) : (t & 1) * s->route.batch;
-    return s->state[k] + (first + r) * c->units;
-}
-
-/* Where row r's h[t-1]·U goes at step t: onto the input's product, or apart from it. */
-static real *sums(const scan *s, const scan_cell *c, int64_t t, int64_t r)
-{
-    const int64_t width = c->row->h_gates * c->units;
-    return c->row->additive ? s->xp + (route_offset(&s->route, t) + r) * width : s->hp + r * width;
-}
-
-/* Gradient of row r's output of step t: in the caller's memory, or by turns in that of two steps
- * where only the last output is given. Before the first step it is that of the initial state. */
-static real *dh_at(const scan *s, const scan_cell *c, int64_t t, int64_t r)
-{
-    if (s->dh && t >= 0) return s->dh + (route_offset(&s->route, t) + r) * c->units;
-    return s->carry[t & 1][0] + r * c->units;
-}
-
-typedef struct task { /* a share of the rows for one thread */
-    scan *s;
-    const scan_cell *c;
-    const call *call;
-    int parts;
-} task;
-
-/* What step and step_backward see alike. Pointers of states are the caller's to hold. */
-static rondo_step view(const task *k, int64_t t, int64_t row, int64_t rows, const real **state,
-                       real **next, const real **own)
-{
-    const scan *s = k->s;
-    const scan_cell *c = k->c;
-    const int64_t at = route_offset(&s->route, t) + row, kept = s->keep ? at : row, u = c->units;
-    const int64_t wide = c->row->additive ? c->row->x_gates : c->row->input_saves;
-    for (int i = 0; i < c->row->states; i++) {
-        state[i] = state_at(s, c, i, t - 1, row);
-        next[i] = state_at(s, c, i, t, row);
-    }
-    for (int i = 0; i < c->row->n_params; i++)
-        own[i] = k->call->weights + k->call->layer->params[c->params[i]].offset;
-    return (rondo_step){ .t = t,
-                         .rows = rows,
-                         .units = u,
-                         .xp = s->xp + at * c->row->x_gates * u,
-                         .hp = s->hp ? s->hp + row * c->row->h_gates * u : NULL,
-                         .mp = s->mp + row * c->row->made_gates * u,
-                         .state = state,
-                         .next = next,
-                         .made = s->made + (c->row->made_gates ? kept * u : 0),
-                         .saved = s->saved + kept * c->row->saves * u,
-                         .inputs = s->inputs ? s->inputs + kept * wide * u : NULL,
-                         .param = own,
-                         .activation = c->activation,
-                         .args = c->args };
-}
-
-static void share(const task *k, int i, int64_t *begin, int64_t *end)
-{
-    *begin = k->s->route.batch * i / k->parts;
-    *end = k->s->route.batch * (i + 1) / k->parts;
-}
-
-/* Rows of [begin, end) that still run at step t. */
-static int64_t running(const route *r, int64_t t, int64_t begin, int64_t end)
-{
-    const int64_t active = route_active(r, t);
-    return (active < end ? active : end) - begin;
-}
-
-static void forward_rows(void *arg, int i)
-{
-    const task *k = arg;
-    const scan *s = k->s;
-    const scan_cell *c = k->c;
-    const int64_t u = c->units;
-    const real *state[MAX_STATES], *own[MAX_CELL_PARAMS];
-    real *next[MAX_STATES];
-    int64_t begin, end;
-    share(k, i, &begin, &end);
-    for (int64_t t = 0; t < s->route.steps; t++) {
-        const int64_t rows = running(&s->route, t, begin, end);
-        if (rows <= 0) break;
-        const rondo_step step = view(k, t, begin, rows, state, next, own);
-        const real *h = state[0];
-        if (s->h_dropped) {
-            real *dropped = s->h_dropped + (route_offset(&s->route, t) + begin) * u;
-            kernel_table()->mul(dropped, h, s->mask_h + begin * u, rows * u);
-            h = dropped;
-        }
-        if (c->row->h_gates)
-            linear_forward(c->h, k->call->weights, NULL, sums(s, c, t, begin), c->h->out, h, u,
-                           rows, c->row->additive);
-        if (c->made) {
-            c->row->prepare(&step);
-            linear_forward(c->made, k->call->weights, NULL, s->mp + begin * c->made->out,
-                           c->made->out, step.made, u, rows, false);
-        }
-        c->row->step(&step);
-    }
-}
-
-enum { MIN_ROWS = 4 }; /* a thread's share of a batch below which it is not worth waking */
-
-static int share_count(const scan *s, pool *threads)
-{
-    const int64_t most = s->route.batch / MIN_ROWS, n = pool_threads(threads);
-    return (int)(most < 1 ? 1 : n < most ? n : most);
-}
-
 /* A mask for every row of the batch, drawn by the caller's row number, laid out by rank. */
 static void draw_mask(const scan *s, real *mask, real rate, const call *c, uint32_t key,
                       int64_t width)
@@ -213,12 +99,11 @@ static void gather_input(scan *s, const scan_cell *c, const call *run, uint32_t 
 
 void scan_forward(scan *s, const scan_cell *c, const call *run, uint32_t mask_key, real *h_out)
 {
-    task k = { .s = s, .c = c, .call = run, .parts = share_count(s, run->pool) };
     if (h_out) s->state[0] = h_out;
     gather_input(s, c, run, mask_key);
     linear_forward(c->x, run->weights, run->pool, s->xp, c->x->out, s->x, c->x->in, s->route.total,
                    false);
-    pool_run(run->pool, forward_rows, &k, k.parts);
+    scan_steps(s, c, run, false);
 }
 
 void scan_final(const scan *s, const scan_cell *c, int k, real *out)
@@ -226,68 +111,8 @@ void scan_final(const scan *s, const scan_cell *c, int k, real *out)
     for (int64_t r = 0; r < s->route.batch; r++) {
         const int64_t row = s->route.identity ? r : s->route.order[r];
         const int64_t count = s->route.identity ? s->route.steps : s->route.count[r];
-        memcpy(out + row * c->units, state_at(s, c, k, count - 1, r),
+        memcpy(out + row * c->units, scan_state(s, c, k, count - 1, r),
                (size_t)c->units * sizeof *out);
-    }
-}
-
-/* dh += dhp·Uᵀ, through recurrent dropout. */
-static void state_gradient(const task *k, real *dh, const real *dhp, int64_t begin, int64_t rows)
-{
-    const scan *s = k->s;
-    const scan_cell *c = k->c;
-    const int64_t u = c->units;
-    if (!s->mask_h) {
-        linear_backward_input(c->h, NULL, dh, u, dhp, c->h->out, rows, true);
-        return;
-    }
-    real *dropped = s->dh_dropped + begin * u;
-    linear_backward_input(c->h, NULL, dropped, u, dhp, c->h->out, rows, false);
-    kernel_table()->mul_add(dh, dropped, s->mask_h + begin * u, rows * u);
-}
-
-/* One step down for rows [begin, begin+rows): from the gradient at step t to the one before. */
-static void step_down(const task *k, int64_t t, int64_t begin, int64_t rows)
-{
-    const scan *s = k->s;
-    const scan_cell *c = k->c;
-    const int64_t u = c->units, at = route_offset(&s->route, t) + begin;
-    const real *state[MAX_STATES], *own[MAX_CELL_PARAMS], *dnext[MAX_STATES];
-    real *next[MAX_STATES], *dstate[MAX_STATES], *dparam[MAX_CELL_PARAMS];
-    rondo_step step = view(k, t, begin, rows, state, next, own);
-    dnext[0] = dh_at(s, c, t, begin);
-    dstate[0] = dh_at(s, c, t - 1, begin);
-    if (!s->dh) kernel_table()->fill(dstate[0], 0, rows * u);
-    for (int i = 1; i < c->row->states; i++) {
-        dnext[i] = s->carry[t & 1][i] + begin * u;
-        dstate[i] = s->carry[~t & 1][i] + begin * u;
-    }
-    for (int i = 0; i < c->row->n_params; i++)
-        dparam[i] = k->call->gradients + k->call->layer->params[c->params[i]].offset;
-    step.dnext = dnext;
-    step.dstate = dstate;
-    step.dparam = dparam;
-    step.dxp = s->dxp + at * c->row->x_gates * u;
-    step.dhp = s->dhp + at * c->row->h_gates * u;
-    step.dmp = s->dmp + at * c->row->made_gates * u;
-    c->row->step_backward(&step);
-    if (c->made) {
-        real *dmade = s->dmade + begin * u;
-        linear_backward_input(c->made, NULL, dmade, u, step.dmp, c->made->out, rows, false);
-        step.dmade = dmade;
-        c->row->prepare_backward(&step);
-    }
-    if (c->row->h_gates) state_gradient(k, dstate[0], step.dhp, begin, rows);
-}
-
-static void backward_rows(void *arg, int i)
-{
-    const task *k = arg;
-    int64_t begin, end;
-    share(k, i, &begin, &end);
-    for (int64_t t = k->s->route.steps - 1; t >= 0; t--) {
-        const int64_t rows = running(&k->s->route, t, begin, end);
-        if (rows > 0) step_down(k, t, begin, rows);
     }
 }
 
@@ -310,7 +135,7 @@ static void recurrent_gradient(const scan *s, const scan_cell *c, const call *ru
         while (end + 1 < r->steps && route_active(r, end) == route_active(r, end - 1)) end++;
         const int64_t at = route_offset(r, t),
                       rows = route_offset(r, end) + route_active(r, end) - at;
-        linear_backward_weight(c->h, run->gradients, run->pool, state_at(s, c, 0, t - 1, 0), u,
+        linear_backward_weight(c->h, run->gradients, run->pool, scan_state(s, c, 0, t - 1, 0), u,
                                s->dhp + at * width, width, rows);
         t = end + 1;
     }
@@ -350,19 +175,16 @@ static void place_final(const scan *s, const scan_cell *c)
     for (int64_t r = 0; s->dh && r < batch; r++) {
         const int64_t count = s->route.identity ? s->route.steps : s->route.count[r];
         if (count == 0) continue;
-        k->add(dh_at(s, c, count - 1, r), s->carry[0][0] + r * u, u);
-        k->fill(dh_at(s, c, -1, r), 0, u);
+        k->add(scan_dh(s, c, count - 1, r), s->carry[0][0] + r * u, u);
+        k->fill(scan_dh(s, c, -1, r), 0, u);
     }
 }
 
 void scan_backward(scan *s, const scan_cell *c, const call *run, real *dh)
 {
-    /* a cell's own parameters sum over rows: one thread, so that the order is fixed */
-    const int parts = c->row->n_params ? 1 : share_count(s, run->pool);
-    task k = { .s = s, .c = c, .call = run, .parts = parts };
     s->dh = dh;
     place_final(s, c);
-    pool_run(run->pool, backward_rows, &k, k.parts);
+    scan_steps(s, c, run, true);
     linear_backward_weight(c->x, run->gradients, run->pool, s->x, c->x->in, s->dxp, c->x->out,
                            s->route.total);
     if (c->row->h_gates) recurrent_gradient(s, c, run);

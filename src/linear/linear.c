@@ -62,20 +62,40 @@ static void product_run(product *p, pool *threads)
         pool_run(threads, product_part, p, p->parts);
 }
 
+static product forward(const linear *l, const real *weights, real *y, int64_t ldy, const real *x,
+                       int64_t ldx, int64_t rows, bool add)
+{
+    return (product){ .storage = l->storage,
+                      .y = y,
+                      .ldy = ldy,
+                      .x = x,
+                      .ldx = ldx,
+                      .packed = l->packed,
+                      .bias = add || l->bias < 0 ? NULL : weights + l->bias,
+                      .rows = rows,
+                      .in = l->in,
+                      .out = l->out,
+                      .add = add };
+}
+
+static product backward(const linear *l, real *dx, int64_t lddx, const real *dy, int64_t lddy,
+                        int64_t rows, bool add)
+{
+    return (product){ .y = dx,
+                      .ldy = lddx,
+                      .x = dy,
+                      .ldx = lddy,
+                      .packed = l->packed_transposed,
+                      .rows = rows,
+                      .in = l->out,
+                      .out = l->in,
+                      .add = add };
+}
+
 void linear_forward(const linear *l, const real *weights, pool *threads, real *y, int64_t ldy,
                     const real *x, int64_t ldx, int64_t rows, bool add)
 {
-    product p = { .storage = l->storage,
-                  .y = y,
-                  .ldy = ldy,
-                  .x = x,
-                  .ldx = ldx,
-                  .packed = l->packed,
-                  .bias = add || l->bias < 0 ? NULL : weights + l->bias,
-                  .rows = rows,
-                  .in = l->in,
-                  .out = l->out,
-                  .add = add };
+    product p = forward(l, weights, y, ldy, x, ldx, rows, add);
     product_run(&p, threads);
 }
 
@@ -87,32 +107,45 @@ void linear_row(const linear *l, const real *weights, real *y, const real *x, bo
                                                 backwards, 1, l->out, l->in);
 }
 
+/* The i-th of n shares of the columns of a product. */
+static void product_columns(product *p, bool backwards, int i, int n)
+{
+    const kernels *k = kernel_table();
+    const weight_storage *s = &k->storage[p->storage];
+    int64_t begin, end;
+    part(&begin, &end, i, n, p->out, k->panel);
+    if (begin >= end) return;
+    const unsigned char *packed = p->packed;
+    s->product(p->y + begin, p->ldy, p->x, p->ldx,
+               packed + begin / k->panel * s->panel_bytes(p->in), p->bias ? p->bias + begin : NULL,
+               p->add, backwards, p->rows, end - begin, p->in);
+}
+
 void linear_row_part(const linear *l, const real *weights, real *y, const real *x, bool add,
                      bool backwards, int i, int n)
 {
-    const kernels *k = kernel_table();
-    const weight_storage *s = &k->storage[l->storage];
-    int64_t begin, end;
-    part(&begin, &end, i, n, l->out, k->panel);
-    if (begin >= end) return;
-    const unsigned char *packed = l->packed;
-    s->product(y + begin, l->out, x, l->in, packed + begin / k->panel * s->panel_bytes(l->in),
-               add || l->bias < 0 ? NULL : weights + l->bias + begin, add, backwards, 1,
-               end - begin, l->in);
+    product p = forward(l, weights, y, l->out, x, l->in, 1, add);
+    product_columns(&p, backwards, i, n);
+}
+
+void linear_forward_part(const linear *l, const real *weights, real *y, const real *x, int64_t rows,
+                         bool add, int i, int n)
+{
+    product p = forward(l, weights, y, l->out, x, l->in, rows, add);
+    product_columns(&p, false, i, n);
+}
+
+void linear_backward_input_part(const linear *l, real *dx, const real *dy, int64_t rows, bool add,
+                                int i, int n)
+{
+    product p = backward(l, dx, l->in, dy, l->out, rows, add);
+    product_columns(&p, false, i, n);
 }
 
 void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add)
 {
-    product p = { .y = dx,
-                  .ldy = lddx,
-                  .x = dy,
-                  .ldx = lddy,
-                  .packed = l->packed_transposed,
-                  .rows = rows,
-                  .in = l->out,
-                  .out = l->in,
-                  .add = add };
+    product p = backward(l, dx, lddx, dy, lddy, rows, add);
     product_run(&p, threads);
 }
 

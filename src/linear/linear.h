@@ -32,6 +32,11 @@ void linear_row_part(const linear *, const real *weights, real *y, const real *x
                      bool backwards, int i, int n);
 void linear_backward_input(const linear *, pool *, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add); /* dx (+)= dy·Wᵀ */
+/* The i-th of n shares of the columns of the same two products, of rows that lie close. */
+void linear_forward_part(const linear *, const real *weights, real *y, const real *x, int64_t rows,
+                         bool add, int i, int n);
+void linear_backward_input_part(const linear *, real *dx, const real *dy, int64_t rows, bool add,
+                                int i, int n);
 void linear_backward_weight(const linear *, real *gradients, pool *, const real *x, int64_t ldx,
                             const real *dy, int64_t lddy,
                             int64_t rows); /* dW += xᵀ·dy, db += Σ dy, of what trains */
