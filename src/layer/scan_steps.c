@@ -8,7 +8,7 @@
 
 enum {
     MIN_ROWS = 4,         /* a thread's share of a batch below which it is not worth waking */
-    OWN_WEIGHTS = 1 << 17 /* recurrent weights that each thread may fetch for itself */
+    OWN_WEIGHTS = 1 << 21 /* recurrent weights that each thread may fetch for itself */
 };
 
 typedef struct walk { /* through the steps, of one thread for some rows or of a team for all */
