@@ -214,7 +214,9 @@ typedef struct scan {
     real *gathered; /* [total][in] */
     real *dropped;  /* [total][in] after dropout */
     const real *x;  /* one of the two, or the layer's input */
-    real *xp;       /* [total][x_gates*units] */
+    int64_t chunk;  /* steps whose products lie in xp, dxp, dhp and dmp at a time */
+    int64_t first;  /* their first packed row */
+    real *xp;       /* [chunk*batch][x_gates*units]; [total][…] where it is inputs too */
     real *hp, *mp;  /* [batch][h_gates*units], [batch][made_gates*units]: of this step; additive
                      * cells have no hp */
     real *saved, *inputs, *made; /* inputs of additive cells are xp */
@@ -223,7 +225,7 @@ typedef struct scan {
     real *mask_x, *mask_h;       /* [batch][in], [batch][units] by rank */
     real *h_dropped;             /* [total][units] h after recurrent dropout */
     /* backward */
-    real *dxp, *dhp, *dmp;      /* [total][…]; dhp is dxp for additive cells */
+    real *dxp, *dhp, *dmp;      /* [chunk*batch][…]; dhp is dxp for additive cells */
     real *dmade, *dh_dropped;   /* [batch][units] */
     real *carry[2][MAX_STATES]; /* [batch][units] gradient of the states, two in turn */
     real *dh; /* [total][units] gradient of the outputs in scan order; NULL: of the last alone */
@@ -245,8 +247,9 @@ void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][u
  * gradients; dx of the input via x. */
 void scan_backward(scan *, const scan_cell *, const call *, real *dh);
 real *scan_dinitial(const scan *, int k);
-/* scan_steps.c: the steps alone, when all that goes into them is there. */
-void scan_steps(scan *, const scan_cell *, const call *, bool down);
+/* scan_steps.c: steps [from, to) alone, when all that goes into them is there. */
+void scan_steps(scan *, const scan_cell *, const call *, int64_t from, int64_t to, bool down);
+real *scan_xp(const scan *, const scan_cell *, int64_t row); /* of a packed row in the chunk */
 /* Row r of state k after step t; before the first, the initial one. */
 real *scan_state(const scan *, const scan_cell *, int k, int64_t t, int64_t r);
 /* The gradient of row r's output of step t: in the caller's memory, or by turns in that of two steps

@@ -1,10 +1,13 @@
-/* The scan: one product for the inputs of all steps, then step after step the product of the state
+/* The scan: one product for the inputs of many steps, then step after step the product of the state
  * and the cell's pointwise mathematics; backward the same way down, then one product per weight
- * over all time.
+ * over those steps.
  *   forward   XP = X·W + b        hp = h[t-1]·U       cell->step
  *   backward  cell->step_backward      dh[t-1] += dhp·Uᵀ
  *             dW += Xᵀ·DXP   dU += Hprevᵀ·DHP   dX = DXP·Wᵀ
- * The steps themselves are in scan_steps.c. */
+ * The steps themselves are in scan_steps.c.
+ *
+ * So many steps make a chunk that what passes between the products and the cell (XP, DXP, DHP) stays
+ * in the cache of one core; all of time would go to memory and back. */
 #include "layer.h"
 #include <string.h>
 
@@ -18,13 +21,24 @@ static real *scratch(arena *a, int64_t rows, int64_t width)
     return arena_scratch(a, (size_t)(rows * width) * sizeof(real));
 }
 
+/* Steps of a chunk. Every chunk adds to all of dW and dU, so it has rows enough to make that a small
+ * part of the traffic. */
+static int64_t chunk_steps(const scan *s, const scan_cell *c, const value *x)
+{
+    enum { CACHED = 1 << 17 }; /* elements: half of a usual L2 */
+    const int64_t rows = CACHED / (c->row->x_gates * c->units), least = 2 * (c->x->in + c->units);
+    const int64_t steps = (rows > least ? rows : least) / (x->batch ? x->batch : 1);
+    if (scan_row_serves(s) || steps >= x->steps) return x->steps;
+    return steps < 1 ? 1 : steps;
+}
+
 static void plan_backward(scan *s, const scan_cell *c, arena *a, const value *x, int64_t total)
 {
     const rondo_cell *row = c->row;
-    const int64_t units = c->units, batch = x->batch;
-    s->dxp = scratch(a, total, row->x_gates * units);
-    s->dhp = row->additive ? s->dxp : scratch(a, total, row->h_gates * units);
-    s->dmp = scratch(a, total, row->made_gates * units);
+    const int64_t units = c->units, batch = x->batch, some = s->chunk * batch;
+    s->dxp = scratch(a, some, row->x_gates * units);
+    s->dhp = row->additive ? s->dxp : scratch(a, some, row->h_gates * units);
+    s->dmp = scratch(a, some, row->made_gates * units);
     s->dmade = scratch(a, row->made_gates ? batch : 0, units);
     s->dh_dropped = scratch(a, c->recurrent_dropout > 0 ? batch : 0, units);
     if (s->full && !s->route.identity) s->dh_gathered = scratch(a, total, units);
@@ -49,15 +63,15 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
     }
     const int64_t kept = s->keep ? total : batch;
     const size_t mark = arena_mark(a);
-    const bool keep_sums = row->additive && c->keep_inputs && s->keep;
-    s->xp = (keep_sums ? keep : scratch)(a, total, row->x_gates * units);
+    s->chunk = chunk_steps(s, c, x);
+    if (row->additive && c->keep_inputs && s->keep)
+        s->xp = s->inputs = keep(a, total, row->x_gates * units);
+    else
+        s->xp = scratch(a, s->chunk * batch, row->x_gates * units);
     if (!row->additive) s->hp = scratch(a, batch, row->h_gates * units);
     s->mp = scratch(a, batch, row->made_gates * units);
     s->saved = keep(a, kept, row->saves * units);
-    if (keep_sums)
-        s->inputs = s->xp;
-    else if (c->keep_inputs && !row->additive)
-        s->inputs = keep(a, kept, row->input_saves * units);
+    if (c->keep_inputs && !row->additive) s->inputs = keep(a, kept, row->input_saves * units);
     s->made = keep(a, row->made_gates ? kept : 0, units);
     for (int k = 0; k < row->states; k++) {
         if (k > 0 || !s->outside)
@@ -101,9 +115,14 @@ void scan_forward(scan *s, const scan_cell *c, const call *run, uint32_t mask_ke
 {
     if (h_out) s->state[0] = h_out;
     gather_input(s, c, run, mask_key);
-    linear_forward(c->x, run->weights, run->pool, s->xp, c->x->out, s->x, c->x->in, s->route.total,
-                   false);
-    scan_steps(s, c, run, false);
+    for (int64_t begin = 0, end; begin < s->route.steps; begin = end) {
+        end = begin + s->chunk < s->route.steps ? begin + s->chunk : s->route.steps;
+        s->first = route_offset(&s->route, begin);
+        linear_forward(c->x, run->weights, run->pool, scan_xp(s, c, s->first), c->x->out,
+                       s->x + s->first * c->x->in, c->x->in,
+                       route_offset(&s->route, end) - s->first, false);
+        scan_steps(s, c, run, begin, end, false);
+    }
 }
 
 void scan_final(const scan *s, const scan_cell *c, int k, real *out)
@@ -116,44 +135,46 @@ void scan_final(const scan *s, const scan_cell *c, int k, real *out)
     }
 }
 
-/* dU += Hprevᵀ·DHP. Where no row ends, the states before consecutive steps lie side by side: one
- * product. */
-static void recurrent_gradient(const scan *s, const scan_cell *c, const call *run)
+/* dU += Hprevᵀ·DHP for steps [begin, end). Where no row ends, the states before consecutive steps
+ * lie side by side: one product. */
+static void recurrent_gradient(const scan *s, const scan_cell *c, const call *run, int64_t begin,
+                               int64_t end)
 {
     const route *r = &s->route;
     const int64_t width = c->h->out, u = c->units;
-    if (s->h_dropped) {
-        linear_backward_weight(c->h, run->gradients, run->pool, s->h_dropped, u, s->dhp, width,
-                               r->total);
-        return;
-    }
-    if (r->steps == 0) return;
-    linear_backward_weight(c->h, run->gradients, run->pool, s->initial[0], u, s->dhp, width,
-                           route_active(r, 0));
-    for (int64_t t = 1; t < r->steps;) {
-        int64_t end = t;
-        while (end + 1 < r->steps && route_active(r, end) == route_active(r, end - 1)) end++;
-        const int64_t at = route_offset(r, t),
-                      rows = route_offset(r, end) + route_active(r, end) - at;
-        linear_backward_weight(c->h, run->gradients, run->pool, scan_state(s, c, 0, t - 1, 0), u,
-                               s->dhp + at * width, width, rows);
-        t = end + 1;
+    for (int64_t t = begin, next; t < end; t = next) {
+        const int64_t at = route_offset(r, t);
+        next = t + 1;
+        while (next < end && t > 0 && route_active(r, next - 1) == route_active(r, next - 2))
+            next++;
+        const real *h = s->h_dropped ? s->h_dropped + at * u : scan_state(s, c, 0, t - 1, 0);
+        if (s->h_dropped) next = end;
+        linear_backward_weight(c->h, run->gradients, run->pool, h, u,
+                               s->dhp + (at - s->first) * width, width, route_offset(r, next) - at);
     }
 }
 
-/* dX = DXP·Wᵀ, through dropout and back to where the steps came from. */
-static void input_gradient(const scan *s, const scan_cell *c, const call *run)
+/* The gradients of all weights from steps [begin, end), and dX = DXP·Wᵀ where dx is wanted. */
+static void chunk_gradients(const scan *s, const scan_cell *c, const call *run, int64_t begin,
+                            int64_t end, real *dx, bool add)
+{
+    const int64_t in = c->x->in, rows = route_offset(&s->route, end) - s->first;
+    linear_backward_weight(c->x, run->gradients, run->pool, s->x + s->first * in, in, s->dxp,
+                           c->x->out, rows);
+    if (c->row->h_gates) recurrent_gradient(s, c, run, begin, end);
+    if (c->made)
+        linear_backward_weight(c->made, run->gradients, run->pool, s->made + s->first * c->units,
+                               c->units, s->dmp, c->made->out, rows);
+    if (dx)
+        linear_backward_input(c->x, run->pool, dx + s->first * in, in, s->dxp, c->x->out, rows,
+                              add);
+}
+
+/* s->dx through dropout and back to where the steps came from. */
+static void give_input_gradient(const scan *s, const scan_cell *c, real *dx, bool add)
 {
     const kernels *k = kernel_table();
     const int64_t in = c->x->in;
-    bool add;
-    real *dx = value_grad(run->in[0], &add);
-    if (!dx) return;
-    if (s->route.identity && !s->mask_x) {
-        linear_backward_input(c->x, run->pool, dx, in, s->dxp, c->x->out, s->route.total, add);
-        return;
-    }
-    linear_backward_input(c->x, run->pool, s->dx, in, s->dxp, c->x->out, s->route.total, false);
     for (int64_t t = 0; s->mask_x && t < s->route.steps; t++) {
         real *at = s->dx + route_offset(&s->route, t) * in;
         k->mul(at, at, s->mask_x, route_active(&s->route, t) * in);
@@ -182,16 +203,18 @@ static void place_final(const scan *s, const scan_cell *c)
 
 void scan_backward(scan *s, const scan_cell *c, const call *run, real *dh)
 {
+    bool add;
+    real *dx = value_grad(run->in[0], &add);
+    const bool direct = s->route.identity && !s->mask_x;
     s->dh = dh;
     place_final(s, c);
-    scan_steps(s, c, run, true);
-    linear_backward_weight(c->x, run->gradients, run->pool, s->x, c->x->in, s->dxp, c->x->out,
-                           s->route.total);
-    if (c->row->h_gates) recurrent_gradient(s, c, run);
-    if (c->made)
-        linear_backward_weight(c->made, run->gradients, run->pool, s->made, c->units, s->dmp,
-                               c->made->out, s->route.total);
-    input_gradient(s, c, run);
+    for (int64_t end = s->route.steps, begin; end > 0; end = begin) {
+        begin = (end - 1) / s->chunk * s->chunk;
+        s->first = route_offset(&s->route, begin);
+        scan_steps(s, c, run, begin, end, true);
+        chunk_gradients(s, c, run, begin, end, direct || !dx ? dx : s->dx, direct && add);
+    }
+    if (dx && !direct) give_input_gradient(s, c, dx, add);
 }
 
 real *scan_dinitial(const scan *s, int k)

@@ -16,6 +16,7 @@ typedef struct walk { /* through the steps, of one thread for some rows or of a 
     const scan_cell *c;
     const call *call;
     bool down;
+    int64_t from, to; /* steps */
     int parts;
     team *team;
 } walk;
@@ -40,11 +41,17 @@ static int64_t kept_row(const scan *s, int64_t t, int64_t r)
     return s->keep ? route_offset(&s->route, t) + r : r;
 }
 
+real *scan_xp(const scan *s, const scan_cell *c, int64_t row)
+{
+    const bool whole = s->xp == s->inputs;
+    return s->xp + (whole ? row : row - s->first) * c->row->x_gates * c->units;
+}
+
 /* Where row r's h[t-1]·U goes at step t: onto the input's product, or apart from it. */
 static real *sums(const scan *s, const scan_cell *c, int64_t t, int64_t r)
 {
-    const int64_t width = c->row->h_gates * c->units;
-    return c->row->additive ? s->xp + (route_offset(&s->route, t) + r) * width : s->hp + r * width;
+    if (c->row->additive) return scan_xp(s, c, route_offset(&s->route, t) + r);
+    return s->hp + r * c->row->h_gates * c->units;
 }
 
 typedef struct pointers { /* what a rondo_step points at */
@@ -65,7 +72,7 @@ static void view_up(rondo_step *step, pointers *p, const walk *w, int64_t t, int
     }
     for (int i = 0; i < cell->n_params; i++)
         p->own[i] = w->call->weights + w->call->layer->params[c->params[i]].offset;
-    step->xp = s->xp + at * cell->x_gates * u;
+    step->xp = scan_xp(s, c, at);
     step->hp = s->hp ? s->hp + row * cell->h_gates * u : NULL;
     step->mp = s->mp + row * cell->made_gates * u;
     step->state = p->state;
@@ -83,7 +90,7 @@ static void view_down(rondo_step *step, pointers *p, const walk *w, int64_t t, i
     const scan *s = w->s;
     const scan_cell *c = w->c;
     const rondo_cell *cell = c->row;
-    const int64_t at = route_offset(&s->route, t) + row, u = c->units;
+    const int64_t at = route_offset(&s->route, t) + row - s->first, u = c->units;
     p->dnext[0] = scan_dh(s, c, t, row);
     p->dstate[0] = scan_dh(s, c, t - 1, row);
     for (int i = 1; i < cell->states; i++) {
@@ -196,7 +203,7 @@ static void step_down(const walk *w, int64_t t, int64_t begin, int64_t rows)
 {
     const scan *s = w->s;
     const scan_cell *c = w->c;
-    const int64_t u = c->units, at = route_offset(&s->route, t) + begin;
+    const int64_t u = c->units, at = route_offset(&s->route, t) + begin - s->first;
     real *dh = scan_dh(s, c, t - 1, begin);
     if (!s->dh) kernel_table()->fill(dh, 0, rows * u);
     pointwise(w, c->row->step_backward, t, begin, rows);
@@ -207,12 +214,12 @@ static void step_down(const walk *w, int64_t t, int64_t begin, int64_t rows)
     if (c->row->h_gates) state_gradient(w, dh, s->dhp + at * c->h->out, begin, rows);
 }
 
-/* All steps, for those of rows [begin, end) that run at each: a prefix. */
+/* The steps, for those of rows [begin, end) that run at each: a prefix. */
 static void walk_rows(const walk *w, int64_t begin, int64_t end)
 {
     const route *r = &w->s->route;
-    for (int64_t i = 0; i < r->steps; i++) {
-        const int64_t t = w->down ? r->steps - 1 - i : i, active = route_active(r, t);
+    for (int64_t i = w->from; i < w->to; i++) {
+        const int64_t t = w->down ? w->to - 1 - (i - w->from) : i, active = route_active(r, t);
         const int64_t rows = (active < end ? active : end) - begin;
         if (rows <= 0) continue;
         if (w->down)
@@ -236,9 +243,9 @@ static void all_rows(void *arg, team *helpers)
     walk_rows(w, 0, w->s->route.batch);
 }
 
-void scan_steps(scan *s, const scan_cell *c, const call *run, bool down)
+void scan_steps(scan *s, const scan_cell *c, const call *run, int64_t from, int64_t to, bool down)
 {
-    walk w = { .s = s, .c = c, .call = run, .down = down };
+    walk w = { .s = s, .c = c, .call = run, .down = down, .from = from, .to = to };
     const int64_t most = s->route.batch / MIN_ROWS, threads = pool_threads(run->pool);
     const int64_t weights = c->units * (c->row->h_gates + c->row->made_gates) * c->units;
     if (threads > 1 && weights > OWN_WEIGHTS) {
