@@ -16,6 +16,7 @@
 /* vf_min and vf_max: when either operand is NaN the result is the second; so clamp with the
  * limit first. vf_ldexp: x 2^n for integral n in [-252, 254], rounded once.
  * vf_exponent: the float whose sign and exponent are the lowest bits of x (vectors only).
+ * vf_hold: keeps x in its register from here on; the compiler cannot read it again from memory.
  * vf_load_n, vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
 
 #ifdef SIMD_SCALAR
@@ -27,9 +28,9 @@
 #endif
 typedef real vf;
 typedef bool vm;
-enum { LANES = 1, PANEL = 8, TILE_ROWS = 4 };
-/* The widths, in vectors, that a tile comes in: a whole panel, two panels. */
-#define TILE_WIDTHS(X) X(8) X(16)
+enum { LANES = 1, PANEL = 8, TILE_SUMS = 32 };
+/* The most vectors of sums that a tile holds, and the widths, in vectors, that it comes in. */
+#define TILE_WIDTHS(X) X(1) X(8)
 ALWAYS_INLINE vf vf_set1(real x)
 {
     return x;
@@ -94,13 +95,14 @@ ALWAYS_INLINE bool vm_all(vm m)
 {
     return m;
 }
+#define vf_hold(x) ((void)0)
 #endif
 
 #ifdef SIMD_AVX2
 typedef __m256 vf;
 typedef __m256 vm;
-enum { LANES = 8, PANEL = 16, TILE_ROWS = 6 };
-#define TILE_WIDTHS(X) X(1) X(2) X(4)
+enum { LANES = 8, PANEL = 16, TILE_SUMS = 12 };
+#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4)
 ALWAYS_INLINE vf vf_set1(real x)
 {
     return _mm256_set1_ps(x);
@@ -183,13 +185,14 @@ ALWAYS_INLINE bool vm_all(vm m)
 {
     return _mm256_movemask_ps(m) == 0xff;
 }
+#define vf_hold(x) __asm__("" : "+x"(x))
 #endif
 
 #ifdef SIMD_AVX512
 typedef __m512 vf;
 typedef __mmask16 vm;
-enum { LANES = 16, PANEL = 64, TILE_ROWS = 6 };
-#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4) X(8)
+enum { LANES = 16, PANEL = 64, TILE_SUMS = 25 };
+#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(8)
 ALWAYS_INLINE vf vf_set1(real x)
 {
     return _mm512_set1_ps(x);
@@ -265,13 +268,14 @@ ALWAYS_INLINE bool vm_all(vm m)
 {
     return m == 0xffff;
 }
+#define vf_hold(x) __asm__("" : "+v"(x))
 #endif
 
 #ifdef SIMD_NEON
 typedef float32x4_t vf;
 typedef uint32x4_t vm;
-enum { LANES = 4, PANEL = 16, TILE_ROWS = 6 };
-#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4) X(8)
+enum { LANES = 4, PANEL = 16, TILE_SUMS = 25 };
+#define TILE_WIDTHS(X) X(1) X(2) X(3) X(4) X(5) X(8)
 ALWAYS_INLINE vf vf_set1(real x)
 {
     return vdupq_n_f32(x);
@@ -352,6 +356,7 @@ ALWAYS_INLINE bool vm_all(vm m)
 {
     return vminvq_u32(m) != 0;
 }
+#define vf_hold(x) __asm__("" : "+w"(x))
 #endif
 
 /* ---- the same for all ---- */

@@ -104,7 +104,8 @@ static void test_larger_shapes(void **state)
     (void)state;
     static const int64_t shape[][3] = { { 1, 130, 300 },  { 2, 128, 64 },   { 3, 200, 401 },
                                         { 5, 65, 129 },   { 20, 192, 70 },  { 61, 100, 523 },
-                                        { 301, 67, 140 }, { 13, 15, 1700 }, { 0, 9, 4 } };
+                                        { 301, 67, 140 }, { 13, 15, 1700 }, { 0, 9, 4 },
+                                        { 7, 3001, 701 }, { 490, 81, 600 } };
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
             check_shape(t, shape[i][0], shape[i][1], shape[i][2]);
