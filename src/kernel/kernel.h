@@ -70,6 +70,7 @@ typedef struct kernels {
     double (*sum)(const real *x, int64_t n);                           /* in double; fixed order */
     double (*sum_squares)(const real *x, int64_t n);                   /* in double; fixed order */
     bool (*all_finite)(const real *x, int64_t n);
+    int64_t (*argmax)(const real *x, int64_t n); /* the first of the largest; some i with NaN */
 
     /* ---- rows by index: index < 0 reads as zeros, is not written ---- */
     void (*gather)(real *y, const real *x, const int64_t *index, int64_t rows,

@@ -30,6 +30,7 @@ typedef struct value { /* of one batch; time-major [steps][batch][features] */
     const uint8_t *mask;    /* [steps][batch] 0 = masked, as Keras' masks; or NULL */
     bool masked;            /* plan: a mask will be there when forward runs */
     real *grad;             /* as data; NULL when nobody needs it */
+    int64_t block;          /* data and grad hold so many rows at a time; 0: all of them */
     bool grad_written;      /* somebody has already put his share there: add */
 } value;
 static inline int64_t value_rows(const value *v)
@@ -120,6 +121,11 @@ typedef struct layer_type {
     /* Reads out[].grad (zeros where nobody wrote), which is its own from here on; adds to in[]->grad
      * and gradients. */
     void (*backward)(call *);
+    /* The same for rows [first, first+n) of the only output, whose activation is left to its loss:
+     * into y; from dy to dx (all rows of in[0]->grad, or NULL) and gradients. NULL: all or none. */
+    void (*forward_rows)(const call *, real *y, int64_t first, int64_t n);
+    void (*backward_rows)(const call *, real *dx, bool add, const real *dy, int64_t first,
+                          int64_t n);
     /* Elements of carried state per row; NULL: none. E_ARG in *why… when it cannot run step by
      * step. */
     int64_t (*state_size)(const rondo_layer *);

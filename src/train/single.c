@@ -51,7 +51,7 @@ rondo_status rondo_gradients(rondo_model *m, const rondo_batch *b, double *mean)
     t->pass->training = false;
     rondo_status status = compare(&t->comparison, m, t->pass, &t->batch);
     if (!status) {
-        comparison_run(&t->comparison, &t->objective, t->pass);
+        comparison_run(&t->comparison, &t->objective, t->pass, NULL);
         pass_backward(t->pass);
         if (mean) *mean = t->comparison.total;
     }

@@ -14,7 +14,7 @@ rondo_status train_step(rondo_model *model, const batch *b, double *mean)
     kernel_table()->fill(model->gradients, 0, model->n_weights);
     RONDO_TRY(pass_forward(p, n, feeds));
     RONDO_TRY(comparison_fill(&t->comparison, &t->objective, p, b));
-    comparison_run(&t->comparison, &t->objective, p);
+    comparison_run(&t->comparison, &t->objective, p, &t->scores);
     *mean = t->comparison.total;
     if (!isfinite(*mean)) return RONDO_OK;
 

@@ -67,6 +67,9 @@ rondo_status scores_parse(scores *, char ***names, const rondo_model *, const ob
                           const char *metrics);
 rondo_status scores_copy(scores *, const scores *); /* of its own, at zero */
 void scores_reset(scores *);
+/* Keras weighs a batch's loss by its rows, metrics by the weights of what they count. */
+void scores_add_loss(scores *, double mean, double rows);
+void scores_see(scores *, int output, const real *y, const truth *, double loss_sum);
 void scores_result(const scores *, double values[]); /* the loss, then each metric */
 int64_t scores_size(const scores *);                 /* doubles that scores_save writes */
 void scores_save(const scores *, double state[]);
@@ -91,10 +94,9 @@ int batch_feeds(const batch *, feed feeds[MAX_FIELDS]); /* returns how many; bor
 rondo_status comparison_reserve(comparison *, pass *);
 /* After pass_forward: truths from targets, lengths, masks and sample weights; checks them. */
 rondo_status comparison_fill(comparison *, const objective *, pass *, const batch *);
-/* Losses and, when the pass goes backward, gradients of the outputs. */
-void comparison_run(comparison *, const objective *, pass *);
-void objective_apply(const objective *, pass *); /* tells which outputs leave an activation to it */
-void comparison_score(const comparison *, scores *, pass *, double rows);
+/* Losses and, when the pass goes backward, gradients of the outputs; metrics of scores (NULL: no
+ * matter) see the outputs. */
+void comparison_run(comparison *, const objective *, pass *, scores *);
 void comparison_free(comparison *);
 
 /* ---- window.c: states carried from window to window and, of stateful layers, from batch to batch
