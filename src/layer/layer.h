@@ -50,12 +50,24 @@ static inline real *value_grad(value *v, bool *add)
     return v->grad;
 }
 
+typedef struct row_set { /* rows of a matrix, each once, in the order they came */
+    int32_t *row;        /* [n]; NULL: none is kept */
+    uint8_t *has;        /* [rows of the matrix] */
+    int64_t n;
+} row_set;
+rondo_status row_set_reserve(row_set *, int64_t rows); /* empty, of a matrix of so many */
+void row_set_add(row_set *, const int64_t rows[], int64_t n);
+void row_set_clear(row_set *);
+void row_set_free(row_set *);
+
 typedef struct param { /* of a layer; the model gives it its place */
     char *name;        /* "kernel", "forward.kernel" */
     rondo_shape shape;
     char *initializer;
     int64_t offset; /* in the weight vector */
     bool trainable;
+    bool sparse;     /* few of its rows have a gradient (an embedding's) … */
+    row_set touched; /* … these, in the model's own gradients */
 } param;
 
 typedef struct linear_place { /* what a linear views, before offsets are known */
@@ -90,6 +102,7 @@ typedef struct call { /* one application in one pass */
     void *memory; /* type->call_size bytes, zeroed, for pointers that plan sets */
     const real *weights;
     real *gradients;      /* NULL: no backward will come */
+    bool notes_rows;      /* they are the model's own: params that are sparse know their rows */
     bool training;        /* dropout is on, running statistics move */
     uint64_t seed;        /* of dropout masks … */
     uint32_t step;        /* … at this step */

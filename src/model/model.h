@@ -74,7 +74,8 @@ static inline bool model_is_packed(const rondo_model *m)
 char *model_param_name(const rondo_model *, int i); /* "lstm.kernel"; alloc_free it */
 rondo_status model_status(const rondo_model *);     /* the failure that stuck, with its sentence */
 rondo_status model_gradients(rondo_model *);        /* allocates the gradient block, zeroed, once */
-bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
+void model_clear_gradients(rondo_model *); /* zero: of what is sparse, the rows that were touched */
+bool model_stateful(const rondo_model *);  /* some layer carries its state from batch to batch */
 /* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
 void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
 rondo_status model_read_weights(rondo_model *, const tensor_file *); /* every one, by name */

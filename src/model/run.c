@@ -116,13 +116,15 @@ static bool is_fused(const pass *p, int at)
     return false;
 }
 
-/* Rows of an output that are made, compared and differentiated at a time. */
+/* Rows of an output that are made, compared and differentiated at a time: so many that a pass over
+ * the weights pays, in blocks of equal size. */
 static int64_t block_rows(const value *v)
 {
-    enum { ELEMENTS = 1 << 18, FEWEST = 128 };
-    const int64_t many = ELEMENTS / v->shape.features, rows = value_rows(v);
-    const int64_t block = many > FEWEST ? many : FEWEST;
-    return block < rows ? block : rows;
+    enum { ELEMENTS = 1 << 18, ENOUGH = 240, GRAIN = 24 };
+    const int64_t rows = value_rows(v), many = ELEMENTS / v->shape.features;
+    const int64_t most = many > ENOUGH ? many : ENOUGH, blocks = (rows + most - 1) / most;
+    if (blocks <= 1) return rows;
+    return ((rows + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;
 }
 
 /* Memory of an output of node i.  A block of it may lie where nodes have their scratch: its loss
@@ -248,6 +250,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
         if (!c->layer) continue;
         c->weights = m->weights;
         c->gradients = p->needs[i] ? p->gradients : NULL;
+        c->notes_rows = p->gradients && p->gradients == m->gradients;
         c->seed = p->seed;
         c->step = p->step;
         c->pool = p->pool;

@@ -8,7 +8,7 @@
 typedef struct
     optimizer_options { /* the union of all optimizers' fields; each row lists those it has */
     float learning_rate, momentum, rho, beta_1, beta_2, epsilon, weight_decay;
-    bool nesterov;
+    bool nesterov, lazy;
     float clipvalue, clipnorm,
         global_clipnorm; /* 0: off; clipnorm is per weight array, as in Keras */
     char *schedule;      /* "cosine decay_steps=1000 warmup_steps=100" */
@@ -45,11 +45,10 @@ typedef struct optimizer {
 rondo_status optimizer_parse(optimizer *,
                              const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
 rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
-/* Clips (by value, by the norm of each array, or by that of all) and updates the arrays that train.
- * */
-void optimizer_update(optimizer *, real *weights, real *gradients, param *const params[],
+/* Updates the arrays that train by their gradients, clipped by value, by the norm of each array or
+ * by that of all. */
+void optimizer_update(optimizer *, real *weights, const real *gradients, param *const params[],
                       int n_params, pool *);
-void optimizer_clip(const optimizer *, real *gradients, param *const params[], int n_params);
 double optimizer_rate(const optimizer *); /* of the next update */
 void optimizer_free(optimizer *);
 rondo_status schedule_parse(const schedule_row **, schedule_options *,
