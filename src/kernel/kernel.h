@@ -17,6 +17,7 @@ typedef struct optimizer_terms {
     double correction1, correction2;           /* 1-beta1^t, 1-beta2^t */
     double momentum, rho;
     bool nesterov;
+    double scale, clip; /* of gradients: g = scale g, then to [-clip, clip]; clip 0: no bounds */
 } optimizer_terms;
 
 /* Rows of [rows][width]: loss[r] = the loss of the row; dx[r] = weight[r] ∂loss[r]/∂x (weight
@@ -66,10 +67,10 @@ typedef struct kernels {
     void (*axpy)(real *y, real factor, const real *x, int64_t n);  /* y += factor x */
     void (*mul)(real *y, const real *a, const real *b, int64_t n); /* y = a b; y may be a or b */
     void (*mul_add)(real *y, const real *a, const real *b, int64_t n); /* y += a b */
-    void (*clip)(real *y, real bound, int64_t n);                      /* to [-bound, bound] */
     double (*sum)(const real *x, int64_t n);                           /* in double; fixed order */
     double (*sum_squares)(const real *x, int64_t n);                   /* in double; fixed order */
     bool (*all_finite)(const real *x, int64_t n);
+    int64_t (*argmax)(const real *x, int64_t n); /* the first of the largest; some i with NaN */
 
     /* ---- rows by index: index < 0 reads as zeros, is not written ---- */
     void (*gather)(real *y, const real *x, const int64_t *index, int64_t rows,

@@ -62,10 +62,22 @@ static void plan(call *c, arena *a)
     const extra *e = c->layer->extra;
     memory *m = c->memory;
     layer_same_rows(&c->out[0], c->in[0]);
-    if (!c->gradients) return;
+    if (!c->gradients || c->skip_activation) return;
     const size_t bytes = (size_t)(value_rows(c->in[0]) * c->out[0].shape.features) * sizeof(real);
     m->z = e->activation.row->needs_input ? arena_keep(a, bytes) : NULL;
     m->dz = arena_scratch(a, bytes);
+}
+
+static const linear *product(const call *c)
+{
+    return &c->layer->linears[((const extra *)c->layer->extra)->product];
+}
+
+static void forward_rows(const call *c, real *z, int64_t first, int64_t n)
+{
+    const linear *w = product(c);
+    linear_forward(w, c->weights, c->pool, z, w->out, c->in[0]->data + first * w->in, w->in, n,
+                   false);
 }
 
 static rondo_status forward(call *c)
@@ -74,21 +86,29 @@ static rondo_status forward(call *c)
     const memory *m = c->memory;
     const value *x = c->in[0], *y = &c->out[0];
     const int64_t rows = value_rows(x), units = y->shape.features;
-    real *z = m->z && !c->skip_activation ? m->z : y->data;
+    real *z = m->z ? m->z : y->data;
     layer_same_rows(&c->out[0], x);
-    linear_forward(&c->layer->linears[e->product], c->weights, c->pool, z, units, x->data,
-                   x->shape.features, rows, false);
+    forward_rows(c, z, 0, rows);
     if (!c->skip_activation) activation_forward(&e->activation, y->data, z, rows, units);
     return RONDO_OK;
 }
 
-/* dz = f'(z) dy   dx += dz·Wᵀ   dW += xᵀ·dz   db += Σ dz */
+/* dx += dz·Wᵀ   dW += xᵀ·dz   db += Σ dz */
+static void backward_rows(const call *c, real *dx, bool add, const real *dz, int64_t first,
+                          int64_t n)
+{
+    const linear *w = product(c);
+    linear_backward_weight(w, c->gradients, c->pool, c->in[0]->data + first * w->in, w->in, dz,
+                           w->out, n);
+    if (dx) linear_backward_input(w, c->pool, dx + first * w->in, w->in, dz, w->out, n, add);
+}
+
+/* dz = f'(z) dy */
 static void backward(call *c)
 {
     const extra *e = c->layer->extra;
     const memory *m = c->memory;
     value *x = c->in[0], *y = &c->out[0];
-    const linear *w = &c->layer->linears[e->product];
     const int64_t rows = value_rows(x), units = y->shape.features;
     const real *dz = y->grad;
     bool add;
@@ -96,9 +116,8 @@ static void backward(call *c)
         activation_backward(&e->activation, m->dz, m->z, y->data, y->grad, rows, units);
         dz = m->dz;
     }
-    linear_backward_weight(w, c->gradients, c->pool, x->data, w->in, dz, units, rows);
     real *dx = value_grad(x, &add);
-    if (dx) linear_backward_input(w, c->pool, dx, w->in, dz, units, rows, add);
+    backward_rows(c, dx, add, dz, 0, rows);
 }
 
 static const rondo_function *activation(const rondo_layer *l)
@@ -120,4 +139,6 @@ const layer_type layer_dense = { .name = "dense",
                                  .plan = plan,
                                  .forward = forward,
                                  .backward = backward,
+                                 .forward_rows = forward_rows,
+                                 .backward_rows = backward_rows,
                                  .activation = activation };

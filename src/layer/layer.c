@@ -172,6 +172,7 @@ void layer_free(rondo_layer *l)
     for (int i = 0; i < l->n_params; i++) {
         alloc_free(l->params[i].name);
         alloc_free(l->params[i].initializer);
+        row_set_free(&l->params[i].touched);
     }
     alloc_free(l->params);
     alloc_free(l->options);

@@ -30,6 +30,7 @@ typedef struct value { /* of one batch; time-major [steps][batch][features] */
     const uint8_t *mask;    /* [steps][batch] 0 = masked, as Keras' masks; or NULL */
     bool masked;            /* plan: a mask will be there when forward runs */
     real *grad;             /* as data; NULL when nobody needs it */
+    int64_t block;          /* data and grad hold so many rows at a time; 0: all of them */
     bool grad_written;      /* somebody has already put his share there: add */
 } value;
 static inline int64_t value_rows(const value *v)
@@ -49,12 +50,24 @@ static inline real *value_grad(value *v, bool *add)
     return v->grad;
 }
 
+typedef struct row_set { /* rows of a matrix, each once, in the order they came */
+    int32_t *row;        /* [n]; NULL: none is kept */
+    uint8_t *has;        /* [rows of the matrix] */
+    int64_t n;
+} row_set;
+rondo_status row_set_reserve(row_set *, int64_t rows); /* empty, of a matrix of so many */
+void row_set_add(row_set *, const int64_t rows[], int64_t n);
+void row_set_clear(row_set *);
+void row_set_free(row_set *);
+
 typedef struct param { /* of a layer; the model gives it its place */
     char *name;        /* "kernel", "forward.kernel" */
     rondo_shape shape;
     char *initializer;
     int64_t offset; /* in the weight vector */
     bool trainable;
+    bool sparse;     /* few of its rows have a gradient (an embedding's) … */
+    row_set touched; /* … these, in the model's own gradients */
 } param;
 
 typedef struct linear_place { /* what a linear views, before offsets are known */
@@ -89,6 +102,7 @@ typedef struct call { /* one application in one pass */
     void *memory; /* type->call_size bytes, zeroed, for pointers that plan sets */
     const real *weights;
     real *gradients;      /* NULL: no backward will come */
+    bool notes_rows;      /* they are the model's own: params that are sparse know their rows */
     bool training;        /* dropout is on, running statistics move */
     uint64_t seed;        /* of dropout masks … */
     uint32_t step;        /* … at this step */
@@ -120,6 +134,11 @@ typedef struct layer_type {
     /* Reads out[].grad (zeros where nobody wrote), which is its own from here on; adds to in[]->grad
      * and gradients. */
     void (*backward)(call *);
+    /* The same for rows [first, first+n) of the only output, whose activation is left to its loss:
+     * into y; from dy to dx (all rows of in[0]->grad, or NULL) and gradients. NULL: all or none. */
+    void (*forward_rows)(const call *, real *y, int64_t first, int64_t n);
+    void (*backward_rows)(const call *, real *dx, bool add, const real *dy, int64_t first,
+                          int64_t n);
     /* Elements of carried state per row; NULL: none. E_ARG in *why… when it cannot run step by
      * step. */
     int64_t (*state_size)(const rondo_layer *);

@@ -29,6 +29,15 @@ double truth_weight_sum(const truth *t)
     return t->weight ? kernel_table()->sum(t->weight, t->rows) : (double)t->rows;
 }
 
+truth truth_rows(const truth *t, int64_t first, int64_t n)
+{
+    return (truth){ .target = t->target ? t->target + first * t->width : NULL,
+                    .label = t->label ? t->label + first : NULL,
+                    .weight = t->weight ? t->weight + first : NULL,
+                    .rows = n,
+                    .width = t->width };
+}
+
 /* "0.5", "delta=0.5" or nothing, for the one parameter of "delta=1". */
 static rondo_status parse_parameter(loss *l, const char *text, size_t n)
 {
@@ -130,22 +139,51 @@ size_t loss_scratch(int64_t rows)
     return (size_t)rows * 2 * sizeof(double);
 }
 
-void loss_run(const loss *l, const truth *t, double valid, real *dx, real *y, const real *x,
-              void *scratch, double *value)
+typedef struct work { /* the rows of a batch, in parts */
+    loss_kernel *kernel;
+    truth truth;
+    double *losses; /* [rows] */
+    real *scaled;   /* [rows] weight / valid */
+    real *dx, *y;   /* [rows][width] or NULL */
+    const real *x;  /* [rows][width] */
+    real parameter;
+    int parts;
+} work;
+
+static void work_part(void *arg, int i)
 {
+    const work *w = arg;
+    const int64_t begin = w->truth.rows * i / w->parts, end = w->truth.rows * (i + 1) / w->parts;
+    const truth t = truth_rows(&w->truth, begin, end - begin);
+    const int64_t at = begin * t.width;
+    w->kernel(w->losses + begin, w->dx ? w->dx + at : NULL, w->y ? w->y + at : NULL, w->x + at,
+              t.target, t.label, w->scaled + begin, w->parameter, t.rows, t.width);
+}
+
+double loss_run(const loss *l, const truth *t, double valid, real *dx, real *y, const real *x,
+                void *scratch, pool *threads)
+{
+    enum { ENOUGH = 1 << 14 }; /* elements, to be worth waking a thread */
     const kernels *k = kernel_table();
-    double *losses = scratch;                  /* [rows] */
-    real *scaled = (real *)(losses + t->rows); /* [rows] weight / valid */
+    double *losses = scratch;
+    work w = { .kernel = l->row->kernel(k, l->fused),
+               .truth = *t,
+               .losses = losses,
+               .scaled = (real *)(losses + t->rows),
+               .dx = dx,
+               .y = y,
+               .x = x,
+               .parameter = l->parameter,
+               .parts = t->rows * t->width < ENOUGH ? 1 : pool_threads(threads) };
     const real share = valid > 0 ? (real)(1 / valid) : 0;
     if (t->weight)
-        k->scale(scaled, t->weight, share, t->rows);
+        k->scale(w.scaled, t->weight, share, t->rows);
     else
-        k->fill(scaled, share, t->rows);
-    l->row->kernel(k, l->fused)(losses, dx, y, x, t->target, t->label, scaled, l->parameter,
-                                t->rows, t->width);
+        k->fill(w.scaled, share, t->rows);
+    pool_run(threads, work_part, &w, w.parts);
     double sum = 0;
     for (int64_t r = 0; r < t->rows; r++)
         if (!t->weight || t->weight[r] != 0)
             sum += (t->weight ? (double)t->weight[r] : 1.0) * losses[r];
-    *value = valid > 0 ? sum / valid : 0;
+    return sum;
 }

@@ -17,6 +17,7 @@ double truth_weigh(real *weight, const real *sample, const int64_t *lengths, con
                    const uint8_t *mask, int64_t steps, int64_t batch);
 void truth_from_labels(real *target, const int32_t *label, int64_t rows); /* 0 and 1 as numbers */
 double truth_weight_sum(const truth *);
+truth truth_rows(const truth *, int64_t first, int64_t n); /* a part of it */
 
 /* ---- Losses ---- */
 typedef struct loss_row {
@@ -35,13 +36,13 @@ rondo_status loss_parse(loss *, const char *text); /* "huber delta=0.5", "huber(
 /* E_SHAPE when the truth cannot be compared with such an output (labels wanted, widths differ);
  * E_ARG with the row and value when a label lies outside 0…width-1 or a target is not finite. */
 rondo_status loss_check(const loss *, const truth *, int64_t width);
-/* Keras' sum_over_batch_size: *value = Σ weight·loss / rows that are valid. x: outputs, or logits
- * when fused (then y receives the activation's values). dx may be NULL. `valid`: rows that count in
- * the denominator. scratch: [2·rows] doubles' worth of memory for per-row losses and scaled weights
- * (loss_scratch bytes). */
+/* Keras' sum_over_batch_size is Σ weight·loss / valid, `valid` being the rows that count; returns
+ * the sum over these rows, and dx is ∂/∂x of the quotient. x: outputs, or logits when fused (then y
+ * receives the activation's values). dx may be NULL. scratch: loss_scratch bytes, for losses and
+ * weights of the rows, which the pool's threads share out. */
 size_t loss_scratch(int64_t rows);
-void loss_run(const loss *, const truth *, double valid, real *dx, real *y, const real *x,
-              void *scratch, double *value);
+double loss_run(const loss *, const truth *, double valid, real *dx, real *y, const real *x,
+                void *scratch, pool *);
 
 /* ---- Metrics: sums in double, updated batch by batch in order; rows count by truth.weight ---- */
 typedef struct metric_row {

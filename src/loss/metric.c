@@ -11,10 +11,7 @@ int64_t metric_predicted_class(const real *y, int64_t r, int64_t width)
 {
     const real *row = y + r * width;
     if (width == 1) return row[0] > (real)0.5;
-    int64_t best = 0;
-    for (int64_t i = 1; i < width; i++)
-        if (row[i] > row[best]) best = i;
-    return best;
+    return kernel_table()->argmax(row, width);
 }
 
 int64_t metric_true_class(const truth *t, int64_t r)

@@ -74,7 +74,8 @@ static inline bool model_is_packed(const rondo_model *m)
 char *model_param_name(const rondo_model *, int i); /* "lstm.kernel"; alloc_free it */
 rondo_status model_status(const rondo_model *);     /* the failure that stuck, with its sentence */
 rondo_status model_gradients(rondo_model *);        /* allocates the gradient block, zeroed, once */
-bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
+void model_clear_gradients(rondo_model *); /* zero: of what is sparse, the rows that were touched */
+bool model_stateful(const rondo_model *);  /* some layer carries its state from batch to batch */
 /* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
 void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
 rondo_status model_read_weights(rondo_model *, const tensor_file *); /* every one, by name */
@@ -111,7 +112,8 @@ typedef struct pass {
     /* The caller's wishes, set before the first plan: */
     bool training;         /* dropout is on */
     bool input_gradients;  /* also of the inputs */
-    bool fused[MAX_PORTS]; /* output i leaves its activation to the loss */
+    bool fused[MAX_PORTS]; /* output i leaves its activation to the loss … */
+    bool whole;            /* … and is kept whole all the same, not a block of rows at a time */
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
     uint64_t seed;   /* of dropout masks … */
     uint32_t step;   /* … at this step */
@@ -141,6 +143,7 @@ rondo_status pass_forward(pass *, int n, const feed feeds[]); /* plans, then run
  * without its preparations, which it falls back on. */
 rondo_status pass_repeat(pass *, const feed *);
 value *pass_output(const pass *, int i);
+call *pass_maker(const pass *p, int i); /* the call that makes output i */
 value *pass_input(const pass *, int i);
 void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */
 void pass_free(pass *);
@@ -152,8 +155,17 @@ typedef struct objective {
 } objective;
 rondo_status objective_parse(objective *, const rondo_model *,
                              const char *losses); /* "mse" or one per output: "mse; bce" */
-/* Forward, losses and (when pass->backward) gradients of the outputs; values[] one per output. The
- * outputs hold probabilities afterwards where the loss was fused. valid[i]: rows that count. */
+void objective_apply(const objective *, pass *); /* tells which outputs leave an activation to it */
+typedef struct observer { /* shown the outputs (probabilities where fused) that a loss compared */
+    void (*see)(void *user, int output, const real *y, const truth *, double loss_sum);
+    void *user;
+} observer;
+/* After pass_forward: losses and, when the pass goes backward, gradients of the outputs. values[]
+ * one per output; valid[i]: rows that count; the observer may be NULL. Outputs that leave their
+ * activation to the loss are made here, in blocks of rows, unless the pass keeps them whole. */
+void objective_run(const objective *, pass *, const truth truths[], const double valid[],
+                   double values[], const observer *);
+/* Forward and run, truths checked. */
 rondo_status objective_forward(const objective *, pass *, int n, const feed feeds[],
                                const truth truths[], const double valid[], double values[]);
 

@@ -21,23 +21,61 @@ rondo_status objective_parse(objective *o, const rondo_model *m, const char *los
     return s;
 }
 
+void objective_apply(const objective *o, pass *p)
+{
+    for (int i = 0; i < o->n; i++) p->fused[i] = o->losses[i].fused;
+}
+
+/* One output.  A block of rows at a time, the layer that makes it goes forward and backward around
+ * its loss: whatever the blocks, every sum is taken over ascending rows, so bits do not change. */
+static double run_output(const loss *l, pass *p, int i, const truth *all, double valid,
+                         const observer *o)
+{
+    value *y = pass_output(p, i);
+    const call *maker = pass_maker(p, i);
+    const layer_type *type = maker->layer->type;
+    const int64_t rows = value_rows(y), block = y->block ? y->block : rows;
+    const bool back = y->block && maker->gradients;
+    bool add = false;
+    real *dx = back ? value_grad(maker->in[0], &add) : NULL;
+    y->grad_written = y->grad && !y->block;
+    double sum = 0;
+    for (int64_t first = 0; first < rows; first += block) {
+        const truth part = truth_rows(all, first, rows - first < block ? rows - first : block);
+        if (y->block) type->forward_rows(maker, y->data, first, part.rows);
+        const double one = loss_run(l, &part, valid, y->grad, y->data, y->data, p->loss_scratch[i],
+                                    p->pool);
+        if (o) o->see(o->user, i, y->data, &part, one);
+        if (back) type->backward_rows(maker, dx, add, y->grad, first, part.rows);
+        sum += one;
+    }
+    return valid > 0 ? sum / valid : 0;
+}
+
+/* Whole outputs first: one of them may feed another, and then its loss is the first to write its
+ * gradient. */
+void objective_run(const objective *o, pass *p, const truth truths[], const double valid[],
+                   double values[], const observer *watcher)
+{
+    for (int blocks = 0; blocks < 2; blocks++)
+        for (int i = 0; i < o->n; i++)
+            if ((pass_output(p, i)->block > 0) == blocks)
+                values[i] = run_output(&o->losses[i], p, i, &truths[i], valid[i], watcher);
+}
+
 rondo_status objective_forward(const objective *o, pass *p, int n, const feed feeds[],
                                const truth truths[], const double valid[], double values[])
 {
-    for (int i = 0; i < o->n; i++) p->fused[i] = o->losses[i].fused;
+    objective_apply(o, p);
     RONDO_TRY(pass_forward(p, n, feeds));
     for (int i = 0; i < o->n; i++) {
-        value *y = pass_output(p, i);
-        const int64_t width = y->shape.features;
-        bool add;
-        real *dy = value_grad(y, &add);
+        const value *y = pass_output(p, i);
         if (truths[i].rows != value_rows(y))
             return rondo_fail(RONDO_E_SHAPE,
                               "output %d has %lld rows (steps × batch), its targets %lld", i,
                               (long long)value_rows(y), (long long)truths[i].rows);
-        RONDO_TRY(loss_check(&o->losses[i], &truths[i], width));
-        loss_run(&o->losses[i], &truths[i], valid[i], dy, y->data, y->data, p->loss_scratch[i],
-                 &values[i]);
+        RONDO_TRY(loss_check(&o->losses[i], &truths[i], y->shape.features));
     }
+    objective_run(o, p, truths, valid, values, NULL);
     return RONDO_OK;
 }

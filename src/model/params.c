@@ -98,8 +98,26 @@ rondo_status model_prepare(rondo_model *m, uint64_t seed)
 
 rondo_status model_gradients(rondo_model *m)
 {
+    for (int i = 0; i < m->n_params; i++) {
+        param *p = m->params[i];
+        if (p->sparse && !p->touched.row) RONDO_TRY(row_set_reserve(&p->touched, p->shape.dim[0]));
+    }
     if (!m->gradients) m->gradients = alloc_aligned((size_t)(m->n_weights + 1) * sizeof(real));
     return m->gradients ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+void model_clear_gradients(rondo_model *m)
+{
+    const kernels *k = kernel_table();
+    for (int i = 0; i < m->n_params; i++) {
+        param *p = m->params[i];
+        real *gradient = m->gradients + p->offset;
+        const int64_t width = p->shape.dim[p->shape.rank - 1];
+        if (!p->sparse) k->fill(gradient, 0, shape_size(&p->shape));
+        for (int64_t r = 0; r < p->touched.n; r++)
+            k->fill(gradient + p->touched.row[r] * width, 0, width);
+        row_set_clear(&p->touched);
+    }
 }
 
 rondo_status model_threads(rondo_model *m, int threads)

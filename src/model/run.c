@@ -76,6 +76,11 @@ value *pass_output(const pass *p, int i)
     return &p->values[v.node * MAX_PORTS + v.port];
 }
 
+call *pass_maker(const pass *p, int i)
+{
+    return &p->calls[model_output(p->model, i).node];
+}
+
 value *pass_input(const pass *p, int i)
 {
     return &p->values[p->model->inputs[i] * MAX_PORTS];
@@ -103,6 +108,38 @@ static bool is_output(const rondo_model *m, int at, int port)
     return false;
 }
 
+/* Whether an output that this node makes leaves its activation to the loss. */
+static bool is_fused(const pass *p, int at)
+{
+    for (int i = 0; i < model_output_count(p->model); i++)
+        if (p->fused[i] && model_output(p->model, i).node == at) return true;
+    return false;
+}
+
+/* Rows of an output that are made, compared and differentiated at a time: so many that a pass over
+ * the weights pays, in blocks of equal size. */
+static int64_t block_rows(const value *v)
+{
+    enum { ELEMENTS = 1 << 18, ENOUGH = 240, GRAIN = 24 };
+    const int64_t rows = value_rows(v), many = ELEMENTS / v->shape.features;
+    const int64_t most = many > ENOUGH ? many : ENOUGH, blocks = (rows + most - 1) / most;
+    if (blocks <= 1) return rows;
+    return ((rows + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;
+}
+
+/* Memory of an output of node i.  A block of it may lie where nodes have their scratch: its loss
+ * comes between the last of them forward and the first backward. */
+static void lay_out_value(const pass *p, arena *a, int i, int port)
+{
+    value *v = &p->calls[i].out[port];
+    const bool wanted = p->needs[i] || (p->gradients && is_output(p->model, i, port));
+    void *(*take)(arena *, size_t) = v->block ? arena_scratch : arena_keep;
+    const int64_t rows = v->block ? v->block : value_rows(v);
+    const size_t bytes = (size_t)(rows * v->shape.features) * sizeof(real);
+    if (p->calls[i].layer) v->data = take(a, bytes);
+    v->grad = wanted ? take(a, bytes) : NULL;
+}
+
 /* One walk over the nodes; every node uses the scratch in its turn. */
 static void lay_out(pass *p, arena *a)
 {
@@ -113,21 +150,20 @@ static void lay_out(pass *p, arena *a)
         p->needs[i] = needs_gradient(p, i);
         c->gradients = p->needs[i] ? p->gradients : NULL;
         c->training = p->training;
+        c->skip_activation = is_fused(p, i);
         if (c->layer) {
             memset(c->memory, 0, c->layer->type->call_size);
             c->layer->type->plan(c, a);
+            const bool blocks = c->skip_activation && !p->whole && c->layer->type->forward_rows;
+            c->out[0].block = blocks ? block_rows(&c->out[0]) : 0;
         }
+        for (int k = 0; k < c->n_out; k++) lay_out_value(p, a, i, k);
         arena_release(a, mark);
-        for (int k = 0; k < c->n_out; k++) {
-            value *v = &c->out[k];
-            const size_t bytes = (size_t)value_size(v) * sizeof(real);
-            const bool wanted = p->needs[i] || (p->gradients && is_output(m, i, k));
-            if (c->layer) v->data = arena_keep(a, bytes);
-            v->grad = wanted ? arena_keep(a, bytes) : NULL;
-        }
     }
-    for (int i = 0; i < model_output_count(m); i++)
-        p->loss_scratch[i] = arena_keep(a, loss_scratch(value_rows(pass_output(p, i))));
+    for (int i = 0; i < model_output_count(m); i++) {
+        const value *v = pass_output(p, i);
+        p->loss_scratch[i] = arena_keep(a, loss_scratch(v->block ? v->block : value_rows(v)));
+    }
 }
 
 static rondo_status set_inputs(pass *p, int n, const feed feeds[])
@@ -214,15 +250,16 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
         if (!c->layer) continue;
         c->weights = m->weights;
         c->gradients = p->needs[i] ? p->gradients : NULL;
+        c->notes_rows = p->gradients && p->gradients == m->gradients;
         c->seed = p->seed;
         c->step = p->step;
         c->pool = p->pool;
         c->carry_in = p->carry_in ? p->carry_in + state : NULL;
         c->carry_out = p->carry_out ? p->carry_out + state : NULL;
-        c->skip_activation = false;
-        for (int k = 0; k < model_output_count(m); k++)
-            if (p->fused[k] && model_output(m, k).node == i) c->skip_activation = true;
-        RONDO_TRY(c->layer->type->forward(c));
+        if (c->out[0].block)
+            layer_same_rows(&c->out[0], c->in[0]);
+        else
+            RONDO_TRY(c->layer->type->forward(c));
     }
     p->ready = true;
     return RONDO_OK;

@@ -27,7 +27,10 @@ static rondo_status judge_open(judge *j, const rondo_pipeline *p)
     rondo_status status = scores_parse(&j->scores, &j->names, p->model, &j->objective, metrics);
     alloc_free(metrics);
     if (!status) status = pass_new(&j->pass, p->model);
-    if (!status) objective_apply(&j->objective, j->pass);
+    if (!status) {
+        j->pass->whole = p->scale_out.n > 0;
+        objective_apply(&j->objective, j->pass);
+    }
     j->stateful = model_stateful(p->model);
     return status;
 }
@@ -46,13 +49,15 @@ static rondo_status judge_batch(judge *j, rondo_pipeline *p, const rondo_dataset
 {
     RONDO_TRY(pipeline_forward(p, j->pass, data, first, n, j->stateful ? &j->states : NULL));
     RONDO_TRY(comparison_fill(&j->comparison, &j->objective, j->pass, &p->batch));
-    comparison_run(&j->comparison, &j->objective, j->pass);
+    comparison *c = &j->comparison;
+    comparison_run(c, &j->objective, j->pass, p->scale_out.n ? NULL : &j->scores);
     if (p->scale_out.n) {
         value *y = pass_output(j->pass, 0);
         scaler_reverse(&p->scale_out, y->data, value_rows(y));
         scaler_reverse(&p->scale_out, p->batch.target[0].data, value_rows(y));
+        scores_see(&j->scores, 0, y->data, &c->truth[0], c->value[0] * c->valid[0]);
     }
-    comparison_score(&j->comparison, &j->scores, j->pass, (double)n);
+    scores_add_loss(&j->scores, c->total, (double)n);
     return RONDO_OK;
 }
 

@@ -30,8 +30,8 @@ static rondo_status score_batch(evaluation *e, const rondo_dataset *data, int64_
     const int n_feeds = batch_feeds(&e->batch, feeds);
     RONDO_TRY(pass_forward(e->pass, n_feeds, feeds));
     RONDO_TRY(comparison_fill(&e->comparison, &t->objective, e->pass, &e->batch));
-    comparison_run(&e->comparison, &t->objective, e->pass);
-    comparison_score(&e->comparison, &e->scores, e->pass, (double)n);
+    comparison_run(&e->comparison, &t->objective, e->pass, &e->scores);
+    scores_add_loss(&e->scores, e->comparison.total, (double)n);
     return RONDO_OK;
 }
 

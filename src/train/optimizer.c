@@ -15,6 +15,7 @@ enum { CHUNK = 1 << 14 }; /* elements of one kernel call: fixed, so that threads
         FIELD(clipnorm, OPTION_REAL, NULL, "clip each weight array's gradient to this norm"),      \
         FIELD(global_clipnorm, OPTION_REAL, NULL, "clip all gradients together to this norm"),     \
         FIELD(weight_decay, OPTION_REAL, decay, "share of the weights that each step takes away"), \
+        FIELD(lazy, OPTION_BOOL, NULL, "vectors of tokens that a batch lacks stay as they are"),   \
         FIELD(schedule, OPTION_TEXT, NULL, "'cosine decay_steps=1000': how the rate changes")
 #define ADAM_FIELDS(decay)                                                                         \
     COMMON_FIELDS("0.001", decay),                                                                 \
@@ -151,49 +152,111 @@ void optimizer_free(optimizer *o)
     *o = (optimizer){ 0 };
 }
 
-/* Keras: g·clip / max(norm, clip). */
-void optimizer_clip(const optimizer *o, real *gradients, param *const params[], int n_params)
+/* ---- Pieces of a stretch of weights, fixed so that threads change no bit: runs of CHUNK elements,
+ * or of rows, where only a few rows have a gradient ---- */
+typedef struct stretch {
+    int64_t first, n, width; /* of the vectors; rows of a width */
+    const row_set *rows;     /* these of them; NULL: all */
+} stretch;
+
+static int64_t rows_of_piece(const stretch *s)
 {
-    const kernels *k = kernel_table();
-    const optimizer_options *p = &o->options;
-    if (!(p->clipvalue > 0 || p->clipnorm > 0 || p->global_clipnorm > 0)) return;
-    double squares = 0;
-    for (int i = 0; i < n_params; i++) {
-        if (!params[i]->trainable) continue;
-        real *g = gradients + params[i]->offset;
-        const int64_t n = shape_size(&params[i]->shape);
-        if (p->clipvalue > 0) k->clip(g, (real)p->clipvalue, n);
-        if (p->clipnorm > 0) {
-            const double norm = sqrt(k->sum_squares(g, n));
-            if (!(norm <= (double)p->clipnorm)) k->scale(g, g, (real)(p->clipnorm / norm), n);
-        }
-        if (p->global_clipnorm > 0) squares += k->sum_squares(g, n);
-    }
-    if (!(p->global_clipnorm > 0) || sqrt(squares) <= (double)p->global_clipnorm) return;
-    const real factor = (real)(p->global_clipnorm / sqrt(squares));
-    for (int i = 0; i < n_params; i++)
-        if (params[i]->trainable) {
-            real *g = gradients + params[i]->offset;
-            k->scale(g, g, factor, shape_size(&params[i]->shape));
-        }
+    return s->width < CHUNK ? CHUNK / s->width : 1;
 }
 
-typedef struct run { /* one stretch of the weight vector that trains */
+static int64_t pieces(const stretch *s)
+{
+    const int64_t size = s->rows ? rows_of_piece(s) : CHUNK, n = s->rows ? s->rows->n : s->n;
+    return (n + size - 1) / size;
+}
+
+static void each_run(const stretch *s, int64_t piece, void (*visit)(void *, int64_t, int64_t),
+                     void *user)
+{
+    if (!s->rows) {
+        const int64_t at = piece * CHUNK, left = s->n - at;
+        visit(user, s->first + at, left < CHUNK ? left : CHUNK);
+        return;
+    }
+    const int64_t some = rows_of_piece(s), end = (piece + 1) * some;
+    for (int64_t r = piece * some; r < end && r < s->rows->n; r++)
+        visit(user, s->first + s->rows->row[r] * s->width, s->width);
+}
+
+static stretch of_param(const param *p, bool touched_only)
+{
+    return (stretch){ p->offset, shape_size(&p->shape), p->shape.dim[p->shape.rank - 1],
+                      touched_only && p->touched.row ? &p->touched : NULL };
+}
+
+/* ---- Σ g² ---- */
+enum { ROUND = 64 }; /* pieces whose sums are kept at a time */
+typedef struct squares {
+    stretch stretch;
+    const real *g;
+    int64_t first;
+    double sum[ROUND];
+} squares;
+typedef struct sum_of {
+    const real *g;
+    double sum;
+} sum_of;
+
+static void add_squares(void *user, int64_t at, int64_t n)
+{
+    sum_of *s = user;
+    s->sum += kernel_table()->sum_squares(s->g + at, n);
+}
+
+static void squares_piece(void *arg, int i)
+{
+    squares *s = arg;
+    sum_of piece = { s->g, 0 };
+    each_run(&s->stretch, s->first + i, add_squares, &piece);
+    s->sum[i] = piece.sum;
+}
+
+static double sum_squares(const real *gradients, const param *p, pool *threads)
+{
+    squares s = { .stretch = of_param(p, true), .g = gradients };
+    const int64_t n = pieces(&s.stretch);
+    double sum = 0;
+    for (; s.first < n; s.first += ROUND) {
+        const int some = (int)(n - s.first < ROUND ? n - s.first : ROUND);
+        pool_run(threads, squares_piece, &s, some);
+        for (int i = 0; i < some; i++) sum += s.sum[i];
+    }
+    return sum;
+}
+
+/* Keras: g·clip / max(norm, clip). */
+static double clip_factor(double clip, double squares_sum)
+{
+    const double norm = sqrt(squares_sum);
+    return clip > 0 && !(norm <= clip) ? clip / norm : 1;
+}
+
+/* ---- The update ---- */
+typedef struct run {
     const optimizer *optimizer;
+    stretch stretch;
     real *w;
     const real *g;
-    int64_t first, n;
     optimizer_terms terms;
 } run;
 
-static void update_chunk(void *arg, int i)
+static void update_run(void *user, int64_t at, int64_t n)
 {
-    const run *r = arg;
-    const int64_t at = r->first + (int64_t)i * CHUNK, end = r->first + r->n;
-    const int64_t n = end - at < CHUNK ? end - at : CHUNK;
+    const run *r = user;
     real *slots[3] = { NULL };
     for (int s = 0; s < r->optimizer->n_slots; s++) slots[s] = r->optimizer->slots[s] + at;
     r->optimizer->row->update(kernel_table(), r->w + at, slots, r->g + at, n, &r->terms);
+}
+
+static void update_piece(void *arg, int i)
+{
+    run *r = arg;
+    each_run(&r->stretch, i, update_run, r);
 }
 
 static optimizer_terms terms(const optimizer *o)
@@ -211,21 +274,38 @@ static optimizer_terms terms(const optimizer *o)
         .momentum = (double)p->momentum,
         .rho = (double)p->rho,
         .nesterov = p->nesterov,
+        .scale = 1,
+        .clip = (double)p->clipvalue,
     };
 }
 
-void optimizer_update(optimizer *o, real *weights, real *gradients, param *const params[],
+/* Whether weights whose gradient is 0 are left alone: they would not change, or it is wanted so. */
+static bool rests(const optimizer *o)
+{
+    return o->options.lazy || (o->n_slots == 0 && !(o->options.weight_decay > 0));
+}
+
+void optimizer_update(optimizer *o, real *weights, const real *gradients, param *const params[],
                       int n_params, pool *threads)
 {
-    optimizer_clip(o, gradients, params, n_params);
-    run r = { o, weights, gradients, 0, 0, terms(o) };
+    const double norm = (double)o->options.clipnorm, all = (double)o->options.global_clipnorm;
+    run r = { .optimizer = o, .w = weights, .g = gradients, .terms = terms(o) };
+    double squares_sum = 0;
+    for (int i = 0; all > 0 && i < n_params; i++)
+        if (params[i]->trainable) squares_sum += sum_squares(gradients, params[i], threads);
+    r.terms.scale = clip_factor(all, squares_sum);
     for (int i = 0; i < n_params; i++) {
         if (!params[i]->trainable) continue;
-        const int first = i;
-        while (i + 1 < n_params && params[i + 1]->trainable) i++;
-        r.first = params[first]->offset;
-        r.n = params[i]->offset + shape_size(&params[i]->shape) - r.first;
-        pool_run(threads, update_chunk, &r, (int)((r.n + CHUNK - 1) / CHUNK));
+        r.stretch = of_param(params[i], rests(o));
+        if (norm > 0)
+            r.terms.scale = clip_factor(norm, sum_squares(gradients, params[i], threads));
+        else /* in one go with those that follow, if they are treated alike */
+            while (!r.stretch.rows && i + 1 < n_params && params[i + 1]->trainable &&
+                   !of_param(params[i + 1], rests(o)).rows) {
+                const param *next = params[++i];
+                r.stretch.n = next->offset + shape_size(&next->shape) - r.stretch.first;
+            }
+        pool_run(threads, update_piece, &r, (int)pieces(&r.stretch));
     }
     o->iterations++;
 }

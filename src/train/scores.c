@@ -85,6 +85,19 @@ void scores_reset(scores *s)
     for (int i = 0; i < s->n_metrics; i++) metric_reset(&s->metrics[i]);
 }
 
+void scores_add_loss(scores *s, double mean, double rows)
+{
+    s->loss_sum += rows * mean;
+    s->loss_weight += rows;
+}
+
+void scores_see(scores *s, int output, const real *y, const truth *t, double loss_sum)
+{
+    for (int i = 0; i < s->n_metrics; i++)
+        if (s->metrics[i].output == output)
+            metric_update(&s->metrics[i], y, t, loss_sum, truth_weight_sum(t));
+}
+
 void scores_result(const scores *s, double values[])
 {
     values[0] = s->loss_weight > 0 ? s->loss_sum / s->loss_weight : 0;

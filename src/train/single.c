@@ -47,11 +47,11 @@ rondo_status rondo_gradients(rondo_model *m, const rondo_batch *b, double *mean)
     training *t;
     RONDO_TRY(training_of(&t, m, "rondo_gradients"));
     RONDO_TRY(gather(&t->batch, m, b));
-    kernel_table()->fill(m->gradients, 0, m->n_weights);
+    model_clear_gradients(m);
     t->pass->training = false;
     rondo_status status = compare(&t->comparison, m, t->pass, &t->batch);
     if (!status) {
-        comparison_run(&t->comparison, &t->objective, t->pass);
+        comparison_run(&t->comparison, &t->objective, t->pass, NULL);
         pass_backward(t->pass);
         if (mean) *mean = t->comparison.total;
     }

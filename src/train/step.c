@@ -11,10 +11,10 @@ rondo_status train_step(rondo_model *model, const batch *b, double *mean)
     const int n = batch_feeds(b, feeds);
 
     p->step = (uint32_t)t->step++;
-    kernel_table()->fill(model->gradients, 0, model->n_weights);
+    model_clear_gradients(model);
     RONDO_TRY(pass_forward(p, n, feeds));
     RONDO_TRY(comparison_fill(&t->comparison, &t->objective, p, b));
-    comparison_run(&t->comparison, &t->objective, p);
+    comparison_run(&t->comparison, &t->objective, p, &t->scores);
     *mean = t->comparison.total;
     if (!isfinite(*mean)) return RONDO_OK;
 

@@ -8,7 +8,7 @@
 typedef struct
     optimizer_options { /* the union of all optimizers' fields; each row lists those it has */
     float learning_rate, momentum, rho, beta_1, beta_2, epsilon, weight_decay;
-    bool nesterov;
+    bool nesterov, lazy;
     float clipvalue, clipnorm,
         global_clipnorm; /* 0: off; clipnorm is per weight array, as in Keras */
     char *schedule;      /* "cosine decay_steps=1000 warmup_steps=100" */
@@ -45,11 +45,10 @@ typedef struct optimizer {
 rondo_status optimizer_parse(optimizer *,
                              const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
 rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
-/* Clips (by value, by the norm of each array, or by that of all) and updates the arrays that train.
- * */
-void optimizer_update(optimizer *, real *weights, real *gradients, param *const params[],
+/* Updates the arrays that train by their gradients, clipped by value, by the norm of each array or
+ * by that of all. */
+void optimizer_update(optimizer *, real *weights, const real *gradients, param *const params[],
                       int n_params, pool *);
-void optimizer_clip(const optimizer *, real *gradients, param *const params[], int n_params);
 double optimizer_rate(const optimizer *); /* of the next update */
 void optimizer_free(optimizer *);
 rondo_status schedule_parse(const schedule_row **, schedule_options *,
@@ -67,6 +66,9 @@ rondo_status scores_parse(scores *, char ***names, const rondo_model *, const ob
                           const char *metrics);
 rondo_status scores_copy(scores *, const scores *); /* of its own, at zero */
 void scores_reset(scores *);
+/* Keras weighs a batch's loss by its rows, metrics by the weights of what they count. */
+void scores_add_loss(scores *, double mean, double rows);
+void scores_see(scores *, int output, const real *y, const truth *, double loss_sum);
 void scores_result(const scores *, double values[]); /* the loss, then each metric */
 int64_t scores_size(const scores *);                 /* doubles that scores_save writes */
 void scores_save(const scores *, double state[]);
@@ -91,10 +93,9 @@ int batch_feeds(const batch *, feed feeds[MAX_FIELDS]); /* returns how many; bor
 rondo_status comparison_reserve(comparison *, pass *);
 /* After pass_forward: truths from targets, lengths, masks and sample weights; checks them. */
 rondo_status comparison_fill(comparison *, const objective *, pass *, const batch *);
-/* Losses and, when the pass goes backward, gradients of the outputs. */
-void comparison_run(comparison *, const objective *, pass *);
-void objective_apply(const objective *, pass *); /* tells which outputs leave an activation to it */
-void comparison_score(const comparison *, scores *, pass *, double rows);
+/* Losses and, when the pass goes backward, gradients of the outputs; metrics of scores (NULL: no
+ * matter) see the outputs. */
+void comparison_run(comparison *, const objective *, pass *, scores *);
 void comparison_free(comparison *);
 
 /* ---- window.c: states carried from window to window and, of stateful layers, from batch to batch

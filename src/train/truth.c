@@ -139,35 +139,16 @@ rondo_status comparison_fill(comparison *c, const objective *o, pass *p, const b
     return RONDO_OK;
 }
 
-void objective_apply(const objective *o, pass *p)
+static void see(void *user, int output, const real *y, const truth *t, double loss_sum)
 {
-    for (int i = 0; i < o->n; i++) p->fused[i] = o->losses[i].fused;
+    scores_see(user, output, y, t, loss_sum);
 }
 
-void comparison_run(comparison *c, const objective *o, pass *p)
+void comparison_run(comparison *c, const objective *o, pass *p, scores *s)
 {
+    objective_run(o, p, c->truth, c->valid, c->value, s ? &(observer){ see, s } : NULL);
     c->total = 0;
-    for (int i = 0; i < c->n; i++) {
-        value *v = pass_output(p, i);
-        bool add; /* nobody has written there yet */
-        real *grad = value_grad(v, &add);
-        loss_run(&o->losses[i], &c->truth[i], c->valid[i], grad, v->data, v->data,
-                 p->loss_scratch[i], &c->value[i]);
-        c->total += c->value[i];
-    }
-}
-
-/* Keras weighs a batch's loss by its rows, metrics by the weights of what they count. */
-void comparison_score(const comparison *c, scores *s, pass *p, double rows)
-{
-    s->loss_sum += rows * c->total;
-    s->loss_weight += rows;
-    for (int i = 0; i < s->n_metrics; i++) {
-        metric *m = &s->metrics[i];
-        const truth *t = &c->truth[m->output];
-        metric_update(m, pass_output(p, m->output)->data, t,
-                      c->value[m->output] * c->valid[m->output], truth_weight_sum(t));
-    }
+    for (int i = 0; i < c->n; i++) c->total += c->value[i];
 }
 
 void comparison_free(comparison *c)

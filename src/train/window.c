@@ -91,7 +91,7 @@ static rondo_status train_whole(rondo_model *m, const batch *b, double *mean)
     t->pass->carry_in = t->pass->carry_out = NULL;
     if (t->stateful) RONDO_TRY(carry_begin(&t->carry, t->pass, b->rows));
     RONDO_TRY(train_step(m, b, mean));
-    comparison_score(&t->comparison, &t->scores, t->pass, (double)b->rows);
+    scores_add_loss(&t->scores, *mean, (double)b->rows);
     return RONDO_OK;
 }
 
@@ -109,7 +109,7 @@ rondo_status train_windows(rondo_model *m, const batch *b, int64_t bptt, double 
         const batch w = window(b, at, n, t->lengths);
         double one;
         RONDO_TRY(train_step(m, &w, &one));
-        comparison_score(&t->comparison, &t->scores, t->pass, t->comparison.valid[0]);
+        scores_add_loss(&t->scores, one, t->comparison.valid[0]);
         sum += one * t->comparison.valid[0];
         valid += t->comparison.valid[0];
         if (!isfinite(one)) break;

@@ -31,7 +31,9 @@ static void test_sgd(void **state)
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (int variant = 0; variant < 4; variant++) {
             weights x;
-            optimizer_terms o = { .rate = 0.1, .momentum = 0.9, .nesterov = variant == 2 };
+            optimizer_terms o = {
+                .scale = 1, .rate = 0.1, .momentum = 0.9, .nesterov = variant == 2
+            };
             if (variant == 3) o.decay = 0.04;
             begin(&x);
             for (int step = 0; step < STEPS; step++) {
@@ -56,7 +58,9 @@ static void test_rmsprop(void **state)
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (int moving = 0; moving < 2; moving++) {
             weights x;
-            optimizer_terms o = { .rate = 0.01, .rho = 0.9, .epsilon = 1e-7, .momentum = 0.5 };
+            optimizer_terms o = {
+                .scale = 1, .rate = 0.01, .rho = 0.9, .epsilon = 1e-7, .momentum = 0.5
+            };
             begin(&x);
             for (int step = 0; step < STEPS; step++) {
                 real *g = numbers(N, 20 + (uint64_t)step);
@@ -81,7 +85,9 @@ static void test_adam(void **state)
     for (const kernels *t = next_table(NULL); t; t = next_table(t))
         for (int decays = 0; decays < 2; decays++) {
             weights x;
-            optimizer_terms o = { .rate = 0.001, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7 };
+            optimizer_terms o = {
+                .scale = 1, .rate = 0.001, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7
+            };
             if (decays) o.decay = 0.04;
             begin(&x);
             for (int step = 1; step <= STEPS; step++) {
@@ -109,7 +115,8 @@ static void test_adam(void **state)
 static void test_tails(void **state)
 {
     (void)state;
-    const optimizer_terms o = { .rate = 0.1,
+    const optimizer_terms o = { .scale = 1,
+                                .rate = 0.1,
                                 .beta1 = 0.9,
                                 .beta2 = 0.99,
                                 .epsilon = 1e-7,
@@ -140,13 +147,31 @@ static void test_tails(void **state)
         }
 }
 
+/* Gradients are scaled, then clipped, on their way into an update. */
+static void test_clipping(void **state)
+{
+    (void)state;
+    const optimizer_terms o = { .rate = 1, .scale = 0.5, .clip = 0.25 };
+    for (const kernels *t = next_table(NULL); t; t = next_table(t)) {
+        weights x;
+        real *g = numbers(N, 50);
+        g[0] = NAN;
+        g[1] = INFINITY;
+        g[2] = -INFINITY;
+        begin(&x);
+        t->sgd(x.rw, NULL, g, N, &o);
+        assert_true(isnan(x.rw[0]));
+        for (int i = 1; i < N; i++)
+            assert_near(x.rw[i], x.w[i] - fmax(-0.25, fmin(0.25, 0.5 * (double)g[i])), 1e-6);
+        free(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sgd),
-        cmocka_unit_test(test_rmsprop),
-        cmocka_unit_test(test_adam),
-        cmocka_unit_test(test_tails),
+        cmocka_unit_test(test_sgd),   cmocka_unit_test(test_rmsprop),  cmocka_unit_test(test_adam),
+        cmocka_unit_test(test_tails), cmocka_unit_test(test_clipping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

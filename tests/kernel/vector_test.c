@@ -22,7 +22,6 @@ static void check_vectors(const kernels *t, int64_t n)
     CHECK(mul(y, a, b, n), a[i] * b[i], 0);
     CHECK(mul(y, a, y, n), a[i] * c[i], 0);
     CHECK(mul_add(y, a, b, n), (double)c[i] + (double)a[i] * (double)b[i], 2e-7);
-    CHECK(clip(y, (real)0.5, n), fmax(-0.5, fmin(0.5, (double)c[i])), 0);
 #undef CHECK
     for (int64_t i = 0; i < n; i++) {
         sum += (double)a[i];
@@ -67,14 +66,25 @@ static void test_all_finite(void **state)
         }
 }
 
-static void test_clip_keeps_nan(void **state)
+static void test_argmax(void **state)
 {
     (void)state;
-    for (const kernels *t = next_table(NULL); t; t = next_table(t)) {
-        real y[] = { NAN, INFINITY, -INFINITY };
-        t->clip(y, 2, 3);
-        assert_true(isnan(y[0]) && y[1] == 2 && y[2] == -2);
-    }
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int64_t n = 1; n < 70; n++) {
+            real *x = numbers(n, (uint64_t)n);
+            for (int64_t i = 0; i < n; i++) {
+                real *y = copy_of(x, n);
+                y[i] = 9;
+                y[n - 1] = 9; /* the first of two */
+                assert_int_equal(t->argmax(y, n), i);
+                y[i] = NAN;
+                assert_in_range(t->argmax(y, n), 0, n - 1);
+                for (int64_t k = 0; k < n; k++) y[k] = -INFINITY;
+                assert_int_equal(t->argmax(y, n), 0);
+                free(y);
+            }
+            free(x);
+        }
 }
 
 static void check_indexed(const kernels *t, int64_t width)
@@ -211,9 +221,9 @@ static void test_dropout_mask(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),        cmocka_unit_test(test_all_finite),
-        cmocka_unit_test(test_clip_keeps_nan), cmocka_unit_test(test_rows_by_index),
-        cmocka_unit_test(test_norm_forward),   cmocka_unit_test(test_norm_backward),
+        cmocka_unit_test(test_vectors),      cmocka_unit_test(test_all_finite),
+        cmocka_unit_test(test_argmax),       cmocka_unit_test(test_rows_by_index),
+        cmocka_unit_test(test_norm_forward), cmocka_unit_test(test_norm_backward),
         cmocka_unit_test(test_dropout_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

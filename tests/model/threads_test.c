@@ -11,6 +11,7 @@ static const char *const specs[] = {
     "dropout 0.3; lstm 33 dropout=0.2 recurrent_dropout=0.2 return_sequences; dense 70 gelu",
     "embedding 24 input_dim=12; gru 20 return_sequences; dense 12 softmax",
     "embedding 24 input_dim=12 mask_zero; lstm 20 merge=sum",
+    "embedding 90 input_dim=12; simple_rnn 8", /* tokens enough to share */
 };
 enum { SPECS = sizeof specs / sizeof *specs };
 

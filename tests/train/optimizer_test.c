@@ -11,9 +11,9 @@ enum { N = 40000, STEPS = 10 }; /* more than one chunk */
 
 /* Three arrays with padding between; the second may be frozen. */
 static param arrays[3] = {
-    { "a", { 2, { 7, 3 } }, "zeros", 0, true },
-    { "b", { 1, { 5 } }, "zeros", 32, true },
-    { "c", { 1, { N - 48 } }, "zeros", 48, true },
+    { .name = "a", .shape = { 2, { 7, 3 } }, .offset = 0, .trainable = true },
+    { .name = "b", .shape = { 1, { 5 } }, .offset = 32, .trainable = true },
+    { .name = "c", .shape = { 1, { N - 48 } }, .offset = 48, .trainable = true },
 };
 static param *const params[3] = { &arrays[0], &arrays[1], &arrays[2] };
 static real weights[N], gradients[N], before[N];
@@ -173,39 +173,139 @@ static double norm(const real *g, int64_t from, int64_t n)
     return sqrt(sum);
 }
 
+/* What an update of rate 1 takes away: the clipped gradient. */
+static const real *clipped(const char *text, int threads)
+{
+    static real taken[N];
+    pool *p;
+    optimizer o;
+    assert_int_equal(pool_new(&p, threads), RONDO_OK);
+    open_optimizer(&o, text);
+    draw(gradients, 1);
+    memset(weights, 0, sizeof weights);
+    optimizer_update(&o, weights, gradients, params, 3, p);
+    for (int64_t i = 0; i < N; i++) taken[i] = -weights[i];
+    optimizer_free(&o);
+    pool_free(p);
+    return taken;
+}
+
 static void clipping(void **state)
 {
     (void)state;
-    optimizer o;
-    open_optimizer(&o, "sgd clipvalue=0.5");
-    draw(gradients, 1);
     draw(before, 1);
-    optimizer_clip(&o, gradients, params, 3);
-    for (int64_t i = 0; i < N; i++)
-        assert_true(gradients[i] == (before[i] > (real)0.5    ? (real)0.5
-                                     : before[i] < (real)-0.5 ? (real)-0.5
-                                                              : before[i]));
-    optimizer_free(&o);
+    for (int threads = 1; threads <= 3; threads++) {
+        const real *g = clipped("sgd learning_rate=1 clipvalue=0.5", threads);
+        for (int64_t i = 0; i < N; i++)
+            assert_true(g[i] == (before[i] > (real)0.5    ? (real)0.5
+                                 : before[i] < (real)-0.5 ? (real)-0.5
+                                                          : before[i]));
 
-    /* clip_by_norm: each array by itself; one that is short enough is left alone. */
-    open_optimizer(&o, "adam clipnorm=10");
-    draw(gradients, 1);
-    assert_true(norm(before, 0, 21) < 10 && norm(before, 48, N - 48) > 10);
-    optimizer_clip(&o, gradients, params, 3);
-    assert_memory_equal(gradients, before, 37 * sizeof(real));
-    assert_float_equal(norm(gradients, 48, N - 48), 10, 1e-4);
-    optimizer_free(&o);
+        /* clip_by_norm: each array by itself; one that is short enough is left alone. */
+        assert_true(norm(before, 0, 21) < 10 && norm(before, 48, N - 48) > 10);
+        g = clipped("sgd learning_rate=1 clipnorm=10", threads);
+        for (int64_t i = 0; i < 37; i++) assert_true(g[i] == before[i]);
+        assert_float_equal(norm(g, 48, N - 48), 10, 1e-4);
 
-    /* clip_by_global_norm: all by the norm of all that trains. */
-    open_optimizer(&o, "adam global_clipnorm=2");
-    arrays[2].trainable = false;
-    draw(gradients, 1);
-    optimizer_clip(&o, gradients, params, 3);
-    const double all = norm(before, 0, 37);
-    assert_float_equal(norm(gradients, 0, 37), 2, 1e-5);
-    assert_float_equal(gradients[3], (double)before[3] * 2 / all, 1e-6);
-    assert_memory_equal(gradients + 48, before + 48, (N - 48) * sizeof(real));
-    arrays[2].trainable = true;
+        /* clip_by_global_norm: all by the norm of all that trains. */
+        const double everything = norm(before, 0, N);
+        g = clipped("sgd learning_rate=1 global_clipnorm=2", threads);
+        assert_float_equal(norm(g, 0, N), 2, 1e-5);
+        assert_float_equal(g[3], (double)before[3] * 2 / everything, 1e-6);
+        arrays[2].trainable = false;
+        const double some = norm(before, 0, 37);
+        g = clipped("sgd learning_rate=1 global_clipnorm=2", threads);
+        assert_float_equal(g[3], (double)before[3] * 2 / some, 1e-6);
+        for (int64_t i = 48; i < N; i++) assert_true(g[i] == 0);
+        arrays[2].trainable = true;
+    }
+}
+
+/* ---- A matrix of which few rows have a gradient: the numbers of one that keeps no account ---- */
+enum { ROWS = 900, WIDTH = 40, FEW = 500 };
+
+static void train_rows(real *w, const char *text, bool account, int threads)
+{
+    param matrix = { .shape = { 2, { ROWS, WIDTH } }, .trainable = true, .sparse = account };
+    param bias = { .shape = { 1, { 7 } }, .offset = ROWS * WIDTH, .trainable = true };
+    param *const both[] = { &matrix, &bias };
+    optimizer o;
+    pool *p;
+    open_optimizer(&o, text);
+    assert_int_equal(pool_new(&p, threads), RONDO_OK);
+    if (account) assert_int_equal(row_set_reserve(&matrix.touched, ROWS), RONDO_OK);
+    rng r = rng_new(11, 0);
+    for (int64_t i = 0; i < N; i++) w[i] = (real)rng_normal(&r);
+    for (int step = 0; step < STEPS; step++) {
+        int64_t rows[FEW];
+        memset(gradients, 0, sizeof gradients);
+        row_set_clear(&matrix.touched);
+        for (int i = 0; i < FEW; i++) rows[i] = rng_below(&r, 1 + rng_below(&r, ROWS));
+        if (account) row_set_add(&matrix.touched, rows, FEW);
+        for (int i = 0; i < FEW * WIDTH; i++)
+            gradients[rows[i / WIDTH] * WIDTH + i % WIDTH] += (real)rng_normal(&r);
+        for (int i = 0; i < 7; i++) gradients[bias.offset + i] = (real)rng_normal(&r);
+        optimizer_update(&o, w, gradients, both, 2, p);
+    }
+    row_set_free(&matrix.touched);
+    optimizer_free(&o);
+    pool_free(p);
+}
+
+static void few_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        double tolerance; /* norms are added in another order */
+    } cases[] = {
+        { "sgd", 0 },
+        { "sgd momentum=0.9", 0 },
+        { "sgd weight_decay=0.01", 0 },
+        { "sgd clipvalue=0.5", 0 },
+        { "sgd global_clipnorm=3", 1e-6 },
+        { "adam", 0 },
+        { "adam clipnorm=2", 1e-5 },
+        { "rmsprop momentum=0.5", 0 },
+    };
+    static real plain[N], w[N];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        train_rows(plain, cases[i].spec, false, 1);
+        for (int threads = 1; threads <= 3; threads++) {
+            train_rows(w, cases[i].spec, true, threads);
+            for (int64_t k = 0; k < N; k++)
+                if (!(fabs((double)(w[k] - plain[k])) <= cases[i].tolerance))
+                    fail_msg("%s, %d threads, weight %lld: %.9g, expected %.9g", cases[i].spec,
+                             threads, (long long)k, (double)w[k], (double)plain[k]);
+        }
+    }
+}
+
+/* lazy: a row rests, slots and all, while it has no gradient. */
+static void lazy_rows(void **state)
+{
+    (void)state;
+    param matrix = { .shape = { 2, { 4, 3 } }, .trainable = true, .sparse = true };
+    param *const one = &matrix;
+    optimizer o;
+    assert_int_equal(row_set_reserve(&matrix.touched, 4), RONDO_OK);
+    open_optimizer(&o, "adam lazy");
+    draw(weights, 0);
+    draw(before, 0);
+    slot s = { (double)before[3], 0, 0 };
+    for (int t = 1; t <= STEPS; t++) {
+        const bool odd = t % 2;
+        memset(gradients, 0, sizeof gradients);
+        row_set_clear(&matrix.touched);
+        if (odd) row_set_add(&matrix.touched, (int64_t[]){ 1, 1 }, 2);
+        for (int i = 3; i < 6; i++) gradients[i] = odd ? (real)0.1 * (real)t : 0;
+        if (odd) keras_adam(&s, (double)gradients[3], t);
+        optimizer_update(&o, weights, gradients, &one, 1, NULL);
+        assert_float_equal(weights[3], s.w, 2e-6);
+    }
+    assert_memory_equal(weights, before, 3 * sizeof(real));
+    assert_memory_equal(weights + 6, before + 6, 6 * sizeof(real));
+    row_set_free(&matrix.touched);
     optimizer_free(&o);
 }
 
@@ -272,8 +372,9 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas),  cmocka_unit_test(walk),    cmocka_unit_test(clipping),
-        cmocka_unit_test(schedules), cmocka_unit_test(refuses),
+        cmocka_unit_test(formulas), cmocka_unit_test(walk),      cmocka_unit_test(clipping),
+        cmocka_unit_test(few_rows), cmocka_unit_test(lazy_rows), cmocka_unit_test(schedules),
+        cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,187 @@
+/* Outputs that their loss takes in blocks of rows: the bits of outputs that are kept whole. */
+#include "model/models.h"
+
+enum { STEPS = 11, BATCH = 31, ROWS = STEPS * BATCH, FEATURES = 5, CLASSES = 1100, FEW = 7 };
+
+static real *x, *target, weight[ROWS];
+static int32_t label[ROWS], few[ROWS];
+static int64_t lengths[BATCH];
+
+static int setup(void **state)
+{
+    (void)state;
+    rng r = rng_new(4, rng_stream(RNG_DATA, 0));
+    x = models_draw(ROWS * FEATURES, 1);
+    target = models_draw(ROWS * CLASSES, 2);
+    for (int64_t i = 0; i < ROWS * CLASSES; i++) target[i] = target[i] > 0;
+    for (int b = 0; b < BATCH; b++) lengths[b] = rng_below(&r, STEPS + 1);
+    for (int i = 0; i < ROWS; i++) {
+        label[i] = (int32_t)rng_below(&r, CLASSES);
+        few[i] = (int32_t)rng_below(&r, FEW);
+        weight[i] = i / BATCH < lengths[i % BATCH] ? (real)(0.5 + rng_uniform(&r)) : 0;
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    alloc_free(x);
+    alloc_free(target);
+    return 0;
+}
+
+typedef struct seen { /* what an observer was shown */
+    real *y[2];       /* [ROWS][width] by output */
+    int64_t rows[2];
+    int blocks[2];
+} seen;
+
+static void see(void *user, int output, const real *y, const truth *t, double loss_sum)
+{
+    seen *s = user;
+    (void)loss_sum;
+    memcpy(s->y[output] + s->rows[output] * t->width, y, (size_t)(t->rows * t->width) * sizeof *y);
+    s->rows[output] += t->rows;
+    s->blocks[output]++;
+}
+
+typedef struct result {
+    double value[2];
+    real *gradients, *y[2];
+    int blocks[2];
+} result;
+
+static result run(rondo_model *m, const char *losses, bool ragged, bool whole, int threads)
+{
+    result r = { 0 };
+    seen s = { 0 };
+    objective o;
+    pass *p;
+    truth truths[2];
+    double valid[2] = { ROWS, ROWS };
+    const feed f = { STEPS, BATCH, x, NULL, ragged ? lengths : NULL };
+    assert_int_equal(model_threads(m, threads), RONDO_OK);
+    assert_int_equal(objective_parse(&o, m, losses), RONDO_OK);
+    assert_int_equal(pass_new(&p, m), RONDO_OK);
+    r.gradients = alloc_aligned((size_t)m->n_weights * sizeof(real));
+    assert_non_null(r.gradients);
+    p->gradients = r.gradients;
+    p->whole = whole;
+    objective_apply(&o, p);
+    models_run(p, &f);
+    for (int i = 0; i < o.n; i++) {
+        const int64_t width = model_output_shape(m, i)->features;
+        truths[i] = (truth){ .rows = ROWS, .width = width, .weight = ragged ? weight : NULL };
+        if (o.losses[i].row->takes_labels)
+            truths[i].label = width == CLASSES ? label : few;
+        else
+            truths[i].target = target;
+        s.y[i] = r.y[i] = alloc_array(ROWS * width, sizeof(real));
+        assert_non_null(s.y[i]);
+        assert_int_equal(loss_check(&o.losses[i], &truths[i], width), RONDO_OK);
+    }
+    objective_run(&o, p, truths, valid, r.value, &(observer){ see, &s });
+    pass_backward(p);
+    for (int i = 0; i < o.n; i++) {
+        assert_int_equal(s.rows[i], ROWS);
+        r.blocks[i] = s.blocks[i];
+    }
+    pass_free(p);
+    return r;
+}
+
+static void free_result(result *r)
+{
+    alloc_free_aligned(r->gradients);
+    for (int i = 0; i < 2; i++) alloc_free(r->y[i]);
+}
+
+/* `blocks`: whether output i comes in more than one. */
+static void same(rondo_model *m, const char *losses, const bool *blocks)
+{
+    for (int ragged = 0; ragged < 2; ragged++) {
+        result whole = run(m, losses, ragged, true, 1);
+        for (int threads = 1; threads <= 3; threads++) {
+            result r = run(m, losses, ragged, false, threads);
+            for (int i = 0; i < model_output_count(m); i++) {
+                assert_int_equal(whole.blocks[i], 1);
+                assert_int_equal(r.blocks[i] > 1, blocks[i]);
+                assert_float_equal(whole.value[i], r.value[i], 1e-12 * whole.value[i]);
+                models_same_bits(losses, whole.y[i], r.y[i],
+                                 ROWS * model_output_shape(m, i)->features);
+            }
+            models_same_bits(losses, whole.gradients, r.gradients, m->n_weights);
+            free_result(&r);
+        }
+        free_result(&whole);
+    }
+}
+
+static void blocks_change_no_bit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layers, *loss;
+        bool blocks;
+    } cases[] = {
+        { "gru 6 return_sequences; dense 1100 softmax", "sparse_categorical_crossentropy", true },
+        { "gru 6 return_sequences; dense 1100 softmax", "categorical_crossentropy", true },
+        { "gru 6 return_sequences; dense 1100 sigmoid no_bias", "binary_crossentropy", true },
+        { "dense 1100 softmax", "sparse_categorical_crossentropy", true },
+        { "gru 6 return_sequences; dense 7 softmax", "sparse_categorical_crossentropy", false },
+        { "gru 6 return_sequences; dense 1100", "mse", false },
+        { "dense 1100; activation softmax", "sparse_categorical_crossentropy", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rondo_model *m = models_new(cases[i].layers, FEATURES);
+        same(m, cases[i].loss, &cases[i].blocks);
+        rondo_model_free(m);
+    }
+}
+
+/* Frozen: the weights of the last layer, then those before it, then all. */
+static void what_is_frozen(void **state)
+{
+    (void)state;
+    static const char *const patterns[] = { "dense.*", "gru.*", "*" };
+    for (int i = 0; i < 3; i++) {
+        rondo_model *m = models_new("gru 6 return_sequences; dense 1100 softmax", FEATURES);
+        assert_int_equal(rondo_adapt(m, patterns[i], "frozen"), RONDO_OK);
+        same(m, "sparse_categorical_crossentropy", (bool[]){ true });
+        rondo_model_free(m);
+    }
+}
+
+/* An output that another one is made of, and two of one source. */
+static void several_outputs(void **state)
+{
+    (void)state;
+    rondo_model *m = rondo_model_new();
+    rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
+    const rondo_value h = rondo_add(m, rondo_layer_parse("gru 9 return_sequences"));
+    const rondo_value y = rondo_add(m, rondo_layer_parse("dense 7 softmax"));
+    assert_int_equal(rondo_outputs(m, 2, (rondo_value[]){ y, h }), RONDO_OK);
+    assert_int_equal(model_prepare(m, 3), RONDO_OK);
+    same(m, "sparse_categorical_crossentropy; mse", (bool[]){ false, false });
+    rondo_model_free(m);
+
+    m = rondo_model_new();
+    const rondo_value in = rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
+    const rondo_value a = rondo_apply(m, rondo_layer_parse("dense 1100 softmax"), 1, &in);
+    const rondo_value b = rondo_apply(m, rondo_layer_parse("dense 7 softmax"), 1, &in);
+    assert_int_equal(rondo_outputs(m, 2, (rondo_value[]){ a, b }), RONDO_OK);
+    assert_int_equal(model_prepare(m, 3), RONDO_OK);
+    same(m, "sparse_categorical_crossentropy", (bool[]){ true, false });
+    rondo_model_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocks_change_no_bit),
+        cmocka_unit_test(what_is_frozen),
+        cmocka_unit_test(several_outputs),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
