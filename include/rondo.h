@@ -210,6 +210,7 @@ typedef struct rondo_compile_options {
     const char *optimizer, *loss, *metrics; /* "adam learning_rate=0.002 clipnorm=1" */
     uint64_t seed;                          /* initial weights, masks, shuffling */
     int threads;                            /* 0: as many as the machine has; never changes a bit */
+    const char *compute; /* matrix products in "f32", or in "bf16": both sides rounded, sums f32 */
 } rondo_compile_options;
 typedef struct rondo_fit_options {
     size_t size;
