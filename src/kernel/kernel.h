@@ -125,6 +125,7 @@ typedef struct kernels {
     /* n turns of independent fused multiply-adds in registers, as many as hide their latency:
      * *flops done. The value only keeps the compiler from leaving them out. */
     real (*peak)(int64_t n, double *flops);
+    real (*peak_bf16)(int64_t n, double *flops);
 
     const rondo_activation *activations; /* this ISA's rows */
     int n_activations;
