@@ -8,6 +8,7 @@
 typedef struct bench {
     const call *c;
     const char *cases, *cell; /* which ones; NULL: all */
+    const char *compute;      /* of training a layer, and then nothing else; NULL: f32 */
     int threads[2], n_threads;
     double usual[2]; /* µs of the first of `activations`, by threads */
     char machine[128];
@@ -46,6 +47,7 @@ static bool listed(const char *list, const char *word)
 static bool wanted(const bench *b, const rondo_bench_case *c)
 {
     return (!b->cases || listed(b->cases, c->letter)) &&
+           (!b->compute || strcmp(c->letter, "d") == 0) &&
            (!b->cell || strcmp(b->cell, c->cell) == 0);
 }
 
@@ -60,6 +62,7 @@ static void begin_json(const rondo_bench_case *c, int threads)
 {
     printf("{\"case\":\"%s\",\"cell\":\"%s\",", c->letter, c->cell);
     if (c->activation) printf("\"activation\":\"%s\",", c->activation);
+    if (c->compute) printf("\"compute\":\"%s\",", c->compute);
     printf("\"B\":%lld,\"T\":%lld,\"I\":%lld,\"H\":%lld,\"threads\":%d,", (long long)c->batch,
            (long long)c->steps, (long long)c->inputs, (long long)c->units, threads);
 }
@@ -127,9 +130,12 @@ static int refuse(bench *b, const rondo_bench_case *c, int threads, rondo_status
 }
 
 /* Measures one case with one number of threads. */
-static int measure(bench *b, const rondo_bench_case *c, int which, double seconds)
+static int measure(bench *b, const rondo_bench_case *asked, int which, double seconds)
 {
     rondo_bench_result r;
+    rondo_bench_case copy = *asked;
+    const rondo_bench_case *c = &copy;
+    copy.compute = b->compute;
     const rondo_status status = rondo_bench(&r, c, b->threads[which], seconds);
     clear_progress(b);
     if (status) return refuse(b, c, b->threads[which], status);
@@ -175,7 +181,7 @@ static int measure_lines(bench *b, FILE *in, double seconds)
             return complain(EXIT_INPUT, "line %d is no case,cell,B,T,I,H: %s", n, line);
         const rondo_bench_case c = { letter,  cell,    *activation ? activation : NULL,
                                      size[0], size[1], size[2],
-                                     size[3] };
+                                     size[3], NULL };
         for (int k = 0; k < b->n_threads; k++) {
             const int code = measure(b, &c, k, seconds);
             if (code) return code;
@@ -194,6 +200,7 @@ int command_bench(call *c)
     const rondo_bench_case *each;
     b.cases = rondo_recipe_get(c->recipe, "case");
     b.cell = rondo_recipe_get(c->recipe, "cell");
+    b.compute = rondo_recipe_get(c->recipe, "compute");
     if (!(seconds > 0)) return complain(EXIT_USAGE, "seconds is %s; it must be over 0", text);
     if (list && strcmp(list, "true") == 0) {
         for (int i = 0; (each = rondo_bench_case_at(i)) != NULL; i++)

@@ -210,6 +210,10 @@ typedef struct rondo_compile_options {
     const char *optimizer, *loss, *metrics; /* "adam learning_rate=0.002 clipnorm=1" */
     uint64_t seed;                          /* initial weights, masks, shuffling */
     int threads;                            /* 0: as many as the machine has; never changes a bit */
+    /* Matrix products, of training and of all that the compiled model is asked: in "f32", or in
+     * "bf16", both sides rounded and sums f32, faster for wide layers. Weights stay f32, and so
+     * does the file. NULL: "f32"; E_NAME: neither. */
+    const char *compute;
 } rondo_compile_options;
 typedef struct rondo_fit_options {
     size_t size;

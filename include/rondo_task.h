@@ -131,11 +131,12 @@ typedef struct rondo_bench_case {
     const char *cell;       /* "lstm"; "network" for e, "fma" for peak */
     const char *activation; /* of all gates; NULL: the cell's own */
     int64_t batch, steps, inputs, units;
+    const char *compute; /* of d: "bf16" products; NULL: f32 */
 } rondo_bench_case;
 typedef struct rondo_bench_result {
     double us;     /* of one call, the median of the samples */
     double gflops; /* of 2·B·T·G·H·(I+H) operations, three times that when training */
-    double peak;   /* GFLOP/s that so many threads of this machine reach, as measured */
+    double peak;   /* GFLOP/s that so many threads of this machine reach so, as measured */
     int samples;
 } rondo_bench_result;
 /* The cases that `rondo bench` measures; NULL past the last. */

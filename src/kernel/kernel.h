@@ -27,7 +27,7 @@ typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const r
                          const int32_t *label, const real *weight, real parameter, int64_t rows,
                          int64_t width);
 
-/* How packed weights are kept for products forward.  A packed matrix is ceil(n/panel) panels of
+/* How packed weights are kept.  A packed matrix is ceil(n/panel) panels of
  * panel_bytes(k) each, so that columns may be shared out.  A row of c has the same bits whatever
  * the other rows are and whichever way the panels are taken. */
 typedef struct weight_storage {
@@ -37,8 +37,13 @@ typedef struct weight_storage {
     /* c[m][n] = bias[n] + a[m][k]·packed, bias NULL: 0; or with add: c += a·packed, no bias. */
     void (*product)(real *c, int64_t ldc, const real *a, int64_t lda, const void *packed,
                     const real *bias, bool add, bool backwards, int64_t m, int64_t n, int64_t k);
+    /* What training needs besides, as kernels have it below; NULL: for inference only. */
+    void (*pack_transposed)(void *packed, const real *w, int64_t ldw, int64_t k, int64_t n);
+    void (*gemm_tn)(real *c, int64_t ldc, const real *a, int64_t lda, const real *b, int64_t ldb,
+                    bool add, int64_t m, int64_t n, int64_t k);
 } weight_storage;
-enum { STORAGE_F32, STORAGE_BF16, STORAGE_INT8, STORAGES };
+/* PAIRS: weights in bf16 that meet inputs rounded to bf16; for training.  The others widen. */
+enum { STORAGE_F32, STORAGE_BF16, STORAGE_INT8, STORAGE_PAIRS, STORAGES };
 
 typedef struct kernels {
     const char *isa;
@@ -117,10 +122,11 @@ typedef struct kernels {
                     const optimizer_terms *);
     void (*adam)(real *w, real *m, real *v, const real *g, int64_t n, const optimizer_terms *);
 
-    weight_storage storage[STORAGES]; /* gemv.inc */
+    weight_storage storage[STORAGES]; /* gemv.inc, gemm_bf16.inc */
     /* n turns of independent fused multiply-adds in registers, as many as hide their latency:
      * *flops done. The value only keeps the compiler from leaving them out. */
     real (*peak)(int64_t n, double *flops);
+    real (*peak_bf16)(int64_t n, double *flops);
 
     const rondo_activation *activations; /* this ISA's rows */
     int n_activations;

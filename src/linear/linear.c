@@ -81,7 +81,8 @@ static product forward(const linear *l, const real *weights, real *y, int64_t ld
 static product backward(const linear *l, real *dx, int64_t lddx, const real *dy, int64_t lddy,
                         int64_t rows, bool add)
 {
-    return (product){ .y = dx,
+    return (product){ .storage = l->storage,
+                      .y = dx,
                       .ldy = lddx,
                       .x = dy,
                       .ldx = lddy,
@@ -151,6 +152,7 @@ void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t ldd
 
 typedef struct gradient { /* dw[in][out] += x[rows][in]ᵀ·dy[rows][out], split by columns of dw */
     const kernels *kernel;
+    int storage;
     real *dw, *db;
     const real *x, *dy;
     int64_t lddw, ldx, lddy, rows, in, out;
@@ -164,8 +166,8 @@ static void gradient_part(void *arg, int i)
     part(&begin, &end, i, g->parts, g->out, COLUMN_GRAIN);
     if (begin >= end) return;
     if (g->dw)
-        g->kernel->gemm_tn(g->dw + begin, g->lddw, g->x, g->ldx, g->dy + begin, g->lddy, true,
-                           g->in, end - begin, g->rows);
+        g->kernel->storage[g->storage].gemm_tn(g->dw + begin, g->lddw, g->x, g->ldx, g->dy + begin,
+                                               g->lddy, true, g->in, end - begin, g->rows);
     if (g->db)
         g->kernel->column_sums(g->db + begin, g->dy + begin, g->lddy, true, g->rows, end - begin);
 }
@@ -174,6 +176,7 @@ void linear_backward_weight(const linear *l, real *gradients, pool *threads, con
                             int64_t ldx, const real *dy, int64_t lddy, int64_t rows)
 {
     gradient g = { .kernel = kernel_table(),
+                   .storage = l->storage,
                    .dw = l->trains ? gradients + l->weight : NULL,
                    .db = l->bias >= 0 && l->bias_trains ? gradients + l->bias : NULL,
                    .x = x,
@@ -189,12 +192,6 @@ void linear_backward_weight(const linear *l, real *gradients, pool *threads, con
     pool_run(g.parts == 1 ? NULL : threads, gradient_part, &g, g.parts);
 }
 
-int64_t linear_packed_size(int64_t in, int64_t out)
-{
-    const int64_t panel = kernel_table()->panel;
-    return (out + panel - 1) / panel * panel * in;
-}
-
 int64_t linear_packed_bytes(int64_t in, int64_t out, int storage)
 {
     const kernels *k = kernel_table();
@@ -202,21 +199,52 @@ int64_t linear_packed_bytes(int64_t in, int64_t out, int storage)
     return (panels * k->storage[storage].panel_bytes(in) + 63) / 64 * 64;
 }
 
-rondo_status linear_storage(int *storage, const char *name)
+bool linear_trains(int storage)
+{
+    return kernel_table()->storage[storage].gemm_tn != NULL;
+}
+
+typedef struct kind {
+    const char *name;
+    int storage;
+} kind;
+
+/* Of the n kinds that `what` may be. */
+static rondo_status find_kind(int *storage, const kind *kinds, int n, const char *what,
+                              const char *name)
 {
     const char *names[STORAGES];
-    for (int i = 0; i < STORAGES; i++) {
-        names[i] = kernel_table()->storage[i].name;
+    for (int i = 0; i < n; i++) {
+        names[i] = kinds[i].name;
         if (name && strcmp(name, names[i]) == 0) {
-            *storage = i;
+            *storage = kinds[i].storage;
             return RONDO_OK;
         }
     }
-    const char *near = name ? name_nearest(name, STORAGES, names) : NULL;
+    const char *near = name ? name_nearest(name, n, names) : NULL;
     if (near)
-        return rondo_fail(RONDO_E_NAME, "unknown weights \"%s\"; did you mean %s?", name, near);
-    return rondo_fail(RONDO_E_NAME, "weights can be f32, bf16 or int8, not \"%s\"",
-                      name ? name : "(NULL)");
+        return rondo_fail(RONDO_E_NAME, "unknown %s \"%s\"; did you mean %s?", what, name, near);
+    return rondo_fail(RONDO_E_NAME, "%s can be f32%s or %s, not \"%s\"", what,
+                      n > 2 ? ", bf16" : "", names[n - 1], name ? name : "(NULL)");
+}
+
+rondo_status linear_storage(int *storage, const char *name)
+{
+    static const kind kinds[] = { { "f32", STORAGE_F32 },
+                                  { "bf16", STORAGE_BF16 },
+                                  { "int8", STORAGE_INT8 } };
+    return find_kind(storage, kinds, 3, "weights", name);
+}
+
+rondo_status linear_compute(int *storage, const char *name)
+{
+    static const kind kinds[] = { { "f32", STORAGE_F32 }, { "bf16", STORAGE_PAIRS } };
+    return find_kind(storage, kinds, 2, "compute", name);
+}
+
+const char *linear_compute_name(int storage)
+{
+    return storage == STORAGE_PAIRS ? "bf16" : "f32";
 }
 
 typedef struct
@@ -243,8 +271,9 @@ static void packing_part(void *arg, int i)
             store->pack((char *)l->packed + n * store->panel_bytes(l->in), w + at, l->ld, l->in,
                         some);
         else
-            k->pack_transposed(l->packed_transposed + at * l->out, w + at * l->ld, l->ld, l->out,
-                               some);
+            store->pack_transposed((char *)l->packed_transposed +
+                                       (n - p->panels) * store->panel_bytes(l->out),
+                                   w + at * l->ld, l->ld, l->out, some);
     }
 }
 

@@ -14,9 +14,9 @@ typedef struct linear {
     int64_t weight;  /* offset in the weight vector of the view's first element */
     int64_t bias;    /* offset of its bias, or -1 */
     bool trains, bias_trains;
-    int storage;             /* how packed is kept: STORAGE_… ; the weights stay as they are */
+    int storage;             /* of the packed copies: STORAGE_… ; the weights stay as they are */
     void *packed;            /* [in][out] in panels */
-    real *packed_transposed; /* [out][in] in panels; NULL until somebody goes backward */
+    void *packed_transposed; /* [out][in] in panels; NULL until somebody goes backward */
 } linear;
 
 /* A matrix product over many rows is split over the pool's threads, by outputs. */
@@ -40,10 +40,13 @@ void linear_backward_input_part(const linear *, real *dx, const real *dy, int64_
 void linear_backward_weight(const linear *, real *gradients, pool *, const real *x, int64_t ldx,
                             const real *dy, int64_t lddy,
                             int64_t rows); /* dW += xᵀ·dy, db += Σ dy, of what trains */
-int64_t linear_packed_size(int64_t in, int64_t out); /* elements of one packed copy in f32 */
 int64_t linear_packed_bytes(int64_t in, int64_t out, int storage);
-/* STORAGE_… of "f32" "bf16" "int8"; E_NAME with the nearest. */
+bool linear_trains(int storage); /* or is for inference only */
+/* For inference, STORAGE_… of "f32" "bf16" "int8"; E_NAME with the nearest. */
 rondo_status linear_storage(int *storage, const char *name);
+/* For training, STORAGE_… of products computed in "f32" "bf16"; E_NAME with the nearest. */
+rondo_status linear_compute(int *storage, const char *name);
+const char *linear_compute_name(int storage);
 /* Fills packed, and packed_transposed when it is there, panel by panel over the pool's threads. */
 void linear_pack(const linear *, const real *weights, pool *);
 #endif

@@ -38,8 +38,9 @@ struct rondo_model {
     int64_t n_weights; /* elements of each block, padding included */
     real *weights, *gradients;
     void *packed;                   /* every linear's packed copy … */
-    int storage;                    /* … kept so: STORAGE_… */
-    real *packed_backward;          /* their transposes, once somebody goes backward */
+    int storage;                    /* … kept so for inference: STORAGE_… */
+    int compute;                    /* … or, where that is f32, as training computes */
+    void *packed_backward;          /* their transposes, once somebody goes backward */
     int64_t version;                /* weights changed */
     _Atomic int64_t packed_version; /* when last packed; read without the lock */
     int64_t adapted;                /* times that weights were frozen or thawed */
@@ -65,8 +66,13 @@ rondo_status model_prepare(rondo_model *, uint64_t seed);
 rondo_status model_threads(rondo_model *, int threads); /* 0: all */
 void model_weights_changed(rondo_model *);
 rondo_status model_pack(const rondo_model *,
-                        bool backward);           /* brings packed copies up to date; any thread */
-rondo_status model_reserve_packed(rondo_model *); /* of model->storage, where there are weights */
+                        bool backward); /* brings packed copies up to date; any thread */
+rondo_status model_set_compute(rondo_model *, const char *); /* products in "f32" or "bf16" */
+static inline int model_storage(const rondo_model *m)        /* of the packed copies */
+{
+    return m->storage ? m->storage : m->compute;
+}
+rondo_status model_reserve_packed(rondo_model *); /* where there are weights */
 static inline bool model_is_packed(const rondo_model *m)
 {
     return atomic_load_explicit(&m->packed_version, memory_order_acquire) == m->version;

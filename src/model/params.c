@@ -22,23 +22,27 @@ static rondo_status place(rondo_model *m)
 rondo_status model_reserve_packed(rondo_model *m)
 {
     int64_t bytes = 0;
+    const int storage = model_storage(m);
     for (int i = 0; i < m->n_layers; i++)
         for (int k = 0; k < m->layers[i]->n_linears; k++) {
             const linear *l = &m->layers[i]->linears[k];
-            if (!size_add(bytes, linear_packed_bytes(l->in, l->out, m->storage), &bytes))
+            if (!size_add(bytes, linear_packed_bytes(l->in, l->out, storage), &bytes))
                 return rondo_fail(RONDO_E_LIMIT,
                                   "the model has more weights than can be addressed");
         }
     unsigned char *at = alloc_aligned((size_t)bytes + 1);
     if (!at) return RONDO_E_NOMEM;
     alloc_free_aligned(m->packed);
+    alloc_free_aligned(m->packed_backward); /* made again by who goes backward */
     m->packed = at;
+    m->packed_backward = NULL;
     for (int i = 0; i < m->n_layers; i++)
         for (int k = 0; k < m->layers[i]->n_linears; k++) {
             linear *l = &m->layers[i]->linears[k];
-            l->storage = m->storage;
+            l->storage = storage;
             l->packed = at;
-            at += linear_packed_bytes(l->in, l->out, m->storage);
+            l->packed_transposed = NULL;
+            at += linear_packed_bytes(l->in, l->out, storage);
         }
     model_weights_changed(m);
     return RONDO_OK;
@@ -138,19 +142,21 @@ void model_weights_changed(rondo_model *m)
 
 static rondo_status reserve_backward(rondo_model *m)
 {
-    int64_t packed = 0;
+    int64_t bytes = 0;
+    const int storage = model_storage(m);
     if (m->packed_backward) return RONDO_OK;
     for (int i = 0; i < m->n_layers; i++)
         for (int k = 0; k < m->layers[i]->n_linears; k++)
-            packed += linear_packed_size(m->layers[i]->linears[k].out, m->layers[i]->linears[k].in);
-    m->packed_backward = alloc_aligned((size_t)(packed + 1) * sizeof(real));
+            bytes += linear_packed_bytes(m->layers[i]->linears[k].out, m->layers[i]->linears[k].in,
+                                         storage);
+    m->packed_backward = alloc_aligned((size_t)bytes + 1);
     if (!m->packed_backward) return RONDO_E_NOMEM;
-    real *at = m->packed_backward;
+    unsigned char *at = m->packed_backward;
     for (int i = 0; i < m->n_layers; i++)
         for (int k = 0; k < m->layers[i]->n_linears; k++) {
             linear *l = &m->layers[i]->linears[k];
             l->packed_transposed = at;
-            at += linear_packed_size(l->out, l->in);
+            at += linear_packed_bytes(l->out, l->in, storage);
         }
     atomic_store(&m->packed_version, 0);
     return RONDO_OK;
@@ -163,7 +169,7 @@ rondo_status model_pack(const rondo_model *model, bool backward)
     pthread_mutex_lock(&m->lock);
     if (!m->weights)
         s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
-    if (!s && backward && m->storage)
+    if (!s && backward && !linear_trains(model_storage(m)))
         s = rondo_fail(RONDO_E_STATE,
                        "the weights are kept in %s, which is for inference; to train, keep them "
                        "in f32: rondo_set_weight_storage(model, \"f32\")",

@@ -14,7 +14,7 @@ enum { SAMPLES = 7, FEWEST = 5, MAX_CASES = 256, PEAK_THREADS = 256, PEAK_TURNS 
 #define CELLS(X, ...) X("simple_rnn", __VA_ARGS__), X("lstm", __VA_ARGS__), X("gru", __VA_ARGS__)
 #define ROW(cell, letter, b, t, i, h)                                                              \
     {                                                                                              \
-        letter, cell, NULL, b, t, i, h                                                             \
+        letter, cell, NULL, b, t, i, h, NULL                                                       \
     }
 #define WIDTHS(letter, t)                                                                          \
     CELLS(ROW, letter, 1, t, 32, 32), CELLS(ROW, letter, 1, t, 64, 64),                            \
@@ -22,7 +22,7 @@ enum { SAMPLES = 7, FEWEST = 5, MAX_CASES = 256, PEAK_THREADS = 256, PEAK_TURNS 
         CELLS(ROW, letter, 1, t, 512, 512)
 
 static rondo_bench_case cases[MAX_CASES] = {
-    { "peak", "fma", NULL, 0, 0, 0, 0 },
+    { "peak", "fma", NULL, 0, 0, 0, 0, NULL },
     WIDTHS("a", 1),
     WIDTHS("b", 100),
     CELLS(ROW, "c", 32, 100, 256, 256),
@@ -34,8 +34,8 @@ static rondo_bench_case cases[MAX_CASES] = {
     CELLS(ROW, "d", 32, 100, 64, 64),
     CELLS(ROW, "d", 64, 28, 28, 128),
     CELLS(ROW, "d", 16, 400, 2, 100),
-    { "e", "network", NULL, 32, 28, 28, 64 },
-    { "activations", "lstm", NULL, 32, 50, 128, 128 },
+    { "e", "network", NULL, 32, 28, 28, 64, NULL },
+    { "activations", "lstm", NULL, 32, 50, 128, 128, NULL },
 };
 
 /* One more row for every activation that is built in. */
@@ -96,7 +96,7 @@ void bench_time(rondo_bench_result *result, void (*once)(void *user), void *user
 
 /* ---- The peak ---- */
 typedef struct peak_job {
-    const kernels *table;
+    real (*peak)(int64_t n, double *flops);
     double flops[PEAK_THREADS];
     real value[PEAK_THREADS];
 } peak_job;
@@ -104,18 +104,18 @@ typedef struct peak_job {
 static void run_peak(void *arg, int i)
 {
     peak_job *job = arg;
-    job->value[i] = job->table->peak(PEAK_TURNS, &job->flops[i]);
+    job->value[i] = job->peak(PEAK_TURNS, &job->flops[i]);
 }
 
 /* GFLOP/s, the best of a few runs on the best table of this CPU, whichever is in use. */
-static rondo_status measure_peak(int threads, double *peak)
+static rondo_status measure_peak(int threads, bool bf16, double *peak)
 {
     static peak_job job;
     const kernels *k;
     pool *all;
     bool runs;
     for (int i = 0; (k = kernel_at(i, &runs)) != NULL; i++)
-        if (runs) job.table = k;
+        if (runs) job.peak = bf16 ? k->peak_bf16 : k->peak;
     RONDO_TRY(pool_new(&all, threads));
     for (int i = 0; i < 2 * SAMPLES; i++) {
         const double begun = now();
@@ -160,6 +160,13 @@ static rondo_status check_case(const rondo_bench_case *c)
     if (i == LETTERS)
         return rondo_fail(RONDO_E_NAME, "unknown case \"%s\"; there are a to e, activations, peak",
                           c->letter);
+    if (c->compute) {
+        int compute;
+        RONDO_TRY(linear_compute(&compute, c->compute));
+        if (i != 3)
+            return rondo_fail(RONDO_E_ARG, "%s %s: compute is for case d, training of a layer",
+                              c->letter, c->cell);
+    }
     if (i >= 4 && i != 5) return RONDO_OK; /* of e and peak all is known */
     if (c->batch < 1 || c->steps < 1 || c->inputs < 1 || c->units < 1)
         return rondo_fail(RONDO_E_ARG, "%s %s: B, T, I and H are at least 1", c->letter, c->cell);
@@ -176,7 +183,7 @@ static rondo_status check_case(const rondo_bench_case *c)
 rondo_status rondo_bench(rondo_bench_result *result, const rondo_bench_case *c, int threads,
                          double seconds)
 {
-    static double peaks[PEAK_THREADS + 1]; /* by threads; 0: not measured yet */
+    static double peaks[2][PEAK_THREADS + 1]; /* f32, bf16; by threads; 0: not measured yet */
     pool *all;
     *result = (rondo_bench_result){ 0 };
     RONDO_TRY(check_case(c));
@@ -184,13 +191,14 @@ rondo_status rondo_bench(rondo_bench_result *result, const rondo_bench_case *c, 
     threads = pool_threads(all);
     pool_free(all);
     if (threads > PEAK_THREADS) threads = PEAK_THREADS;
-    double *peak = &peaks[threads];
-    if (*peak <= 0) RONDO_TRY(measure_peak(threads, peak));
+    const bool bf16 = c->compute && strcmp(c->compute, "bf16") == 0;
+    double *peak = &peaks[bf16][threads];
+    if (*peak <= 0) RONDO_TRY(measure_peak(threads, bf16, peak));
     result->peak = *peak;
     RONDO_TRY(measure(result, c, threads, seconds > 0 ? seconds : 0.5));
     if (strcmp(c->letter, "peak") == 0) return RONDO_OK;
     result->gflops = 1e6 * work(c) / result->us;
-    if (result->gflops > *peak) RONDO_TRY(measure_peak(threads, peak));
+    if (result->gflops > *peak) RONDO_TRY(measure_peak(threads, bf16, peak));
     result->peak = *peak;
     if (result->gflops <= *peak) return RONDO_OK;
     return rondo_fail(RONDO_E_STATE,

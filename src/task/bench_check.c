@@ -122,6 +122,7 @@ static rondo_status follow(follower *f)
 {
     const bench_layer_data *d = f->d;
     const rondo_bench_case *s = d->shape;
+    const double limit = s->compute && strcmp(s->compute, "bf16") == 0 ? 0.02 : 2e-4;
     memset(f->cell, 0, sizeof f->cell);
     for (int64_t t = 0; t < s->steps; t++) {
         const real *y = d->y + (t * s->batch + f->row) * s->units;
@@ -134,7 +135,7 @@ static rondo_status follow(follower *f)
             step_simple(f);
         for (int64_t k = 0; k < f->n; k++) {
             const double found = (double)y[k * f->stride];
-            if (fabs(found - f->h[k]) <= 2e-4 * (1 + fabs(f->h[k]))) continue;
+            if (fabs(found - f->h[k]) <= limit * (1 + fabs(f->h[k]))) continue;
             return rondo_fail(
                 RONDO_E_STATE,
                 "%s %s: step %lld, row %lld, unit %lld is %g, expected %g; the figure "

@@ -52,6 +52,7 @@ static rondo_status build(bench *b, int threads)
     if (!b->model) return RONDO_E_NOMEM;
     rondo_input(b->model, RONDO_F32, RONDO_SHAPE(0, c->inputs));
     rondo_add(b->model, rondo_rnn_new(c->cell, &options));
+    if (c->compute) RONDO_TRY(model_set_compute(b->model, c->compute));
     RONDO_TRY(model_prepare(b->model, 1));
     RONDO_TRY(model_threads(b->model, threads));
     if (strcmp(c->letter, "activations") == 0) tame(b->model, c->inputs, c->units);
@@ -96,7 +97,7 @@ static void train(void *user)
     forward(b);
     if (b->status) return;
     value *out = pass_output(b->pass, 0);
-    out->grad = b->dy;
+    memcpy(out->grad, b->dy, (size_t)value_size(out) * sizeof *b->dy); /* backward uses it up */
     out->grad_written = true;
     pass_backward(b->pass);
 }
@@ -187,6 +188,28 @@ static rondo_status check_gradients_along(bench *b)
     return status;
 }
 
+/* What bf16 gives lies near what f32 gives, which is then in place to be checked itself. */
+static rondo_status check_bf16_gradients(bench *b)
+{
+    const kernels *k = kernel_table();
+    const int64_t n = b->model->n_weights;
+    real *bf16 = alloc_array(n, sizeof *bf16);
+    if (!bf16) return RONDO_E_NOMEM;
+    memcpy(bf16, b->model->gradients, (size_t)n * sizeof *bf16);
+    rondo_status status = model_set_compute(b->model, "f32");
+    if (!status) train(b);
+    k->axpy(bf16, -1, b->model->gradients, n);
+    const double apart = sqrt(k->sum_squares(bf16, n)),
+                 length = sqrt(k->sum_squares(b->model->gradients, n));
+    alloc_free(bf16);
+    if (!status) status = b->status;
+    if (status || apart <= 0.05 * length) return status;
+    return rondo_fail(RONDO_E_STATE,
+                      "%s %s: the gradient in bf16 is %g from that in f32, of length %g; the "
+                      "figure is not believed",
+                      b->c->letter, b->c->cell, apart, length);
+}
+
 /* Along some activations the slope jumps: a difference over a jump is no gradient. */
 static bool smooth(const char *activation)
 {
@@ -203,6 +226,7 @@ static rondo_status check(bench *b)
     }
     RONDO_TRY(b->status);
     RONDO_TRY(check_forward(b));
+    if (b->model->compute != STORAGE_F32) RONDO_TRY(check_bf16_gradients(b));
     return b->trains && smooth(b->c->activation) ? check_gradients_along(b) : RONDO_OK;
 }
 

@@ -253,6 +253,10 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
+    p->compute = rondo_recipe_get(r, "compute");
+    if (!p->compute) p->compute = "f32";
+    int kind;
+    RONDO_TRY(linear_compute(&kind, p->compute));
     return recipe_spec(&p->optimizer, r, KEY_OPTIMIZER,
                        rondo_recipe_get(r, "optimizer") ? rondo_recipe_get(r, "optimizer")
                                                         : "adam");
@@ -302,11 +306,11 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     const rondo_dataset *v = p->validation;
     p->identity = alloc_format(
         "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
-        "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\nseed %llu\nscale %s\npatience %lld\ncallbacks "
-        "%s",
+        "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
+        "patience %lld\ncallbacks %s",
         p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
         (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
-        (long long)p->batch, (long long)p->bptt, (unsigned long long)p->seed,
+        (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
         scale ? scale : "none", (long long)p->patience, more ? more : "");
     return p->identity ? RONDO_OK : RONDO_E_NOMEM;
 }

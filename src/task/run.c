@@ -105,7 +105,8 @@ static rondo_status prepare(run *r)
     plan *p = &r->plan;
     rondo_pipeline *line = p->pipeline;
     RONDO_TRY(rondo_compile(line->model, .optimizer = p->optimizer, .loss = p->loss,
-                            .metrics = p->metrics, .seed = p->seed, .threads = (int)p->threads));
+                            .metrics = p->metrics, .seed = p->seed, .threads = (int)p->threads,
+                            .compute = p->compute));
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);
     if (!line->loss || !line->metrics) return RONDO_E_NOMEM;

@@ -83,6 +83,7 @@ typedef struct plan {
     const task_row *task;
     char *spec;                       /* of the layers, with units filled in */
     char *optimizer, *loss, *metrics; /* specs */
+    const char *compute;              /* of the recipe */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
     spool files[2]; /* the data and their labels, when they come as a stream */

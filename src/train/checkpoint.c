@@ -49,6 +49,7 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(json_put(run, "loss", json_string(t->loss_spec)));
     RONDO_TRY(json_put(run, "metrics", json_string(t->metric_spec)));
     RONDO_TRY(put_digest(run, "seed", m->seed));
+    RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));
     RONDO_TRY(put_number(run, "bptt", o->bptt));
     RONDO_TRY(json_put(run, "shuffling", json_string(o->no_shuffle ? "off" : "on")));

@@ -95,6 +95,8 @@ rondo_status rondo_compile_with(rondo_model *m, const rondo_compile_options *giv
 {
     rondo_compile_options o = { .size = sizeof o };
     if (given) memcpy(&o, given, given->size && given->size < sizeof o ? given->size : sizeof o);
+    RONDO_TRY(model_status(m));
+    RONDO_TRY(model_set_compute(m, o.compute ? o.compute : "f32"));
     RONDO_TRY(model_prepare(m, o.seed));
     m->seed = o.seed;
     training *t = alloc_new(sizeof *t);

@@ -23,11 +23,9 @@ static void store_column(const problem *p, int storage, int64_t j)
     }
     for (int64_t i = 0; i < p->k; i++) {
         const real w = p->w[i * (p->n + GUARD) + j], scale = most / 127, levels = w / scale;
-        int exponent;
-        const double part = frexp((double)w, &exponent);
         p->stored[i * p->n + j] = storage == STORAGE_F32    ? (double)w
-                                  : storage == STORAGE_BF16 ? ldexp(rint(part * 256), exponent - 8)
-                                                            : round((double)levels) * (double)scale;
+                                  : storage == STORAGE_INT8 ? round((double)levels) * (double)scale
+                                                            : rounded(w);
     }
 }
 
@@ -37,6 +35,8 @@ static problem begin(const kernels *t, int storage, int64_t m, int64_t n, int64_
     problem p = { .m = m, .n = n, .k = k, .lda = k + GUARD, .ldc = n + GUARD };
     p.w = numbers(k * (n + GUARD), 1);
     p.a = numbers(m * p.lda, 2);
+    for (int64_t i = 0; i < m * p.lda && storage == STORAGE_PAIRS; i++)
+        p.a[i] = (real)rounded(p.a[i]);
     p.bias = numbers(n, 3);
     p.c = numbers(m * p.ldc, 4);
     p.packed = malloc((size_t)((n + t->panel - 1) / t->panel * s->panel_bytes(k)) + 1);

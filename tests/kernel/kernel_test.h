@@ -34,6 +34,14 @@ static inline real *numbers(int64_t n, uint64_t seed)
     return x;
 }
 
+/* x as bf16 has it: 8 bits, nearest even. */
+static inline double rounded(real x)
+{
+    int exponent;
+    const double part = frexp((double)x, &exponent);
+    return ldexp(rint(part * 256), exponent - 8);
+}
+
 static inline real *copy_of(const real *x, int64_t n)
 {
     real *y = malloc((size_t)(n ? n : 1) * sizeof *y);

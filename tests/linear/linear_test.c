@@ -1,5 +1,6 @@
 /* Products with a weight against plain loops in double: shapes of 1 and tails, views of some
- * columns of a wider matrix, frozen weights; and the same bits whatever the number of threads. */
+ * columns of a wider matrix, frozen weights; and the same bits whatever the number of threads.
+ * In f32 and in pairs of bf16, on numbers that bf16 can hold. */
 #include "linear/linear.h"
 #include <float.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 
 enum { PAD = 3 }; /* elements between the rows of x and y that nobody may touch */
 static const real untouched = 12345;
+static int storage = STORAGE_F32; /* of all problems */
 
 typedef struct
     problem { /* y[rows][out] = x[rows][in]·W + b, W columns [column, column+out) of [in][ld] */
@@ -24,7 +26,7 @@ static real *drawn(int64_t n, uint64_t seed)
     rng r = rng_new(seed, rng_stream(RNG_DATA, 0));
     real *x = alloc_array(n + 1, sizeof *x);
     assert_non_null(x);
-    for (int64_t i = 0; i < n; i++) x[i] = (real)rng_normal(&r);
+    for (int64_t i = 0; i < n; i++) x[i] = (real)(rint(32 * rng_normal(&r)) / 32);
     return x;
 }
 
@@ -41,7 +43,8 @@ static problem begin(int64_t rows, int64_t in, int64_t out, int64_t column, int6
     problem p = {
         .rows = rows, .column = column, .size = in * ld + ld, .ldx = in + PAD, .ldy = out + PAD
     };
-    p.l = (linear){ .in = in,
+    p.l = (linear){ .storage = storage,
+                    .in = in,
                     .out = out,
                     .ld = ld,
                     .weight = column,
@@ -52,8 +55,8 @@ static problem begin(int64_t rows, int64_t in, int64_t out, int64_t column, int6
     p.gradients = alloc_array(p.size, sizeof(real));
     p.x = drawn(rows * p.ldx, 2);
     p.y = marked(rows * p.ldy);
-    p.l.packed = alloc_aligned((size_t)linear_packed_size(in, out) * sizeof(real));
-    p.l.packed_transposed = alloc_aligned((size_t)linear_packed_size(out, in) * sizeof(real));
+    p.l.packed = alloc_aligned((size_t)linear_packed_bytes(in, out, storage));
+    p.l.packed_transposed = alloc_aligned((size_t)linear_packed_bytes(out, in, storage));
     assert_true(p.gradients && p.l.packed && p.l.packed_transposed);
     linear_pack(&p.l, p.weights, NULL);
     return p;
@@ -290,6 +293,13 @@ static void same_bits_for_any_rows(void **state)
     end(&p);
 }
 
+static int in_pairs(void **state)
+{
+    (void)state;
+    storage = STORAGE_PAIRS;
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,5 +311,6 @@ int main(void)
         cmocka_unit_test(same_bits_for_any_threads),
         cmocka_unit_test(same_bits_for_any_rows),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failed = cmocka_run_group_tests_name("f32", tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("pairs", tests, in_pairs, NULL);
 }

@@ -41,12 +41,14 @@ static feed part(const sequence *q, int64_t at, int64_t steps)
 }
 
 static const char *storage = "f32"; /* of the weights */
+static const char *compute = "f32"; /* what products are computed in */
 
 static void begin(sequence *q, const char *text)
 {
     pass *p;
     q->m = models_new(text, FEATURES);
     assert_int_equal(rondo_set_weight_storage(q->m, storage), RONDO_OK);
+    assert_int_equal(model_set_compute(q->m, compute), RONDO_OK);
     q->x = models_draw(STEPS * ROWS * FEATURES, 4);
     q->tokens = models_draw_tokens(STEPS * ROWS, TOKENS, 4);
     const feed whole = part(q, 0, STEPS);
@@ -293,17 +295,20 @@ static void masked_steps(void **state)
     }
 }
 
-/* Weights in fewer bytes change the numbers, not the promise. */
+/* Weights in fewer bytes change the numbers, not the promise; nor do products in bf16. */
 static void narrow_weights_too(void **state)
 {
-    static const char *const narrow[] = { "bf16", "int8" };
-    for (int i = 0; i < 2; i++) {
-        storage = narrow[i];
+    static const char *const narrow[][2] = { { "bf16", "f32" },
+                                             { "int8", "f32" },
+                                             { "f32", "bf16" } };
+    for (int i = 0; i < 3; i++) {
+        storage = narrow[i][0];
+        compute = narrow[i][1];
         steps_equal_the_sequence(state);
         a_row_alone(state);
         chunks_equal_the_sequence(state);
     }
-    storage = "f32";
+    storage = compute = "f32";
 }
 
 static int allocations;

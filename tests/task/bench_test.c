@@ -8,10 +8,11 @@
 #include <cmocka.h>
 
 static const rondo_bench_case small[] = {
-    { "a", "simple_rnn", NULL, 1, 1, 5, 7 }, { "a", "lstm", NULL, 1, 1, 7, 7 },
-    { "b", "gru", NULL, 1, 5, 3, 9 },        { "c", "lstm", NULL, 3, 5, 4, 130 },
-    { "d", "simple_rnn", NULL, 2, 4, 3, 6 }, { "d", "lstm", NULL, 2, 4, 3, 6 },
-    { "d", "gru", NULL, 2, 4, 3, 6 },        { "e", "network", NULL, 32, 28, 28, 64 },
+    { "a", "simple_rnn", NULL, 1, 1, 5, 7, NULL },  { "a", "lstm", NULL, 1, 1, 7, 7, NULL },
+    { "b", "gru", NULL, 1, 5, 3, 9, NULL },         { "c", "lstm", NULL, 3, 5, 4, 130, NULL },
+    { "d", "simple_rnn", NULL, 2, 4, 3, 6, NULL },  { "d", "lstm", NULL, 2, 4, 3, 6, NULL },
+    { "d", "gru", NULL, 2, 4, 3, 6, NULL },         { "d", "gru", NULL, 2, 4, 3, 6, "bf16" },
+    { "e", "network", NULL, 32, 28, 28, 64, NULL },
 };
 
 static void test_every_table(void **state)
@@ -37,7 +38,7 @@ static void test_every_activation(void **state)
     rondo_bench_result r;
     for (int i = 0; i < registry_count(REGISTRY_ACTIVATION); i++) {
         const rondo_bench_case c = {
-            "activations", "lstm", registry_name(REGISTRY_ACTIVATION, i), 3, 4, 8, 8
+            "activations", "lstm", registry_name(REGISTRY_ACTIVATION, i), 3, 4, 8, 8, NULL
         };
         if (rondo_bench(&r, &c, 1, 0.001)) fail_msg("%s: %s", c.activation, rondo_error());
     }
@@ -56,7 +57,7 @@ static void test_table(void **state)
 static void test_wrong_number(void **state)
 {
     (void)state;
-    const rondo_bench_case c = { "b", "simple_rnn", NULL, 1, 2, 1, 2 };
+    const rondo_bench_case c = { "b", "simple_rnn", NULL, 1, 2, 1, 2, NULL };
     const real kernel[] = { 0, 0 }, recurrent[] = { 0, 0, 0, 0 }, bias[] = { 0, 0 }, x[] = { 1, 2 };
     real y[] = { 0, 0, 0, 0 };
     const bench_layer_data data = { &c, kernel, recurrent, bias, NULL, x, y };

@@ -18,6 +18,7 @@ static int32_t label[COUNT], step_label[COUNT * STEPS];
 static int64_t lengths[COUNT];
 static float sample_weight[COUNT];
 static char folder[256], checkpoint[300], log_path[300];
+static const char *compute; /* of all models; NULL: f32 */
 
 static inline int set_up(void **state)
 {
@@ -78,10 +79,17 @@ static inline bench open_bench(enum kind kind, const char *layers, int threads)
     rondo_add_spec(b.model, layers);
     if (rondo_compile(b.model, .loss = "sparse_categorical_crossentropy",
                       .metrics = "accuracy perplexity", .seed = 7, .threads = threads,
+                      .compute = compute,
                       .optimizer = "adam learning_rate=0.01 clipnorm=1 "
                                    "schedule='exponential decay_steps=20 decay_rate=0.9'"))
         fail_msg("%s", rondo_error());
     return b;
+}
+
+static inline int in_bf16(void **state)
+{
+    compute = "bf16";
+    return set_up(state);
 }
 
 static inline void close_bench(bench *b)

@@ -55,6 +55,39 @@ static void threads_change_nothing(void **state)
     }
 }
 
+/* Products in bf16 lead close by, are gone with the next compile, and leave weights in f32. */
+static void computes_in_bf16(void **state)
+{
+    (void)state;
+    double score[3][3];
+    bench f32 = open_bench(WHOLE, last_layers, 2);
+    ok(rondo_fit(f32.model, f32.data, .epochs = 3, .batch_size = BATCH));
+    compute = "bf16";
+    bench bf16 = open_bench(WHOLE, last_layers, 2);
+    compute = NULL;
+    ok(rondo_fit(bf16.model, bf16.data, .epochs = 3, .batch_size = BATCH));
+    double apart = 0;
+    for (int64_t i = 0; i < f32.model->n_weights; i++)
+        apart = fmax(apart, fabs((double)f32.model->weights[i] - (double)bf16.model->weights[i]));
+    assert_true(apart > 0 && apart < 0.05);
+    ok(rondo_evaluate(bf16.model, bf16.data, score[0], 3));
+    memcpy(f32.model->weights, bf16.model->weights,
+           (size_t)f32.model->n_weights * sizeof *f32.model->weights);
+    model_weights_changed(f32.model);
+    ok(rondo_evaluate(f32.model, f32.data, score[1], 3));
+    ok(rondo_compile_with(bf16.model, NULL)); /* what is not said again is f32 */
+    ok(rondo_evaluate(bf16.model, bf16.data, score[2], 3));
+    assert_true(score[0][0] != score[1][0]);
+    assert_float_equal(score[0][0], score[1][0], 0.01);
+    assert_memory_equal(score[1], score[2], sizeof score[1]);
+    assert_int_equal(rondo_compile(bf16.model, .compute = "bf17"), RONDO_E_NAME);
+    assert_string_equal(rondo_error(), "unknown compute \"bf17\"; did you mean bf16?");
+    assert_int_equal(rondo_compile(bf16.model, .compute = "fixed"), RONDO_E_NAME);
+    assert_string_equal(rondo_error(), "compute can be f32 or bf16, not \"fixed\"");
+    close_bench(&f32);
+    close_bench(&bf16);
+}
+
 /* ---- No allocation in the loop ---- */
 static void *(*system_alloc)(void *, size_t);
 static int64_t allocations, first_allocations, loop_allocations;
@@ -325,6 +358,7 @@ int main(void)
         cmocka_unit_test(learns),
         cmocka_unit_test(follows_its_gradient),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(computes_in_bf16),
         cmocka_unit_test(allocates_nothing),
         cmocka_unit_test(windows_carry_states),
         cmocka_unit_test(stateful_batches),
@@ -334,5 +368,12 @@ int main(void)
         cmocka_unit_test(readers_at_once),
         cmocka_unit_test(out_of_memory),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    const struct CMUnitTest bf16[] = {
+        cmocka_unit_test(learns),
+        cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(allocates_nothing),
+        cmocka_unit_test(stateful_batches),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down) +
+           cmocka_run_group_tests(bf16, in_bf16, tear_down);
 }

@@ -124,16 +124,18 @@ static void other_runs(void **state)
     bench b = open_bench(WHOLE, last_layers, 1);
     ok(rondo_fit(b.model, b.data, .batch_size = BATCH, .checkpoint = checkpoint, .identity = "a"));
     static const struct {
-        const char *layers, *identity, *says;
+        const char *layers, *identity, *says, *compute;
         int64_t batch_size;
         bool no_shuffle;
     } cases[] = {
-        { "lstm 7; dense 4 softmax", "a", "model", BATCH, false },
-        { NULL, "a", "batch size was 16, now it is 17", BATCH + 1, false },
-        { NULL, "b", "identity was a, now it is b", BATCH, false },
-        { NULL, "a", "shuffling", BATCH, true },
+        { "lstm 7; dense 4 softmax", "a", "model", NULL, BATCH, false },
+        { NULL, "a", "compute was f32, now it is bf16", "bf16", BATCH, false },
+        { NULL, "a", "batch size was 16, now it is 17", NULL, BATCH + 1, false },
+        { NULL, "b", "identity was a, now it is b", NULL, BATCH, false },
+        { NULL, "a", "shuffling", NULL, BATCH, true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        compute = cases[i].compute;
         bench other = open_bench(WHOLE, cases[i].layers ? cases[i].layers : last_layers, 1);
         assert_int_equal(rondo_fit(other.model, other.data, .epochs = 2,
                                    .batch_size = cases[i].batch_size, .checkpoint = checkpoint,
@@ -143,6 +145,7 @@ static void other_runs(void **state)
         if (!strstr(rondo_error(), cases[i].says))
             fail_msg("\"%s\" is not in: %s", cases[i].says, rondo_error());
         close_bench(&other);
+        compute = NULL;
     }
     close_bench(&b);
     remove(checkpoint);
@@ -155,5 +158,7 @@ int main(void)
         cmocka_unit_test(finished_runs),
         cmocka_unit_test(other_runs),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    const struct CMUnitTest bf16[] = { cmocka_unit_test(resumes_exactly) };
+    return cmocka_run_group_tests(tests, set_up, tear_down) +
+           cmocka_run_group_tests(bf16, in_bf16, tear_down);
 }
