@@ -254,6 +254,10 @@ rondo_status rondo_set_learning_rate(rondo_model *, double);
 typedef struct rondo_stream rondo_stream;
 rondo_status rondo_stream_new(rondo_stream **, const rondo_model *, int64_t rows);
 rondo_status rondo_stream_step(rondo_stream *, const rondo_array *x, rondo_array *y);
+/* How many threads a step may take, 0: as many as the machine has; a new stream takes 1, the
+ * caller's. Never changes a bit. The others help with large layers while steps follow each other
+ * closely, awake in between; where a step is long in coming they sleep, and the caller is alone. */
+rondo_status rondo_stream_threads(rondo_stream *, int threads);
 rondo_status rondo_stream_reset(rondo_stream *, int64_t row); /* one row back to the start */
 rondo_status rondo_stream_select(rondo_stream *, const int64_t *from,
                                  int64_t n); /* reorder rows: beam search */

@@ -27,6 +27,14 @@ typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const r
                          const int32_t *label, const real *weight, real parameter, int64_t rows,
                          int64_t width);
 
+/* A product that a row's sums go on with: x[k] and packed weights of as many rows. */
+typedef struct row_term {
+    const real *x;
+    const void *packed;
+    int64_t k;
+} row_term;
+enum { ROW_TERMS = 2 };
+
 /* How packed weights are kept.  A packed matrix is ceil(n/panel) panels of
  * panel_bytes(k) each, so that columns may be shared out.  A row of c has the same bits whatever
  * the other rows are and whichever way the panels are taken. */
@@ -36,7 +44,11 @@ typedef struct weight_storage {
     void (*pack)(void *packed, const real *w, int64_t ldw, int64_t k, int64_t n); /* w [k][n] */
     /* c[m][n] = bias[n] + a[m][k]·packed, bias NULL: 0; or with add: c += a·packed, no bias. */
     void (*product)(real *c, int64_t ldc, const real *a, int64_t lda, const void *packed,
-                    const real *bias, bool add, bool backwards, int64_t m, int64_t n, int64_t k);
+                    const real *bias, bool add, int64_t m, int64_t n, int64_t k);
+    /* One row: c[n] = start[n] + x·packed of up to ROW_TERMS terms, the bits of product and then
+     * product with add. start NULL: 0; it may be c. backwards: the last panels first, which the
+     * cache still holds when the call before went forwards. */
+    void (*row)(real *c, const real *start, const row_term *, int terms, bool backwards, int64_t n);
     /* What training needs besides, as kernels have it below; NULL: for inference only. */
     void (*pack_transposed)(void *packed, const real *w, int64_t ldw, int64_t k, int64_t n);
     void (*gemm_tn)(real *c, int64_t ldc, const real *a, int64_t lda, const real *b, int64_t ldb,

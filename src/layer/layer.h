@@ -223,8 +223,15 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
 rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
+typedef struct row_view { /* what a cell sees of one row, and the weights that it is set for */
+    const real *weights;
+    rondo_step step;
+    const real *state[MAX_STATES], *own[MAX_CELL_PARAMS];
+    real *next[MAX_STATES];
+} row_view;
 typedef struct scan {
-    bool turned; /* scan_row: the next step takes weights from their end */
+    bool turned;  /* scan_row: the next step takes weights from their end */
+    row_view row; /* scan_row */
     bool training, keep, full,
         outside; /* the caller's wishes: dropout; all steps of everything kept
                                          * for backward; all steps of h kept; in the caller's memory
@@ -259,6 +266,10 @@ void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, re
  * (NULL: zeros), and are not written. */
 bool scan_row_serves(const scan *);
 void scan_row(scan *, const scan_cell *, const call *, const real *const *initial, real *h_out);
+/* Bytes of packed weights that a step of a layer needs before sharing it out pays. */
+enum { ROW_SHARED = 1 << 19 };
+/* One step alone: states from carry_in (NULL: zeros) to carry_out, the output to out[0]. */
+void scan_row_step(scan *, const scan_cell *, const call *);
 /* State k after the last step of each row, in the caller's order of rows. */
 void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][units] */
 /* dh: gradient of every output by packed row, or NULL; is written over. carry[0] holds that of the

@@ -14,128 +14,129 @@ typedef struct row { /* one run of scan_row */
     const scan_cell *c;
     const call *run;
     const real *const *initial;
-    team *team; /* NULL: nobody helps */
+    team *team;  /* NULL: none helps */
+    bool shares; /* the pool does, at its single step */
 } row;
 
-typedef struct product {
-    const linear *l;
-    const real *weights, *x;
-    real *y;
-    bool add, backwards;
-} product;
-
-static void product_part(void *arg, int i, int n)
+/* The products that a step begins with. A sequence has those of its inputs already. Of two sums,
+ * the one that came last comes first at the next step. */
+static void first_products(void *arg, int i, int n)
 {
-    const product *p = arg;
-    linear_row_part(p->l, p->weights, p->y, p->x, p->add, p->backwards, i, n);
+    const row *r = arg;
+    const scan *s = r->s;
+    const rondo_cell *cell = r->c->row;
+    const real *weights = r->run->weights;
+    const bool inputs = s->route.steps == 1, recurrent = cell->h_gates > 0;
+    const linear_term term[] = { { r->c->x, r->run->in[0]->data }, { r->c->h, r->s->row.step.state[0] } };
+    if (cell->additive) {
+        linear_row(term + !inputs, 1 + inputs, weights, (real *)r->s->row.step.xp, !inputs, s->turned, i,
+                   n);
+        return;
+    }
+    if (inputs && !s->turned) linear_row(term, 1, weights, s->xp, false, false, i, n);
+    if (recurrent) linear_row(term + 1, 1, weights, s->hp, false, s->turned, i, n);
+    if (inputs && s->turned) linear_row(term, 1, weights, s->xp, false, true, i, n);
 }
 
-static void multiply(const row *r, const linear *l, real *y, const real *x, bool add)
+static void made_product(void *arg, int i, int n)
 {
-    product p = { l, r->run->weights, x, y, add, r->s->turned };
-    if (r->team)
-        team_share(r->team, product_part, &p);
-    else
-        linear_row(l, p.weights, y, x, add, p.backwards);
+    const row *r = arg;
+    const linear_term term = { r->c->made, r->s->row.step.made };
+    linear_row(&term, 1, r->run->weights, r->s->mp, false, r->s->turned, i, n);
 }
 
-static void step_row(const row *r, rondo_step *step)
+typedef struct job {
+    void (*part)(void *arg, int i, int n);
+    void *arg;
+    int n;
+} job;
+
+static void pool_part(void *arg, int i)
+{
+    const job *j = arg;
+    j->part(j->arg, i, j->n);
+}
+
+static void share(row *r, void (*part)(void *arg, int i, int n))
+{
+    if (r->team) {
+        team_share(r->team, part, r);
+    } else if (r->shares) {
+        job j = { part, r, pool_threads(r->run->pool) };
+        pool_run(r->run->pool, pool_part, &j, j.n);
+    } else {
+        part(r, 0, 1);
+    }
+}
+
+static void one_step(row *r)
 {
     const scan_cell *c = r->c;
-    if (c->row->h_gates)
-        multiply(r, c->h, c->row->additive ? (real *)step->xp : r->s->hp, step->state[0],
-                 c->row->additive);
+    if (r->s->route.steps == 1 || c->row->h_gates) share(r, first_products);
     if (c->made) {
-        c->row->prepare(step);
-        multiply(r, c->made, r->s->mp, step->made, false);
+        c->row->prepare(&r->s->row.step);
+        share(r, made_product);
     }
-    c->row->step(step);
+    c->row->step(&r->s->row.step);
+    r->s->turned = !r->s->turned;
 }
 
 /* All that one step of a row sees; xp and the states move on. */
-static rondo_step view_row(const scan *s, const scan_cell *c, const call *run, const real **state,
-                           real **next, const real **own)
+static void view_row(scan *s, const scan_cell *c, const real *weights, const param *params)
 {
-    for (int i = 0; i < c->row->n_params; i++)
-        own[i] = run->weights + run->layer->params[c->params[i]].offset;
-    return (rondo_step){ .t = 0, /* all are named: to clear the rest would take as long as a gate */
-                         .rows = 1,
-                         .units = c->units,
-                         .xp = s->xp,
-                         .hp = s->hp,
-                         .mp = s->mp,
-                         .state = state,
-                         .next = next,
-                         .made = s->made,
-                         .saved = s->saved,
-                         .inputs = s->inputs,
-                         .param = own,
-                         .activation = c->activation,
-                         .args = c->args,
-                         .dnext = NULL,
-                         .dxp = NULL,
-                         .dhp = NULL,
-                         .dmp = NULL,
-                         .dmade = NULL,
-                         .dstate = NULL,
-                         .dparam = NULL };
-}
-
-/* The input's product of a single step; at odd steps it comes after that of the state. */
-static void one_step(const row *r, rondo_step *step)
-{
-    scan *s = r->s;
-    const scan_cell *c = r->c;
-    const real *x = r->run->in[0]->data;
-    if (s->turned && c->row->h_gates && !c->made && !c->row->additive) {
-        multiply(r, c->h, s->hp, step->state[0], false);
-        multiply(r, c->x, s->xp, x, false);
-        c->row->step(step);
-    } else {
-        multiply(r, c->x, s->xp, x, false);
-        step_row(r, step);
-    }
-    s->turned = !s->turned;
+    row_view *v = &s->row;
+    for (int i = 0; i < c->row->n_params; i++) v->own[i] = weights + params[c->params[i]].offset;
+    v->weights = weights;
+    v->step = (rondo_step){ .rows = 1,
+                            .units = c->units,
+                            .xp = s->xp,
+                            .hp = s->hp,
+                            .mp = s->mp,
+                            .state = v->state,
+                            .next = v->next,
+                            .made = s->made,
+                            .saved = s->saved,
+                            .inputs = s->inputs,
+                            .param = v->own,
+                            .activation = c->activation,
+                            .args = c->args };
 }
 
 static void all_steps(void *arg, team *helpers)
 {
     row *r = arg;
     scan *s = r->s;
+    row_view *v = &s->row;
     const scan_cell *c = r->c;
     const int64_t u = c->units, steps = s->route.steps;
-    const real *state[MAX_STATES], *own[MAX_CELL_PARAMS];
-    real *next[MAX_STATES];
-    rondo_step step = view_row(s, c, r->run, state, next, own);
     r->team = helpers;
+    view_row(s, c, r->run->weights, r->run->layer->params);
     for (int k = 0; k < c->row->states; k++) {
         if (!r->initial[k]) kernel_table()->fill(s->initial[k], 0, u);
-        state[k] = r->initial[k] ? r->initial[k] : s->initial[k];
-        next[k] = s->state[k];
+        v->state[k] = r->initial[k] ? r->initial[k] : s->initial[k];
+        v->next[k] = s->state[k];
     }
-    if (steps == 1) {
-        one_step(r, &step);
-        return;
-    }
-    for (int64_t t = 0; t < steps; t++, step.xp += c->x->out) {
-        step.t = t;
-        step_row(r, &step);
-        s->turned = !s->turned;
+    for (int64_t t = 0; t < steps; t++, v->step.xp += c->x->out) {
+        v->step.t = t;
+        one_step(r);
         for (int k = 0; k < c->row->states; k++) {
             const bool all = k == 0 && s->full;
-            state[k] = next[k];
-            next[k] = all ? next[k] + u : s->state[k] + (~t & 1) * u;
+            v->state[k] = v->next[k];
+            v->next[k] = all ? v->next[k] + u : s->state[k] + (~t & 1) * u;
         }
     }
+}
+
+static int64_t bytes(const linear *l)
+{
+    return l ? linear_packed_bytes(l->in, l->out, l->storage) : 0;
 }
 
 /* Meeting at every step takes some 0.1 µs, and calling the others once some µs. */
 static bool helps(const row *r)
 {
-    enum { WEIGHTS = 1 << 15, STEPS = 8 };
-    const linear *h = r->c->h;
-    return r->s->route.steps >= STEPS && h && h->in * h->out >= WEIGHTS &&
-           pool_threads(r->run->pool) > 1;
+    enum { BYTES = 1 << 17, STEPS = 8 };
+    return r->s->route.steps >= STEPS && bytes(r->c->h) >= BYTES && pool_threads(r->run->pool) > 1;
 }
 
 void scan_row(scan *s, const scan_cell *c, const call *run, const real *const *initial, real *y)
@@ -149,4 +150,27 @@ void scan_row(scan *s, const scan_cell *c, const call *run, const real *const *i
         team_run(run->pool, all_steps, &r);
     else
         all_steps(&r, NULL);
+}
+
+/* Sharing out a single step takes some 0.3 µs when the others are awake. */
+static bool shares(const scan_cell *c, pool *p)
+{
+    return pool_threads(p) > 1 && bytes(c->x) + bytes(c->h) >= ROW_SHARED;
+}
+
+void scan_row_step(scan *s, const scan_cell *c, const call *run)
+{
+    const size_t size = (size_t)c->units * sizeof(real);
+    const int states = c->row->states;
+    row_view *v = &s->row;
+    row r = { .s = s, .c = c, .run = run, .shares = run->pool && shares(c, run->pool) };
+    if (v->weights != run->weights) view_row(s, c, run->weights, run->layer->params);
+    for (int k = 0; k < states; k++) {
+        v->state[k] = run->carry_in ? run->carry_in + k * c->units : s->initial[k];
+        v->next[k] = k > 0 ? s->state[k] : run->out[0].data;
+        if (!run->carry_in) kernel_table()->fill(s->initial[k], 0, c->units);
+    }
+    one_step(&r);
+    for (int k = 0; k < states && run->carry_out; k++)
+        memcpy(run->carry_out + k * c->units, v->next[k], size);
 }

@@ -39,8 +39,7 @@ enum { ROW_GRAIN = 24, COLUMN_GRAIN = 32 };
 static void product_rows(const product *p, int64_t begin, int64_t rows)
 {
     p->kernel->storage[p->storage].product(p->y + begin * p->ldy, p->ldy, p->x + begin * p->ldx,
-                                           p->ldx, p->packed, p->bias, p->add, false, rows, p->out,
-                                           p->in);
+                                           p->ldx, p->packed, p->bias, p->add, rows, p->out, p->in);
 }
 
 static void product_part(void *arg, int i)
@@ -100,16 +99,28 @@ void linear_forward(const linear *l, const real *weights, pool *threads, real *y
     product_run(&p, threads);
 }
 
-void linear_row(const linear *l, const real *weights, real *y, const real *x, bool add,
-                bool backwards)
+void linear_row(const linear_term *term, int terms, const real *weights, real *y, bool add,
+                bool backwards, int i, int n)
 {
-    const real *bias = add || l->bias < 0 ? NULL : weights + l->bias;
-    kernel_table()->storage[l->storage].product(y, l->out, x, l->in, l->packed, bias, add,
-                                                backwards, 1, l->out, l->in);
+    const kernels *k = kernel_table();
+    const linear *l = term[0].l;
+    const weight_storage *s = &k->storage[l->storage];
+    int64_t begin = 0, end = l->out;
+    row_term parts[ROW_TERMS];
+    if (n > 1) part(&begin, &end, i, n, l->out, k->panel);
+    if (begin >= end) return;
+    for (int t = 0; t < terms; t++) {
+        const int64_t in = term[t].l->in;
+        const unsigned char *packed = term[t].l->packed;
+        if (begin > 0) packed += begin / k->panel * s->panel_bytes(in);
+        parts[t] = (row_term){ term[t].x, packed, in };
+    }
+    const real *bias = l->bias < 0 ? NULL : weights + l->bias + begin;
+    s->row(y + begin, add ? y + begin : bias, parts, terms, backwards, end - begin);
 }
 
 /* The i-th of n shares of the columns of a product. */
-static void product_columns(product *p, bool backwards, int i, int n)
+static void product_columns(const product *p, int i, int n)
 {
     const kernels *k = kernel_table();
     const weight_storage *s = &k->storage[p->storage];
@@ -119,28 +130,21 @@ static void product_columns(product *p, bool backwards, int i, int n)
     const unsigned char *packed = p->packed;
     s->product(p->y + begin, p->ldy, p->x, p->ldx,
                packed + begin / k->panel * s->panel_bytes(p->in), p->bias ? p->bias + begin : NULL,
-               p->add, backwards, p->rows, end - begin, p->in);
-}
-
-void linear_row_part(const linear *l, const real *weights, real *y, const real *x, bool add,
-                     bool backwards, int i, int n)
-{
-    product p = forward(l, weights, y, l->out, x, l->in, 1, add);
-    product_columns(&p, backwards, i, n);
+               p->add, p->rows, end - begin, p->in);
 }
 
 void linear_forward_part(const linear *l, const real *weights, real *y, const real *x, int64_t rows,
                          bool add, int i, int n)
 {
     product p = forward(l, weights, y, l->out, x, l->in, rows, add);
-    product_columns(&p, false, i, n);
+    product_columns(&p, i, n);
 }
 
 void linear_backward_input_part(const linear *l, real *dx, const real *dy, int64_t rows, bool add,
                                 int i, int n)
 {
     product p = backward(l, dx, l->in, dy, l->out, rows, add);
-    product_columns(&p, false, i, n);
+    product_columns(&p, i, n);
 }
 
 void linear_backward_input(const linear *l, pool *threads, real *dx, int64_t lddx, const real *dy,

@@ -23,13 +23,16 @@ typedef struct linear {
 void linear_forward(const linear *, const real *weights, pool *, real *y, int64_t ldy,
                     const real *x, int64_t ldx, int64_t rows,
                     bool add); /* y = x·W + b; with add: y += x·W, no bias, sums start from y */
-/* One row, the bits of linear_forward. backwards: the other end of W first, which the cache still
- * holds when the call before went forwards. */
-void linear_row(const linear *, const real *weights, real *y, const real *x, bool add,
-                bool backwards);
-/* The i-th of n shares of its columns. */
-void linear_row_part(const linear *, const real *weights, real *y, const real *x, bool add,
-                     bool backwards, int i, int n);
+/* One row's sum over several inputs: y = b + x·W and on with the next, the bits of linear_forward
+ * and then linear_forward with add; b is the first one's. With add the first goes on from y too.
+ * backwards: the other end of the weights first, which the cache still holds when the call before
+ * went forwards. Of n shares of the columns it does the i-th. */
+typedef struct linear_term {
+    const linear *l;
+    const real *x;
+} linear_term;
+void linear_row(const linear_term *, int terms, const real *weights, real *y, bool add,
+                bool backwards, int i, int n);
 void linear_backward_input(const linear *, pool *, real *dx, int64_t lddx, const real *dy,
                            int64_t lddy, int64_t rows, bool add); /* dx (+)= dy·Wᵀ */
 /* The i-th of n shares of the columns of the same two products, of rows that lie close. */

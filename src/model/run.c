@@ -275,6 +275,7 @@ rondo_status pass_repeat(pass *p, const feed *f)
     x->tokens = (int32_t *)f->tokens;
     for (int i = 0; i < m->n_nodes; i++) {
         call *c = &p->calls[i];
+        c->pool = p->pool;
         if (c->layer) RONDO_TRY(c->layer->type->forward(c));
     }
     return RONDO_OK;

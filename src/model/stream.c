@@ -1,13 +1,26 @@
 /* Streaming: a pass of one step, whose states go in where they came out. */
+#define _POSIX_C_SOURCE 200809L
 #include "model.h"
 #include <string.h>
+#include <time.h>
+
+enum { CLOSE = 300 * 1000 }; /* ns from the end of a step to that of the next while others help */
 
 struct rondo_stream {
     pass *pass;
     int64_t rows;
     real *state;    /* [state_size × rows], node after node, each [state][rows][units] */
     real *previous; /* for select */
+    pool *helpers;  /* NULL: none */
+    int64_t latest; /* with helpers: when the step before ended */
 };
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t rows)
 {
@@ -45,9 +58,41 @@ void rondo_stream_free(rondo_stream *s)
 {
     if (!s) return;
     pass_free(s->pass);
+    pool_free(s->helpers);
     alloc_free(s->state);
     alloc_free(s->previous);
     alloc_free(s);
+}
+
+/* Whether some layer's step is large enough to be shared out. */
+static bool has_large_layer(const rondo_model *m)
+{
+    for (int i = 0; i < m->n_layers; i++) {
+        const rondo_layer *l = m->layers[i];
+        int64_t bytes = 0;
+        for (int k = 0; k < l->n_linears; k++)
+            bytes += linear_packed_bytes(l->linears[k].in, l->linears[k].out, m->storage);
+        if (bytes >= ROW_SHARED) return true;
+    }
+    return false;
+}
+
+rondo_status rondo_stream_threads(rondo_stream *s, int threads)
+{
+    pool *fresh = NULL;
+    if (threads < 0 || has_large_layer(s->pass->model)) RONDO_TRY(pool_new(&fresh, threads));
+    pool_free(s->helpers);
+    s->helpers = fresh;
+    s->pass->pool = NULL;
+    return RONDO_OK;
+}
+
+/* Helpers are called to the next step when this one came soon after the one before. */
+static void note_time(rondo_stream *s)
+{
+    const int64_t time = now();
+    s->pass->pool = time - s->latest < CLOSE ? s->helpers : NULL;
+    s->latest = time;
 }
 
 rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_array *y)
@@ -73,6 +118,7 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
         return rondo_fail(RONDO_E_SHAPE, "a step gives %lld values, there is room for %lld",
                           (long long)value_size(out), (long long)room);
     RONDO_TRY(pass_repeat(s->pass, &step));
+    if (s->helpers) note_time(s);
     memcpy(y->data, out->data, (size_t)value_size(out) * sizeof(real));
     y->type = RONDO_F32;
     y->shape = (rondo_shape){ 2, { s->rows, out->shape.features } };

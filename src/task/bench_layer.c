@@ -72,7 +72,10 @@ static rondo_status prepare(bench *b, int threads)
     if (!b->x || !b->y || !b->dy) return RONDO_E_NOMEM;
     draw(b->x, b->steps * c->batch * c->inputs, 1, -1, 1);
     draw(b->dy, b->steps * c->batch * c->units, 2, -1, 1);
-    if (b->streams) return rondo_stream_new(&b->stream, b->model, c->batch);
+    if (b->streams) {
+        RONDO_TRY(rondo_stream_new(&b->stream, b->model, c->batch));
+        return rondo_stream_threads(b->stream, threads);
+    }
     RONDO_TRY(pass_new(&b->pass, b->model));
     if (!b->trains) return RONDO_OK;
     RONDO_TRY(model_gradients(b->model));

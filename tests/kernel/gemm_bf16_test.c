@@ -60,7 +60,7 @@ static void run(const kernels *t, const product *p, real *c, int64_t row, int64_
     } else {
         pairs(t)->pack(p->packed, p->b + column, p->ldb, p->k, n);
         pairs(t)->product(at, p->ldc, p->a + row * p->lda, p->lda, p->packed,
-                          p->biased ? p->bias + column : NULL, p->add, false, m, n, p->k);
+                          p->biased ? p->bias + column : NULL, p->add, m, n, p->k);
     }
 }
 
@@ -204,9 +204,9 @@ static void rounding(void **state)
             real y[2];
             void *packed = panels(t, 1, 1);
             pairs(t)->pack(packed, &x, 1, 1, 1);
-            pairs(t)->product(&y[0], 1, &one, 1, packed, NULL, false, false, 1, 1, 1);
+            pairs(t)->product(&y[0], 1, &one, 1, packed, NULL, false, 1, 1, 1);
             pairs(t)->pack(packed, &one, 1, 1, 1);
-            pairs(t)->product(&y[1], 1, &x, 1, packed, NULL, false, false, 1, 1, 1);
+            pairs(t)->product(&y[1], 1, &x, 1, packed, NULL, false, 1, 1, 1);
             assert_near(y[0], want[i], 0);
             assert_near(y[1], want[i], 0);
             free(packed);

@@ -60,14 +60,26 @@ static void end(problem *p)
 
 typedef enum mode { FROM_ZERO, FROM_BIAS, ADD_TO_BIAS, MODES } mode;
 
-static void run(const weight_storage *s, const problem *p, real *c, mode from, bool backwards,
-                int64_t row, int64_t rows)
+static const real *begin_at(const problem *p, real *c, mode from, int64_t row, int64_t rows)
 {
     for (int64_t r = row; from == ADD_TO_BIAS && r < row + rows; r++)
         memcpy(c + r * p->ldc, p->bias, (size_t)p->n * sizeof *c);
-    s->product(c + row * p->ldc, p->ldc, p->a + row * p->lda, p->lda, p->packed,
-               from == FROM_BIAS ? p->bias : NULL, from == ADD_TO_BIAS, backwards, rows, p->n,
-               p->k);
+    return from == FROM_BIAS ? p->bias : NULL;
+}
+
+static void run(const weight_storage *s, const problem *p, real *c, mode from)
+{
+    const real *bias = begin_at(p, c, from, 0, p->m);
+    s->product(c, p->ldc, p->a, p->lda, p->packed, bias, from == ADD_TO_BIAS, p->m, p->n, p->k);
+}
+
+static void run_row(const weight_storage *s, const problem *p, real *c, mode from, bool backwards,
+                    int64_t r)
+{
+    const row_term term = { p->a + r * p->lda, p->packed, p->k };
+    const real *bias = begin_at(p, c, from, r, 1);
+    c += r * p->ldc;
+    s->row(c, from == ADD_TO_BIAS ? c : bias, &term, 1, backwards, p->n);
 }
 
 static void check_values(const kernels *t, int storage, const problem *p, mode from)
@@ -97,10 +109,10 @@ static void check_values(const kernels *t, int storage, const problem *p, mode f
 static void check_bits(const weight_storage *s, const problem *p, mode from)
 {
     real *other = copy_of(p->c, p->m * p->ldc);
-    run(s, p, other, from, true, 0, p->m);
-    assert_true(same_bits(other, p->c, p->m * p->ldc));
-    for (int64_t r = 0; r < p->m; r++) run(s, p, other, from, r % 2, r, 1);
-    assert_true(same_bits(other, p->c, p->m * p->ldc));
+    for (int backwards = 0; backwards < 2; backwards++) {
+        for (int64_t r = 0; r < p->m; r++) run_row(s, p, other, from, backwards, r);
+        assert_true(same_bits(other, p->c, p->m * p->ldc));
+    }
     free(other);
 }
 
@@ -110,7 +122,7 @@ static void check(const kernels *t, int storage, int64_t m, int64_t n, int64_t k
     problem p = begin(t, storage, m, n, k);
     real *before = copy_of(p.c, m * p.ldc);
     for (mode from = 0; from < MODES; from++) {
-        run(s, &p, p.c, from, false, 0, m);
+        run(s, &p, p.c, from);
         check_values(t, storage, &p, from);
         check_bits(s, &p, from);
         for (int64_t r = 0; r < m; r++)
@@ -152,11 +164,49 @@ static void one_row_is_gemm(void **state)
             real *c = copy_of(p.c, p.ldc);
             t->gemm(c, p.ldc, p.a, p.lda, (const real *)(const void *)p.packed, p.bias, false, 1, n,
                     p.k);
-            run(&t->storage[STORAGE_F32], &p, p.c, true, n % 2, 0, 1);
+            run_row(&t->storage[STORAGE_F32], &p, p.c, FROM_BIAS, n % 2, 0);
             assert_true(same_bits(c, p.c, p.ldc));
             free(c);
             end(&p);
         }
+}
+
+/* Two terms make the sum that the second adds to the first; a share of the columns has its bits. */
+static void check_terms(const kernels *t, int storage, int64_t n, int64_t k1, int64_t k2)
+{
+    const weight_storage *s = &t->storage[storage];
+    problem p = begin(t, storage, 1, n, k1), q = begin(t, storage, 1, n, k2);
+    const row_term terms[] = { { p.a, p.packed, k1 }, { q.a, q.packed, k2 } };
+    run(s, &p, p.c, FROM_BIAS);
+    s->product(p.c, p.ldc, q.a, q.lda, q.packed, NULL, true, 1, n, k2);
+    for (int backwards = 0; backwards < 2; backwards++) {
+        s->row(q.c, p.bias, terms, 2, backwards, n);
+        assert_true(same_bits(q.c, p.c, n));
+        memcpy(q.c, p.bias, (size_t)n * sizeof *q.c);
+        s->row(q.c, q.c, terms, 2, backwards, n);
+        assert_true(same_bits(q.c, p.c, n));
+    }
+    if (n > t->panel) {
+        const row_term rest[] = { { p.a, p.packed + s->panel_bytes(k1), k1 },
+                                  { q.a, q.packed + s->panel_bytes(k2), k2 } };
+        s->row(q.c, p.bias + t->panel, rest, 2, false, n - t->panel);
+        assert_true(same_bits(q.c, p.c + t->panel, n - t->panel));
+    }
+    end(&p);
+    end(&q);
+}
+
+static void several_terms(void **state)
+{
+    static const int64_t ns[] = { 1, 15, 16, 33, 80, 96, 130, 257 };
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int s = 0; s < STORAGES; s++)
+            for (size_t i = 0; i < sizeof ns / sizeof *ns; i++) {
+                check_terms(t, s, ns[i], 5, 32);
+                check_terms(t, s, ns[i], 130, 64);
+                check_terms(t, s, ns[i], 3, 4100);
+            }
 }
 
 /* What is not finite in a row or a column comes out as not a number there and only there; zeros give
@@ -174,7 +224,7 @@ static void odd_numbers(void **state)
             memset(p.a + 2 * p.lda, 0, K * sizeof *p.a);
             p.w[3 * (N + GUARD) + 8] = odd[i];
             s->pack(p.packed, p.w, N + GUARD, K, N);
-            run(s, &p, p.c, true, false, 0, 3);
+            run(s, &p, p.c, FROM_BIAS);
             for (int64_t j = 0; j < N; j++) {
                 assert_true(isnan(p.c[p.ldc + j]));
                 assert_true(isnan(p.c[j]) == (j == 8));
@@ -190,6 +240,7 @@ int main(void)
         cmocka_unit_test(every_shape),
         cmocka_unit_test(long_sums),
         cmocka_unit_test(one_row_is_gemm),
+        cmocka_unit_test(several_terms),
         cmocka_unit_test(odd_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,33 @@ static void narrow_weights_too(void **state)
     storage = compute = "f32";
 }
 
+/* Layers large enough to be shared out, on more threads than there may be processors. */
+static void helpers_change_no_bit(void **state)
+{
+    static const char *const large[] = {
+        "lstm 200 return_sequences; gru 256 return_sequences; simple_rnn 400 return_sequences; "
+        "dense 3",
+        "lstm 256 return_sequences; gru 300 reset_after=false return_sequences; dense 2",
+    };
+    static sequence q;
+    real y[64];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        begin(&q, large[i]);
+        for (int threads = 2; threads < 5; threads++) {
+            rondo_stream *s = opened(&q, 1);
+            assert_int_equal(rondo_stream_threads(s, threads), RONDO_OK);
+            for (int64_t t = 0; t < STEPS; t++) {
+                step(s, &q, t, 1, 1, y);
+                models_same_bits(large[i], y, q.y + (t * ROWS + 1) * q.width, q.width);
+            }
+            assert_int_equal(rondo_stream_threads(s, -1), RONDO_E_ARG);
+            rondo_stream_free(s);
+        }
+        end(&q);
+    }
+}
+
 static int allocations;
 static void *(*true_hook)(void *, size_t);
 static void *counting(void *p, size_t n)
@@ -414,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_row_alone),
         cmocka_unit_test(chunks_equal_the_sequence),
         cmocka_unit_test(narrow_weights_too),
+        cmocka_unit_test(helpers_change_no_bit),
         cmocka_unit_test(state_saved_and_restored),
         cmocka_unit_test(a_row_is_reset),
         cmocka_unit_test(rows_are_selected),
