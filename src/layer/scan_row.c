@@ -27,10 +27,11 @@ static void first_products(void *arg, int i, int n)
     const rondo_cell *cell = r->c->row;
     const real *weights = r->run->weights;
     const bool inputs = s->route.steps == 1, recurrent = cell->h_gates > 0;
-    const linear_term term[] = { { r->c->x, r->run->in[0]->data }, { r->c->h, r->s->row.step.state[0] } };
+    const linear_term term[] = { { r->c->x, r->run->in[0]->data },
+                                 { r->c->h, r->s->row.step.state[0] } };
     if (cell->additive) {
-        linear_row(term + !inputs, 1 + inputs, weights, (real *)r->s->row.step.xp, !inputs, s->turned, i,
-                   n);
+        linear_row(term + !inputs, 1 + inputs, weights, (real *)r->s->row.step.xp, !inputs,
+                   s->turned, i, n);
         return;
     }
     if (inputs && !s->turned) linear_row(term, 1, weights, s->xp, false, false, i, n);

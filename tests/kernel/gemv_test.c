@@ -237,10 +237,8 @@ static void odd_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_shape),
-        cmocka_unit_test(long_sums),
-        cmocka_unit_test(one_row_is_gemm),
-        cmocka_unit_test(several_terms),
+        cmocka_unit_test(every_shape),     cmocka_unit_test(long_sums),
+        cmocka_unit_test(one_row_is_gemm), cmocka_unit_test(several_terms),
         cmocka_unit_test(odd_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
