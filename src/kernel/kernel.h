@@ -87,6 +87,7 @@ typedef struct kernels {
     double (*sum)(const real *x, int64_t n);                           /* in double; fixed order */
     double (*sum_squares)(const real *x, int64_t n);                   /* in double; fixed order */
     bool (*all_finite)(const real *x, int64_t n);
+    void (*prefetch)(const real *x, int64_t n);  /* they will be read soon */
     int64_t (*argmax)(const real *x, int64_t n); /* the first of the largest; some i with NaN */
 
     /* ---- rows by index: index < 0 reads as zeros, is not written ---- */

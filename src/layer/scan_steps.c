@@ -198,6 +198,20 @@ static void state_gradient(const walk *w, real *dh, const real *dhp, int64_t beg
     kernel_table()->mul_add(dh, dropped, s->mask_h + begin * u, rows * u);
 }
 
+/* What the cell will want of step t on its way down: of a long past it is in no cache, and comes
+ * while a product keeps the arithmetic busy. */
+static void fetch(const walk *w, int64_t t, int64_t begin, int64_t rows)
+{
+    const scan *s = w->s;
+    const scan_cell *c = w->c;
+    const int64_t u = c->units, width = c->row->saves * u;
+    if (t < 0) return;
+    kernel_table()->prefetch(s->saved + kept_row(s, t, begin) * width, rows * width);
+    kernel_table()->prefetch(scan_dh(s, c, t, begin), rows * u);
+    for (int k = 0; k < c->row->states; k++)
+        kernel_table()->prefetch(scan_state(s, c, k, t - 1, begin), rows * u);
+}
+
 /* From the gradient at step t to the one before. */
 static void step_down(const walk *w, int64_t t, int64_t begin, int64_t rows)
 {
@@ -211,6 +225,7 @@ static void step_down(const walk *w, int64_t t, int64_t begin, int64_t rows)
         multiply(w, c->made, s->dmade + begin * u, s->dmp + at * c->made->out, rows, false);
         pointwise(w, c->row->prepare_backward, t, begin, rows);
     }
+    fetch(w, t - 1, begin, rows);
     if (c->row->h_gates) state_gradient(w, dh, s->dhp + at * c->h->out, begin, rows);
 }
 
