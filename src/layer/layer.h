@@ -231,6 +231,7 @@ typedef struct row_view { /* what a cell sees of one row, and the weights that i
 } row_view;
 typedef struct scan {
     bool turned;  /* scan_row: the next step takes weights from their end */
+    bool single;  /* one direction, without ports for states */
     row_view row; /* scan_row */
     bool training, keep, full,
         outside; /* the caller's wishes: dropout; all steps of everything kept
@@ -267,9 +268,10 @@ void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, re
 bool scan_row_serves(const scan *);
 void scan_row(scan *, const scan_cell *, const call *, const real *const *initial, real *h_out);
 /* Bytes of packed weights that a step of a layer needs before sharing it out pays. */
-enum { ROW_SHARED = 1 << 19 };
-/* One step alone: states from carry_in (NULL: zeros) to carry_out, the output to out[0]. */
-void scan_row_step(scan *, const scan_cell *, const call *);
+enum { ROW_SHARED = 3 << 17 };
+/* One step alone, all of it, where that is all there is (else false): states from carry_in (NULL:
+ * zeros) to carry_out, the output to out[0]. */
+bool scan_row_step(scan *, const scan_cell *, const call *);
 /* State k after the last step of each row, in the caller's order of rows. */
 void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][units] */
 /* dh: gradient of every output by packed row, or NULL; is written over. carry[0] holds that of the

@@ -12,7 +12,6 @@ typedef struct extra {
     scan_cell cell[MAX_DIRECTIONS];
 } extra;
 typedef struct memory {
-    bool one_step; /* of one row, forward alone: scan_row_step does it all */
     scan scan[MAX_DIRECTIONS];
     real *part[MAX_DIRECTIONS]; /* what each direction gives to the merge: as out, [units] wide */
     real *dpart[MAX_DIRECTIONS];
@@ -263,14 +262,13 @@ static void plan(call *c, arena *a)
         *s = (scan){ .training = c->training,
                      .keep = c->gradients != NULL,
                      .full = o->return_sequences,
+                     .single = !several && c->n_in == 1 && c->n_out == 1,
                      .outside = !several && identity && o->return_sequences };
         const size_t bytes = (size_t)(value_rows(y) * o->units) * sizeof(real);
         if (several) m->part[d] = arena_keep(a, bytes);
         if (several && c->gradients) m->dpart[d] = arena_scratch(a, bytes);
         scan_plan(s, &e->cell[d], a, x, reversed(c->layer, d));
     }
-    m->one_step = !several && x->steps == 1 && c->n_in == 1 && c->n_out == 1 &&
-                  scan_row_serves(&m->scan[0]);
     m->turned = arena_keep(a, x->masked && o->go_backwards ? (size_t)value_rows(x) : 0);
     m->row = arena_scratch(a, (size_t)(x->batch * o->units) * sizeof(real));
 }
@@ -308,8 +306,7 @@ static void set_initial(const call *c, scan *s, int direction)
 
 static void run_row(const call *c, scan *s, int direction, real *h_out)
 {
-    const extra *e = c->layer->extra;
-    const scan_cell *cell = &e->cell[direction];
+    const scan_cell *cell = &((const extra *)c->layer->extra)->cell[direction];
     const real *initial[MAX_STATES];
     for (int k = 0; k < cell->row->states; k++)
         initial[k] = initial_state(c, s, direction * cell->row->states + k);
@@ -365,10 +362,7 @@ static rondo_status forward(call *c)
     value *y = &c->out[0];
     const bool several = e->directions > 1;
     const int64_t widths[MAX_DIRECTIONS] = { o->units, o->units };
-    if (m->one_step) {
-        scan_row_step(&m->scan[0], &e->cell[0], c);
-        return RONDO_OK;
-    }
+    if (scan_row_step(&m->scan[0], &e->cell[0], c)) return RONDO_OK;
     if (o->return_sequences) layer_same_rows(y, x);
     for (int d = 0; d < e->directions; d++) {
         scan *s = &m->scan[d];

@@ -14,9 +14,20 @@ typedef struct row { /* one run of scan_row */
     const scan_cell *c;
     const call *run;
     const real *const *initial;
-    team *team;  /* NULL: none helps */
-    bool shares; /* the pool does, at its single step */
+    team *team;    /* NULL: none helps */
+    bool shares;   /* the pool does, at its single step */
+    int64_t chunk; /* steps whose inputs' products are made at once */
 } row;
+
+static void input_products(void *arg, int i, int n)
+{
+    const row *r = arg;
+    const scan *s = r->s;
+    const linear *l = r->c->x;
+    const int64_t t = s->row.step.t, left = s->route.steps - t;
+    linear_forward_part(l, r->run->weights, s->xp + t * l->out, r->run->in[0]->data + t * l->in,
+                        left < r->chunk ? left : r->chunk, false, i, n);
+}
 
 /* The products that a step begins with. A sequence has those of its inputs already. Of two sums,
  * the one that came last comes first at the next step. */
@@ -103,14 +114,17 @@ static void view_row(scan *s, const scan_cell *c, const real *weights, const par
                             .args = c->args };
 }
 
+/* With a team the inputs' products come in pieces, for who comes late to find some left. */
 static void all_steps(void *arg, team *helpers)
 {
+    enum { CHUNK = 48 };
     row *r = arg;
     scan *s = r->s;
     row_view *v = &s->row;
     const scan_cell *c = r->c;
     const int64_t u = c->units, steps = s->route.steps;
     r->team = helpers;
+    r->chunk = helpers ? CHUNK : steps;
     view_row(s, c, r->run->weights, r->run->layer->params);
     for (int k = 0; k < c->row->states; k++) {
         if (!r->initial[k]) kernel_table()->fill(s->initial[k], 0, u);
@@ -119,6 +133,7 @@ static void all_steps(void *arg, team *helpers)
     }
     for (int64_t t = 0; t < steps; t++, v->step.xp += c->x->out) {
         v->step.t = t;
+        if (steps > 1 && t % r->chunk == 0) share(r, input_products);
         one_step(r);
         for (int k = 0; k < c->row->states; k++) {
             const bool all = k == 0 && s->full;
@@ -144,9 +159,6 @@ void scan_row(scan *s, const scan_cell *c, const call *run, const real *const *i
 {
     row r = { .s = s, .c = c, .run = run, .initial = initial };
     if (y) s->state[0] = y;
-    if (s->route.steps > 1)
-        linear_forward(c->x, run->weights, run->pool, s->xp, c->x->out, run->in[0]->data, c->x->in,
-                       s->route.steps, false);
     if (helps(&r))
         team_run(run->pool, all_steps, &r);
     else
@@ -159,8 +171,9 @@ static bool shares(const scan_cell *c, pool *p)
     return pool_threads(p) > 1 && bytes(c->x) + bytes(c->h) >= ROW_SHARED;
 }
 
-void scan_row_step(scan *s, const scan_cell *c, const call *run)
+bool scan_row_step(scan *s, const scan_cell *c, const call *run)
 {
+    if (!s->single || s->route.steps != 1 || !scan_row_serves(s)) return false;
     const size_t size = (size_t)c->units * sizeof(real);
     const int states = c->row->states;
     row_view *v = &s->row;
@@ -174,4 +187,5 @@ void scan_row_step(scan *s, const scan_cell *c, const call *run)
     one_step(&r);
     for (int k = 0; k < states && run->carry_out; k++)
         memcpy(run->carry_out + k * c->units, v->next[k], size);
+    return true;
 }

@@ -9,10 +9,13 @@ enum { CLOSE = 300 * 1000 }; /* ns from the end of a step to that of the next wh
 struct rondo_stream {
     pass *pass;
     int64_t rows;
-    real *state;    /* [state_size × rows], node after node, each [state][rows][units] */
-    real *previous; /* for select */
-    pool *helpers;  /* NULL: none */
-    int64_t latest; /* with helpers: when the step before ended */
+    rondo_type type;  /* of a step's input … */
+    int64_t takes;    /* … and how many values it has, all rows together */
+    const value *out; /* … and what it gives */
+    real *state;      /* [state_size × rows], node after node, each [state][rows][units] */
+    real *previous;   /* for select */
+    pool *helpers;    /* NULL: none */
+    int64_t latest;   /* with helpers: when the step before ended */
 };
 
 static int64_t now(void)
@@ -44,6 +47,10 @@ rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t 
     rondo_status status = s->state && s->previous ? pass_new(&s->pass, m) : RONDO_E_NOMEM;
     if (!status) {
         const feed shape = { .steps = 1, .batch = rows };
+        const value_shape *in = &m->nodes[m->inputs[0]].out[0];
+        s->type = in->type;
+        s->takes = in->type == RONDO_I32 ? rows : rows * in->features;
+        s->out = pass_output(s->pass, 0);
         s->pass->carry_in = s->pass->carry_out = s->state;
         s->pass->pool = NULL;
         status = pass_plan(s->pass, 1, &shape);
@@ -95,33 +102,36 @@ static void note_time(rondo_stream *s)
     s->latest = time;
 }
 
+static int64_t elements(const rondo_shape *shape)
+{
+    int64_t n = 1;
+    for (int i = 0; i < shape->rank; i++) n *= shape->dim[i];
+    return n;
+}
+
 rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_array *y)
 {
-    const rondo_model *m = s->pass->model;
-    const value_shape *in = &m->nodes[m->inputs[0]].out[0];
-    const bool tokens = in->type == RONDO_I32;
-    const int64_t width = tokens ? 1 : in->features;
-    int64_t given = 1;
-    for (int i = 0; i < x->shape.rank; i++) given *= x->shape.dim[i];
-    if (!x->data || x->type != in->type || given != s->rows * width)
+    const bool tokens = s->type == RONDO_I32;
+    const int64_t gives = s->rows * s->out->shape.features;
+    if (!x->data || x->type != s->type || elements(&x->shape) != s->takes)
         return rondo_fail(RONDO_E_SHAPE, "a step takes %lld %s of %lld %s, given %lld",
-                          (long long)s->rows, s->rows == 1 ? "row" : "rows", (long long)width,
-                          tokens ? "token" : "values", (long long)given);
+                          (long long)s->rows, s->rows == 1 ? "row" : "rows",
+                          (long long)(s->takes / s->rows), tokens ? "token" : "values",
+                          (long long)elements(&x->shape));
+    if (!y->data || elements(&y->shape) < gives)
+        return rondo_fail(RONDO_E_SHAPE, "a step gives %lld values, there is room for %lld",
+                          (long long)gives, (long long)elements(&y->shape));
     const feed step = { .steps = 1,
                         .batch = s->rows,
                         .data = tokens ? NULL : x->data,
                         .tokens = tokens ? x->data : NULL };
-    const value *out = pass_output(s->pass, 0); /* its shape is known beforehand */
-    int64_t room = 1;
-    for (int i = 0; i < y->shape.rank; i++) room *= y->shape.dim[i];
-    if (!y->data || room < value_size(out))
-        return rondo_fail(RONDO_E_SHAPE, "a step gives %lld values, there is room for %lld",
-                          (long long)value_size(out), (long long)room);
     RONDO_TRY(pass_repeat(s->pass, &step));
     if (s->helpers) note_time(s);
-    memcpy(y->data, out->data, (size_t)value_size(out) * sizeof(real));
+    memcpy(y->data, s->out->data, (size_t)gives * sizeof(real));
     y->type = RONDO_F32;
-    y->shape = (rondo_shape){ 2, { s->rows, out->shape.features } };
+    y->shape.rank = 2;
+    y->shape.dim[0] = s->rows;
+    y->shape.dim[1] = s->out->shape.features;
     return RONDO_OK;
 }
 
