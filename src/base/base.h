@@ -41,6 +41,7 @@ void *alloc_grow(void *p, size_t n); /* realloc; NULL leaves p alone */
 char *alloc_text(const char *);      /* strdup; NULL in, NULL out */
 char *alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void alloc_free(void *p);
+void alloc_trim(void); /* after much was freed: gives it back to the system, where that is a step */
 bool size_mul(int64_t a, int64_t b,
               int64_t *product); /* false on overflow, negatives or over LIMIT_SIZE */
 bool size_add(int64_t a, int64_t b, int64_t *sum);
