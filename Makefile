@@ -52,7 +52,7 @@ check-bf16: # losses of training with bf16 products beside those of f32, five se
 bench-peers: # installs what `make bench` compares with: oneDNN, PyTorch, ONNX Runtime, Keras (gigabytes)
 	@bench/install
 
-bench: all # Rondo and its peers, pair by pair, into docs/PERFORMANCE.md: 12 minutes; BENCH_QUICK=1: 4
+bench: all # Rondo and its peers, pair by pair, into docs/PERFORMANCE.md: under 20 minutes; BENCH_QUICK=1: 6
 	@python3 bench/run.py --rondo $(BUILD)/rondo $(if $(BENCH_QUICK),--quick)
 
 format: # clang-format over the sources

@@ -14,6 +14,12 @@ TITLES = {
     "d": "(d) Training one layer: forward and backward, gradients of weights and inputs",
     "e": "(e) The tutorial's network, a whole training step: gather, forward, loss, backward, Adam",
 }
+MEMORY = """## Memory: training two layers and a dense one, Adam; 1 thread
+
+MiB that are resident at most during steps, above the idle process (the library loaded, torch imported), each in a process
+of its own; and "its own": above the same process after it has trained a tiny network of the kind, so without what a first
+step loads and compiles.
+"""
 QUOTED = """## Not measured here
 
 KANN and RTNeural are in neither Debian nor PyPI. Earlier figures, from another session on a machine of the same kind
@@ -40,8 +46,10 @@ def number(us):
 
 
 def parts(case):
-    letter, cell, *sizes = case.split(",")
-    return letter, cell, sizes[:4], sizes[4] if len(sizes) > 4 else ""
+    """letter, cell, [B, T, I, H], activation, weights"""
+    letter, cell, *more = case.split(",")
+    activation, weights = (more[4:] + ["", ""])[:2]
+    return letter, cell, more[:4], activation, weights
 
 
 def ratio(rondo, answer):
@@ -60,6 +68,16 @@ def geometric_mean(values):
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
+def chosen(results, letter, threads, weights=""):
+    return [
+        r
+        for r in results
+        if parts(r["case"])[0] == letter
+        and parts(r["case"])[4] == weights
+        and r["threads"] == threads
+    ]
+
+
 def used(results, names):
     """The peers that have at least one figure there."""
     return [n for n in names if any("us" in r["answers"][n] for r in results)]
@@ -72,7 +90,7 @@ def table(results, names):
         "|" + "---|" * (6 + len(names)),
     ]
     for r in results:
-        _, cell, sizes, _ = parts(r["case"])
+        _, cell, sizes, *_ = parts(r["case"])
         rondo = r["answers"]["Rondo"]
         ratios = [x for x in (ratio(rondo, r["answers"][n]) for n in names) if x]
         mine = (
@@ -105,7 +123,7 @@ def summary(results, names):
     ]
     for letter in TITLES:
         for threads in sorted({r["threads"] for r in results}):
-            here = [r for r in results if parts(r["case"])[0] == letter and r["threads"] == threads]
+            here = chosen(results, letter, threads)
             for name in used(here, names):
                 ratios = [
                     x for x in (ratio(r["answers"]["Rondo"], r["answers"][name]) for r in here) if x
@@ -121,17 +139,76 @@ def summary(results, names):
     return "\n".join(lines)
 
 
+def two_threads(results):
+    """Whether a second thread ever costs time; a pair is measured minutes apart."""
+    noise, slower, pairs = 1.05, [], 0
+    for one in results:
+        for two in results:
+            if (one["case"], one["threads"], two["threads"]) != (two["case"], 1, 2):
+                continue
+            found = ratio(one["answers"]["Rondo"], two["answers"]["Rondo"])
+            pairs += found is not None
+            if found and found > noise:
+                slower.append(f"`{one['case'].rstrip(',')}` {found:.2f}×")
+    if not pairs:
+        return ""
+    text = f"**{len(slower)} of {pairs}**: " + ", ".join(slower) if slower else f"none of {pairs}"
+    return f"Rondo with 2 threads slower than with 1 (by more than 5 %, the noise of a pair): {text}.\n"
+
+
+def stored(results, letter, threads, names):
+    """Weights in fewer bytes, beside those who have them, too, and the best in fp32."""
+    kinds = ("", "bf16", "int8")
+    tables = [chosen(results, letter, threads, kind) for kind in kinds]
+    peers = used(tables[1], names)
+    lines = [
+        "Weights in fewer bytes; inputs and outputs in fp32 (peers: bf16 as well):\n",
+        "| cell | B,T,I,H | Rondo fp32 | Rondo bf16 | Rondo int8 | "
+        + "".join(f"{n}, bf16 | " for n in peers)
+        + "best peer in fp32 over int8 |",
+        "|" + "---|" * (6 + len(peers)),
+    ]
+    for rows in zip(*tables):
+        _, cell, sizes, *_ = parts(rows[0]["case"])
+        mine = [r["answers"]["Rondo"] for r in rows]
+        best = [x for x in (ratio(mine[2], rows[0]["answers"][n]) for n in names) if x]
+        row = [cell, ",".join(sizes)]
+        row += [number(m["us"]) if "us" in m else "refused" for m in mine]
+        row += [cell_text(mine[1], rows[1]["answers"][n]) for n in peers]
+        row += [f"{min(best):.2f}×" if best else "-"]
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def memory(results):
+    mib = lambda answer, key: f"{answer[key] / 2**20:.1f}" if key in answer else "-"
+    lines = [
+        "| cell | B,T,I,H | Rondo | PyTorch | Rondo / PyTorch | Rondo, its own | PyTorch, its own | ratio |",
+        "|" + "---|" * 8,
+    ]
+    for r in results:
+        _, cell, sizes, *_ = parts(r["case"])
+        both = r["answers"]["Rondo"], r["answers"].get("PyTorch", {})
+        row = [cell, ",".join(sizes)]
+        for key in ("bytes", "own_bytes"):
+            row += [mib(answer, key) for answer in both]
+            known = all(key in answer for answer in both)
+            row.append(f"{both[0][key] / both[1][key]:.2f}" if known else "-")
+        lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
 def activations(results, names):
     names = used(results, names)
     lines = [
         "| " + " | ".join(["activation of all gates", "Rondo", "relative", *names]) + " |",
         "|" + "---|" * (3 + len(names)),
     ]
-    usual = next((r for r in results if not parts(r["case"])[3]), results[0])
-    usual = usual["answers"]["Rondo"].get("us")
     for r in results:
         rondo = r["answers"]["Rondo"]
-        relative = f"{rondo['us'] / usual:.2f}" if "us" in rondo and usual else "-"
+        relative = f"{rondo['relative']:.2f}" if "relative" in rondo else "-"
+        if "relative" in rondo and rondo["relative"] > 1.2:
+            relative = f"**{relative}**"
         mine = number(rondo["us"]) if "us" in rondo else "refused"
         name = parts(r["case"])[3] or "tanh and sigmoid, as usual"
         lines.append(
@@ -205,15 +282,21 @@ def write(path, results, programs, rondo, command, load):
     text += [
         "## Summary\n",
         summary(results, names) + "\n",
+        two_threads(results),
         "## Who\n",
         who(programs, results) + "\n",
     ]
     for letter, title in TITLES.items():
         for threads in sorted(peaks):
-            here = [r for r in results if parts(r["case"])[0] == letter and r["threads"] == threads]
+            here = chosen(results, letter, threads)
             if here:
                 text += [f"## {title}; {plural(threads, 'thread')}\n", table(here, names) + "\n"]
-    here = [r for r in results if parts(r["case"])[0] == "activations"]
+            if here and chosen(results, letter, threads, "int8"):
+                text += [stored(results, letter, threads, names) + "\n"]
+    here = chosen(results, "memory", 1)
+    if here:
+        text += [MEMORY, memory(here) + "\n"]
+    here = chosen(results, "activations", 1)
     if here:
         title = "## Activations: training an LSTM, B,T,I,H = 32,50,128,128; 1 thread\n"
         text += [title, activations(here, names) + "\n"]

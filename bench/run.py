@@ -137,6 +137,7 @@ def programs(rondo, quick):
     ]
     found[1].absent = build_onednn()
     for name, script, modules in (
+        ("oneDNN in PyTorch", "torch_onednn_peer.py", ["torch"]),
         ("PyTorch", "torch_peer.py", ["torch"]),
         ("ONNX Runtime", "onnxruntime_peer.py", ["onnxruntime", "onnx"]),
         ("Keras (JAX)", "keras_peer.py", ["keras", "jax"]),
@@ -157,8 +158,18 @@ def better(a, b):
     return b if a is None or "us" in b and b["us"] < a.get("us", float("inf")) else a
 
 
+def memory(case, program):
+    """Of a process that has done nothing else."""
+    if program.name not in ("Rondo", "PyTorch"):
+        return {"skip": "memory is compared with PyTorch"}
+    program.stop()
+    return program.ask(case)
+
+
 def measure(case, everyone, hurry):
     """Answers of everyone, twice in turn; once where there is no time, or nothing to win by it."""
+    if case.startswith("memory"):
+        return [memory(case, program) for program in everyone]
     answers = [None] * len(everyone)
     for again in (False, True):
         begun = time.monotonic()
@@ -185,7 +196,8 @@ def run(cases, everyone, given):
     seconds = 0.05 if given.quick else 0.15
     budget = 60 * (3.5 if given.quick else 10)
     counts = sorted({1, min(2, os.cpu_count() or 1)})
-    wanted = [(t, c) for t in counts for c in cases if t == 1 or not c.startswith("activations")]
+    once = ("activations", "memory")  # with 1 thread only
+    wanted = [(t, c) for t in counts for c in cases if t == 1 or not c.startswith(once)]
     results, threads, begun = [], None, time.monotonic()
     try:
         for k, (t, case) in enumerate(wanted):

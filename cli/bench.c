@@ -10,11 +10,9 @@ typedef struct bench {
     const char *cases, *cell; /* which ones; NULL: all */
     const char *compute;      /* of training a layer, and then nothing else; NULL: f32 */
     int threads[2], n_threads;
-    double usual[2]; /* µs of the first of `activations`, by threads */
     char machine[128];
-    int shown;
-    bool relative; /* the last row said so of what follows */
-    bool refused;  /* some figure was not believed */
+    const char *title; /* of the rows shown last */
+    bool refused;      /* some figure was not believed */
 } bench;
 
 static double now(void)
@@ -53,9 +51,15 @@ static bool wanted(const bench *b, const rondo_bench_case *c)
 
 static void show_case(FILE *out, const rondo_bench_case *c)
 {
-    fprintf(out, "%s,%s,%lld,%lld,%lld,%lld,%s\n", c->letter, c->cell, (long long)c->batch,
+    fprintf(out, "%s,%s,%lld,%lld,%lld,%lld,%s%s%s\n", c->letter, c->cell, (long long)c->batch,
             (long long)c->steps, (long long)c->inputs, (long long)c->units,
-            c->activation ? c->activation : "");
+            c->activation ? c->activation : "", c->weights ? "," : "",
+            c->weights ? c->weights : "");
+}
+
+static bool is_memory(const rondo_bench_case *c)
+{
+    return strcmp(c->letter, "memory") == 0;
 }
 
 static void begin_json(const rondo_bench_case *c, int threads)
@@ -63,43 +67,56 @@ static void begin_json(const rondo_bench_case *c, int threads)
     printf("{\"case\":\"%s\",\"cell\":\"%s\",", c->letter, c->cell);
     if (c->activation) printf("\"activation\":\"%s\",", c->activation);
     if (c->compute) printf("\"compute\":\"%s\",", c->compute);
+    if (c->weights) printf("\"weights\":\"%s\",", c->weights);
     printf("\"B\":%lld,\"T\":%lld,\"I\":%lld,\"H\":%lld,\"threads\":%d,", (long long)c->batch,
            (long long)c->steps, (long long)c->inputs, (long long)c->units, threads);
 }
 
-static void show_json(const rondo_bench_case *c, int threads, const rondo_bench_result *r,
-                      double usual)
+static void show_json(const rondo_bench_case *c, int threads, const rondo_bench_result *r)
 {
     begin_json(c, threads);
+    if (is_memory(c)) {
+        printf("\"bytes\":%.0f,\"own_bytes\":%.0f}\n", r->bytes, r->own_bytes);
+        return;
+    }
     printf("\"us\":%.6g,\"gflops\":%.6g,", r->us, r->gflops);
-    if (usual > 0) printf("\"relative\":%.4g,", r->us / usual);
+    if (r->relative > 0) printf("\"relative\":%.4g,", r->relative);
     printf("\"peak\":%.6g,\"isa\":\"%s\"}\n", r->peak, rondo_isa());
 }
 
-static void show_row(bench *b, const rondo_bench_case *c, int threads, const rondo_bench_result *r,
-                     double usual)
+static void show_title(bench *b, const char *title)
 {
+    if (b->title != title) puts(title);
+    b->title = title;
+}
+
+static void show_row(bench *b, const rondo_bench_case *c, int threads, const rondo_bench_result *r)
+{
+    static const char times[] = "case            cell          B    T     I     H weights th"
+                                "           us  GFLOP/s  peak",
+                      activations[] = "activation      cell          B    T     I     H weights th"
+                                      "           us relative",
+                      memory[] = "case            cell          B    T     I     H weights th"
+                                 "          MiB";
+    const bool relative = strcmp(c->letter, "activations") == 0;
     if (strcmp(c->letter, "peak") == 0) {
         printf("# peak, fp32, %d thread%s: %.0f GFLOP/s\n", threads, threads == 1 ? "" : "s",
                r->peak);
         return;
     }
-    const bool relative = strcmp(c->letter, "activations") == 0;
-    if (b->shown++ == 0 || relative != b->relative)
-        printf("%-15s %-10s %4s %4s %5s %5s %2s %12s %8s %5s\n", relative ? "activation" : "case",
-               "cell", "B", "T", "I", "H", "th", "us", relative ? "relative" : "GFLOP/s",
-               relative ? "" : "peak");
-    b->relative = relative;
-    printf("%-15s %-10s %4lld %4lld %5lld %5lld %2d %12.5g ",
+    show_title(b, relative ? activations : is_memory(c) ? memory : times);
+    printf("%-15s %-10s %4lld %4lld %5lld %5lld %-7s %2d ",
            !relative       ? c->letter
            : c->activation ? c->activation
                            : "(usual)",
            c->cell, (long long)c->batch, (long long)c->steps, (long long)c->inputs,
-           (long long)c->units, threads, r->us);
-    if (relative)
-        printf("%8.2f\n", usual > 0 ? r->us / usual : 0.);
+           (long long)c->units, c->weights ? c->weights : "f32", threads);
+    if (is_memory(c))
+        printf("%12.1f\n", r->bytes / (1 << 20));
+    else if (relative)
+        printf("%12.5g %8.2f\n", r->us, r->relative);
     else
-        printf("%8.1f %4.0f%%\n", r->gflops, 100 * r->gflops / r->peak);
+        printf("%12.5g %8.1f %4.0f%%\n", r->us, r->gflops, 100 * r->gflops / r->peak);
 }
 
 /* One line on a terminal that keeps changing; none elsewhere. */
@@ -139,13 +156,10 @@ static int measure(bench *b, const rondo_bench_case *asked, int which, double se
     const rondo_status status = rondo_bench(&r, c, b->threads[which], seconds);
     clear_progress(b);
     if (status) return refuse(b, c, b->threads[which], status);
-    const bool relative = strcmp(c->letter, "activations") == 0;
-    if (relative && !c->activation) b->usual[which] = r.us;
-    const double usual = relative ? b->usual[which] : 0;
     if (b->c->json)
-        show_json(c, b->threads[which], &r, usual);
+        show_json(c, b->threads[which], &r);
     else
-        show_row(b, c, b->threads[which], &r, usual);
+        show_row(b, c, b->threads[which], &r);
     return finish_output();
 }
 
@@ -169,19 +183,21 @@ static int measure_all(bench *b, double seconds)
     return EXIT_OK;
 }
 
-/* case,cell,B,T,I,H[,activation], as --list writes them; answers each before the next is read. */
+/* case,cell,B,T,I,H[,[activation][,weights]], as --list writes them; answers each before the next is read. */
 static int measure_lines(bench *b, FILE *in, double seconds)
 {
-    char line[256], letter[16], cell[32], activation[64];
+    char line[256], letter[16], cell[32], more[128];
     for (int n = 1; fgets(line, sizeof line, in); n++) {
         long long size[4];
-        *activation = 0;
-        if (sscanf(line, "%15[^,],%31[^,],%lld,%lld,%lld,%lld,%63[^\n]", letter, cell, &size[0],
-                   &size[1], &size[2], &size[3], activation) < 6)
+        *more = 0;
+        if (sscanf(line, "%15[^,],%31[^,],%lld,%lld,%lld,%lld,%127[^\n]", letter, cell, &size[0],
+                   &size[1], &size[2], &size[3], more) < 6)
             return complain(EXIT_INPUT, "line %d is no case,cell,B,T,I,H: %s", n, line);
-        const rondo_bench_case c = { letter,  cell,    *activation ? activation : NULL,
+        char *weights = strchr(more, ',');
+        if (weights) *weights++ = 0;
+        const rondo_bench_case c = { letter,  cell,    *more ? more : NULL,
                                      size[0], size[1], size[2],
-                                     size[3], NULL };
+                                     size[3], NULL,    weights };
         for (int k = 0; k < b->n_threads; k++) {
             const int code = measure(b, &c, k, seconds);
             if (code) return code;

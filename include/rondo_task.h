@@ -127,17 +127,23 @@ void rondo_pipeline_free(rondo_pipeline *);
 /* ---- Speed ------------------------------------------------------------------------------ */
 typedef struct rondo_bench_case {
     const char *letter;     /* a stream's step; b a sequence; c sequences, batched; d training of a
-                             * layer; e training of a network; "activations"; "peak" */
+                             * layer; e training of a network; "activations"; "memory" of the
+                             * training of two such layers and a dense one; "peak" */
     const char *cell;       /* "lstm"; "network" for e, "fma" for peak */
     const char *activation; /* of all gates; NULL: the cell's own */
     int64_t batch, steps, inputs, units;
     const char *compute; /* of d: "bf16" products; NULL: f32 */
+    const char *weights; /* of a, b and c: as rondo_set_weight_storage has them; NULL: f32 */
 } rondo_bench_case;
 typedef struct rondo_bench_result {
     double us;     /* of one call, the median of the samples */
     double gflops; /* of 2·B·T·G·H·(I+H) operations, three times that when training */
     double peak;   /* GFLOP/s that so many threads of this machine reach so, as measured */
     int samples;
+    double relative;  /* of activations alone: times as long as with the usual ones, in turn */
+    double bytes;     /* of memory alone: the most that is resident during steps, above the idle
+                       * process … */
+    double own_bytes; /* … and above one that has trained a tiny network of the kind before */
 } rondo_bench_result;
 /* The cases that `rondo bench` measures; NULL past the last. */
 const rondo_bench_case *rondo_bench_case_at(int i);

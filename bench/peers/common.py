@@ -1,11 +1,12 @@
 """What the peers in Python share: the protocol, the clock, and a plain reference.
 
 A peer is started with `--threads N --seconds S`.  It says who it is on one line, then answers each
-case ("letter,cell,B,T,I,H,activation" on standard input) with one line: {"us": …, "setting": …},
-{"skip": why} or {"error": what was wrong}.
+case ("letter,cell,B,T,I,H,activation,weights" on standard input) with one line: {"us": …, "setting": …},
+{"bytes": …, "own_bytes": …, "setting": …}, {"skip": why} or {"error": what was wrong}.
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -75,10 +76,10 @@ def reference(cell, w, u, b, rb, x):
     return np.array(y)
 
 
-def check_outputs(found, expected):
+def check_outputs(found, expected, most=1e-3):
     found = np.asarray(found, np.float64)
     worst = np.abs(found - expected).max()
-    if not worst <= 1e-3:
+    if not worst <= most:
         raise ValueError(f"the outputs are off by {worst:.3g}")
 
 
@@ -93,23 +94,65 @@ def check_gradients(rise, length):
     )
 
 
+def resident(key):
+    """VmRSS: the memory of this process; VmHWM: the most so far; in bytes."""
+    with open("/proc/self/status") as file:
+        return next(1024 * int(line.split()[1]) for line in file if line.startswith(key))
+
+
+def measure_memory(network, cell, b, t, i, h):
+    """The most that steps take above the idle process, and above one that has trained before.
+
+    network(cell, B, T, I, H) gives (setting, once), which returns the loss of a step."""
+
+    def most(*sizes):
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # forgets the most so far
+        setting, once = network(cell, *sizes)
+        losses = [once() for _ in range(12)]
+        if not losses[-1] < losses[0]:
+            raise ValueError(f"the loss went from {losses[0]:.3g} to {losses[-1]:.3g}")
+        return setting, resident("VmHWM")
+
+    idle = resident("VmRSS")
+    most(2, 2, 2, 2)
+    gc.collect()
+    ready = resident("VmRSS")
+    setting, peak = most(b, t, i, h)
+    return {"bytes": peak - idle, "own_bytes": peak - ready, "setting": setting}
+
+
 def parse(line):
-    letter, cell, *sizes = line.strip().split(",")
-    activation = sizes[4] if len(sizes) > 4 else ""
-    return letter, cell, *(int(s) for s in sizes[:4]), activation
+    """[letter, cell, B, T, I, H, activation], weights"""
+    letter, cell, *more = line.strip().split(",")
+    activation, weights = (more[4:] + ["", ""])[:2]
+    return [letter, cell, *(int(s) for s in more[:4]), activation], weights
 
 
-def serve(peer, version, settings, variants):
-    """variants(letter, cell, B, T, I, H, activation) yields (setting, once, check)."""
+def measure_time(variants, case):
+    answer = {"skip": "no such case"}
+    for setting, once, check in variants(*case):
+        us = median_us(once)
+        check()
+        if "us" not in answer or us < answer["us"]:
+            answer = {"us": us, "setting": setting}
+    return answer
+
+
+def serve(peer, version, settings, variants, network=None, weights=()):
+    """variants(letter, cell, B, T, I, H, activation[, weights]) yields (setting, once, check).
+
+    network: as measure_memory wants it; weights: the kinds that variants knows beside fp32."""
     print(json.dumps({"peer": peer, "version": version, "settings": settings}), flush=True)
     for line in sys.stdin:
-        answer = {"skip": "no such case"}
+        case, kept = parse(line)
         try:
-            for setting, once, check in variants(*parse(line)):
-                us = median_us(once)
-                check()
-                if "us" not in answer or us < answer["us"]:
-                    answer = {"us": us, "setting": setting}
+            if kept and kept not in weights or case[0] == "memory" and not network:
+                answer = {"skip": "no such case"}
+            elif case[0] == "memory":
+                answer = measure_memory(network, *case[1:6])
+            else:
+                answer = measure_time(variants, [*case, kept] if kept else case)
         except Skip as reason:
             answer = {"skip": str(reason)}
         except Exception as problem:  # the next case may do better

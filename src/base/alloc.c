@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum { ALIGNMENT = 64, LARGE_PAGE = 2 << 20 };
 
@@ -113,6 +116,13 @@ char *alloc_format(const char *format, ...)
 void alloc_free(void *p)
 {
     if (p) alloc_hook(p, 0);
+}
+
+void alloc_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 bool size_mul(int64_t a, int64_t b, int64_t *product)

@@ -41,6 +41,7 @@ void *alloc_grow(void *p, size_t n); /* realloc; NULL leaves p alone */
 char *alloc_text(const char *);      /* strdup; NULL in, NULL out */
 char *alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void alloc_free(void *p);
+void alloc_trim(void); /* after much was freed: gives it back to the system, where that is a step */
 bool size_mul(int64_t a, int64_t b,
               int64_t *product); /* false on overflow, negatives or over LIMIT_SIZE */
 bool size_add(int64_t a, int64_t b, int64_t *sum);
@@ -206,6 +207,7 @@ static inline uint64_t rng_stream(uint32_t use, uint32_t index)
 typedef struct pool pool;
 rondo_status pool_new(pool **, int threads); /* 0: as many as the machine lets us use */
 int pool_threads(const pool *);              /* 1 when NULL */
+int pool_processors(void);                   /* that this process may run on */
 /* Calls task(arg, i) for 0 ≤ i < n, on this thread and the others; returns when all are done.
  * A NULL or busy pool (another thread is in it, or we are) runs them here. */
 void pool_run(pool *, void (*task)(void *arg, int i), void *arg, int n);

@@ -131,8 +131,7 @@ int pool_threads(const pool *p)
     return p ? p->n_workers + 1 : 1;
 }
 
-/* As many as this process may run on. */
-static int usable_processors(void)
+int pool_processors(void)
 {
     long n;
 #ifdef __linux__
@@ -169,7 +168,7 @@ rondo_status pool_new(pool **out, int threads)
     if (threads < 0 || threads > MOST_THREADS)
         return rondo_fail(RONDO_E_ARG, "%d threads were asked for, expected 0 to %d", threads,
                           MOST_THREADS);
-    if (threads == 0) threads = usable_processors();
+    if (threads == 0) threads = pool_processors();
     p = alloc_aligned(sizeof *p);
     if (!p) return RONDO_E_NOMEM;
     pthread_mutex_init(&p->busy, NULL);

@@ -146,6 +146,19 @@ void batch_free(batch *);
 /* The other way: y[rows][steps][features] from time-major. */
 void batch_to_rows(real *y, const real *x, int64_t rows, int64_t steps, int64_t features);
 
+/* ---- feeder.c: batches one after the other, each asked for before it is taken ---- */
+typedef struct feeder feeder;
+/* Batches of 80 KiB and more are gathered by a thread of its own from when they are asked for, where
+ * there is more than one processor; others by whoever takes them. Which changes nothing but the
+ * time. Makes memory for up to so many rows; borrows data and scalers. */
+rondo_status feeder_open(feeder **, const rondo_dataset *, int64_t rows, const scaler *scale_in,
+                         const scaler *scale_out);
+/* One at a time; items are borrowed until it is taken. */
+void feeder_ask(feeder *, const int64_t *items, int64_t n);
+/* What was asked for last, or why it could not be gathered. It stays until the next is taken. */
+rondo_status feeder_take(feeder *, const batch **);
+void feeder_close(feeder *);
+
 /* ---- Between the files of this folder ---- */
 
 /* number.c: decimal numbers, whatever the locale says */

@@ -74,9 +74,21 @@ static double value_at(const number_grid *g, int64_t i)
     }
 }
 
+static void read_bytes(real *restrict out, const unsigned char *restrict from, double factor,
+                       int64_t size)
+{
+    real value[256]; /* of each byte: a picture has far more of them */
+    for (int i = 0; i < 256; i++) value[i] = (real)(i * factor);
+    for (int64_t i = 0; i < size; i++) out[i] = value[from[i]];
+}
+
 static rondo_status read_reals(real *out, const number_grid *g, int64_t item, int64_t size)
 {
     double check = 0;
+    if (g->type == GRID_U8) {
+        read_bytes(out, g->data + item * size, g->factor, size);
+        return RONDO_OK;
+    }
     for (int64_t i = 0; i < size; i++) {
         out[i] = (real)(value_at(g, item * size + i) * g->factor);
         check += out[i] * 0.0;

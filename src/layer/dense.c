@@ -40,7 +40,9 @@ static rondo_status build(rondo_layer *l, int n, const value_shape in[])
     const rondo_shape matrix = { 2, { in[0].features, o->units } }, vector = { 1, { o->units } };
     RONDO_TRY(layer_param(l, "kernel", matrix, o->kernel_initializer, &kernel));
     if (!o->no_bias) RONDO_TRY(layer_param(l, "bias", vector, o->bias_initializer, &bias));
-    return layer_linear(l, kernel, bias, in[0].features, 0, o->units, &e->product);
+    RONDO_TRY(layer_linear(l, kernel, bias, in[0].features, 0, o->units, &e->product));
+    l->linears[e->product].meets_input = true;
+    return RONDO_OK;
 }
 
 static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[], value_shape out[],

@@ -162,6 +162,7 @@ static rondo_status build_direction(const builder *b, int64_t in)
         RONDO_TRY(add_param(b, row->params[i].name, 1, 1, row->params[i].gates * u,
                             row->params[i].initializer, &b->cell->params[i]));
     RONDO_TRY(layer_linear(b->layer, kernel, bias, in, 0, row->x_gates * u, &product));
+    b->layer->linears[product].meets_input = true;
     b->cell->x = &b->layer->linears[product];
     if (h_columns) {
         RONDO_TRY(layer_linear(b->layer, recurrent, recurrent_bias, u, 0, h_columns, &product));

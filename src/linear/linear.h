@@ -14,9 +14,10 @@ typedef struct linear {
     int64_t weight;  /* offset in the weight vector of the view's first element */
     int64_t bias;    /* offset of its bias, or -1 */
     bool trains, bias_trains;
+    bool meets_input;        /* the layer's own: its transpose serves that input's gradient alone */
     int storage;             /* of the packed copies: STORAGE_… ; the weights stay as they are */
     void *packed;            /* [in][out] in panels */
-    void *packed_transposed; /* [out][in] in panels; NULL until somebody goes backward */
+    void *packed_transposed; /* [out][in] in panels; NULL until a gradient goes through it */
 } linear;
 
 /* A matrix product over many rows is split over the pool's threads, by outputs. */

@@ -40,7 +40,7 @@ struct rondo_model {
     void *packed;                   /* every linear's packed copy … */
     int storage;                    /* … kept so for inference: STORAGE_… */
     int compute;                    /* … or, where that is f32, as training computes */
-    void *packed_backward;          /* their transposes, once somebody goes backward */
+    void *packed_backward;          /* their transposes, of those that a gradient went through */
     int64_t version;                /* weights changed */
     _Atomic int64_t packed_version; /* when last packed; read without the lock */
     int64_t adapted;                /* times that weights were frozen or thawed */
@@ -65,8 +65,9 @@ rondo_status model_allocate(rondo_model *);           /* the weights, zero; once
 rondo_status model_prepare(rondo_model *, uint64_t seed);
 rondo_status model_threads(rondo_model *, int threads); /* 0: all */
 void model_weights_changed(rondo_model *);
-rondo_status model_pack(const rondo_model *,
-                        bool backward); /* brings packed copies up to date; any thread */
+/* Brings packed copies up to date; any thread. needs [n_nodes]: where gradients go, which want
+ * transposes; NULL: forward only. */
+rondo_status model_pack(const rondo_model *, const bool *needs);
 rondo_status model_set_compute(rondo_model *, const char *); /* products in "f32" or "bf16" */
 static inline int model_storage(const rondo_model *m)        /* of the packed copies */
 {

@@ -82,6 +82,7 @@ static rondo_status draw(rondo_model *m, uint64_t seed)
         const param *p = m->params[i];
         s = initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r);
     }
+    alloc_trim(); /* of what drawing orthogonal matrices takes */
     if (!s) return RONDO_OK;
     alloc_free_aligned(m->weights); /* half drawn: nobody may take them for weights */
     alloc_free_aligned(m->packed);
@@ -140,21 +141,43 @@ void model_weights_changed(rondo_model *m)
     m->version++;
 }
 
-static rondo_status reserve_backward(rondo_model *m)
+/* Whether a gradient goes through the layer, or also on to its inputs. */
+static bool needs_transpose(const rondo_model *m, const rondo_layer *layer, const linear *l,
+                            const bool *needs)
+{
+    for (int i = 0; i < m->n_nodes; i++) {
+        const node *n = &m->nodes[i];
+        if (n->layer != layer || !needs[i]) continue;
+        if (!l->meets_input) return true;
+        for (int k = 0; k < n->n_in; k++)
+            if (needs[n->in[k].node]) return true;
+    }
+    return false;
+}
+
+/* Memory for all transposes that are needed or were, when one is needed for the first time. */
+static rondo_status reserve_backward(rondo_model *m, const bool *needs)
 {
     int64_t bytes = 0;
     const int storage = model_storage(m);
-    if (m->packed_backward) return RONDO_OK;
+    bool first = false;
     for (int i = 0; i < m->n_layers; i++)
-        for (int k = 0; k < m->layers[i]->n_linears; k++)
-            bytes += linear_packed_bytes(m->layers[i]->linears[k].out, m->layers[i]->linears[k].in,
-                                         storage);
-    m->packed_backward = alloc_aligned((size_t)bytes + 1);
-    if (!m->packed_backward) return RONDO_E_NOMEM;
-    unsigned char *at = m->packed_backward;
+        for (int k = 0; k < m->layers[i]->n_linears; k++) {
+            const linear *l = &m->layers[i]->linears[k];
+            const bool needed = !l->packed_transposed && needs_transpose(m, m->layers[i], l, needs);
+            if (needed || l->packed_transposed)
+                bytes += linear_packed_bytes(l->out, l->in, storage);
+            first |= needed;
+        }
+    if (!first) return RONDO_OK;
+    unsigned char *at = alloc_aligned((size_t)bytes);
+    if (!at) return RONDO_E_NOMEM;
+    alloc_free_aligned(m->packed_backward);
+    m->packed_backward = at;
     for (int i = 0; i < m->n_layers; i++)
         for (int k = 0; k < m->layers[i]->n_linears; k++) {
             linear *l = &m->layers[i]->linears[k];
+            if (!l->packed_transposed && !needs_transpose(m, m->layers[i], l, needs)) continue;
             l->packed_transposed = at;
             at += linear_packed_bytes(l->out, l->in, storage);
         }
@@ -162,19 +185,19 @@ static rondo_status reserve_backward(rondo_model *m)
     return RONDO_OK;
 }
 
-rondo_status model_pack(const rondo_model *model, bool backward)
+rondo_status model_pack(const rondo_model *model, const bool *needs)
 {
     rondo_model *m = (rondo_model *)model; /* a cache behind the reader's back, under its lock */
     rondo_status s = RONDO_OK;
     pthread_mutex_lock(&m->lock);
     if (!m->weights)
         s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
-    if (!s && backward && !linear_trains(model_storage(m)))
+    if (!s && needs && !linear_trains(model_storage(m)))
         s = rondo_fail(RONDO_E_STATE,
                        "the weights are kept in %s, which is for inference; to train, keep them "
                        "in f32: rondo_set_weight_storage(model, \"f32\")",
                        kernel_table()->storage[m->storage].name);
-    if (!s && backward) s = reserve_backward(m);
+    if (!s && needs) s = reserve_backward(m, needs);
     if (!s && !model_is_packed(m)) {
         for (int i = 0; i < m->n_layers; i++)
             for (int k = 0; k < m->layers[i]->n_linears; k++)

@@ -241,7 +241,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
 {
     const rondo_model *m = p->model;
     RONDO_TRY(pass_plan(p, n, feeds));
-    RONDO_TRY(model_pack(m, p->gradients != NULL));
+    RONDO_TRY(model_pack(m, p->gradients ? p->needs : NULL));
     const int64_t batch = feeds[0].batch;
     for (int i = 0; i < m->n_nodes; i++) {
         call *c = &p->calls[i];

@@ -49,6 +49,7 @@ typedef struct follower {
     int gates;
     bool gru, lstm;
     gate inner, outer; /* of the candidate and the output; of the other gates */
+    double tolerance;  /* of fewer bytes a weight, more */
     double xp[GATES][MAX_UNITS], hp[GATES][MAX_UNITS], cell[MAX_UNITS], h[MAX_UNITS];
 } follower;
 
@@ -122,7 +123,6 @@ static rondo_status follow(follower *f)
 {
     const bench_layer_data *d = f->d;
     const rondo_bench_case *s = d->shape;
-    const double limit = s->compute && strcmp(s->compute, "bf16") == 0 ? 0.02 : 2e-4;
     memset(f->cell, 0, sizeof f->cell);
     for (int64_t t = 0; t < s->steps; t++) {
         const real *y = d->y + (t * s->batch + f->row) * s->units;
@@ -135,7 +135,7 @@ static rondo_status follow(follower *f)
             step_simple(f);
         for (int64_t k = 0; k < f->n; k++) {
             const double found = (double)y[k * f->stride];
-            if (fabs(found - f->h[k]) <= limit * (1 + fabs(f->h[k]))) continue;
+            if (fabs(found - f->h[k]) <= f->tolerance * (1 + fabs(f->h[k]))) continue;
             return rondo_fail(
                 RONDO_E_STATE,
                 "%s %s: step %lld, row %lld, unit %lld is %g, expected %g; the figure "
@@ -150,7 +150,8 @@ static rondo_status follow(follower *f)
 rondo_status bench_check_forward(const bench_layer_data *d)
 {
     const rondo_bench_case *s = d->shape;
-    follower f = { .d = d };
+    follower f = { .d = d, .tolerance = s->weights ? 5e-2 : 2e-4 };
+    if (s->compute && strcmp(s->compute, "bf16") == 0) f.tolerance = 2e-2;
     f.lstm = strcmp(s->cell, "lstm") == 0;
     f.gru = strcmp(s->cell, "gru") == 0;
     f.gates = f.lstm ? 4 : f.gru ? 3 : 1;

@@ -56,7 +56,7 @@ static rondo_status build(bench *b, int threads)
     RONDO_TRY(model_prepare(b->model, 1));
     RONDO_TRY(model_threads(b->model, threads));
     if (strcmp(c->letter, "activations") == 0) tame(b->model, c->inputs, c->units);
-    return RONDO_OK;
+    return c->weights ? rondo_set_weight_storage(b->model, c->weights) : RONDO_OK;
 }
 
 static rondo_status prepare(bench *b, int threads)
@@ -100,7 +100,12 @@ static void train(void *user)
     forward(b);
     if (b->status) return;
     value *out = pass_output(b->pass, 0);
+<<<<<<< HEAD
     memcpy(out->grad, b->dy, (size_t)value_size(out) * sizeof *b->dy); /* backward uses it up */
+=======
+    /* as from the layer above: anew each time, for backward adds to it */
+    memcpy(out->grad, b->dy, (size_t)value_size(out) * sizeof(real));
+>>>>>>> 7301e3e (bench: the gradient of the outputs comes anew with every step)
     out->grad_written = true;
     pass_backward(b->pass);
 }
@@ -233,18 +238,39 @@ static rondo_status check(bench *b)
     return b->trains && smooth(b->c->activation) ? check_gradients_along(b) : RONDO_OK;
 }
 
+static void close(bench *b)
+{
+    rondo_stream_free(b->stream);
+    pass_free(b->pass);
+    rondo_model_free(b->model);
+    alloc_free_aligned(b->x);
+    alloc_free_aligned(b->y);
+    alloc_free_aligned(b->dy);
+}
+
+/* The same with the cell's own activations runs in turn with it. */
+static rondo_status measure_relative(rondo_bench_result *result, bench *b, int threads,
+                                     double seconds)
+{
+    rondo_bench_case usual = *b->c;
+    usual.activation = NULL;
+    bench other = { .c = &usual };
+    const rondo_status status = prepare(&other, threads);
+    if (!status) bench_compare(result, train, b, &other, seconds);
+    close(&other);
+    return status;
+}
+
 rondo_status bench_layer(rondo_bench_result *result, const rondo_bench_case *c, int threads,
                          double seconds)
 {
     bench b = { .c = c };
     rondo_status status = prepare(&b, threads);
-    if (!status) bench_time(result, b.streams ? step : b.trains ? train : forward, &b, seconds);
+    if (!status && strcmp(c->letter, "activations") == 0)
+        status = measure_relative(result, &b, threads, seconds);
+    else if (!status)
+        bench_time(result, b.streams ? step : b.trains ? train : forward, &b, seconds);
     if (!status) status = check(&b);
-    rondo_stream_free(b.stream);
-    pass_free(b.pass);
-    rondo_model_free(b.model);
-    alloc_free_aligned(b.x);
-    alloc_free_aligned(b.y);
-    alloc_free_aligned(b.dy);
+    close(&b);
     return status;
 }

@@ -1,18 +1,23 @@
-/* bench_network - case e: the tutorial's network learns rows of pixels, from samples in memory to
- * changed weights: gather, forward, loss, backward, Adam; packing comes with the next forward. */
+/* bench_network - a whole network learns, from samples in memory to changed weights: gather, forward,
+ * loss, backward, Adam; packing comes with the next forward.  Case e times the tutorial's network,
+ * "memory" says what such steps take. */
+#define _POSIX_C_SOURCE 200809L
 #include "task/task.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 28, INPUTS = 28, CLASSES = 10, BATCH = 32, BATCHES = 8, SAMPLES = BATCH * BATCHES };
+enum { CLASSES = 10, BATCHES = 8 };
 enum { ENOUGH = 96 }; /* steps after which the loss has to be much lower */
 
+/* Two layers of the cell and a dense one that tells classes. */
 typedef struct network {
+    int64_t batch, steps, inputs, samples, done;
     rondo_model *model;
     rondo_dataset *data;
-    real *x;        /* [SAMPLES][STEPS][INPUTS] */
-    int32_t *label; /* [SAMPLES] */
-    int64_t items[SAMPLES], done;
+    real *x;        /* [samples][steps][inputs] */
+    int32_t *label; /* [samples] */
+    int64_t *items; /* [samples] */
     double loss;
     rondo_status status;
 } network;
@@ -21,50 +26,71 @@ typedef struct network {
 static void draw(network *n)
 {
     rng r = rng_new(7, rng_stream(RNG_CHECK, 1));
-    for (int64_t i = 0; i < SAMPLES; i++) {
+    for (int64_t i = 0; i < n->samples; i++) {
         n->label[i] = (int32_t)rng_below(&r, CLASSES);
         n->items[i] = i;
-        for (int64_t t = 0; t < STEPS; t++)
-            for (int64_t f = 0; f < INPUTS; f++)
-                n->x[(i * STEPS + t) * INPUTS + f] =
+        for (int64_t t = 0; t < n->steps; t++)
+            for (int64_t f = 0; f < n->inputs; f++)
+                n->x[(i * n->steps + t) * n->inputs + f] =
                     (real)(0.5 * sin((double)(f * (n->label[i] + 1) + t) / 8) + rng_uniform(&r) -
                            0.5);
     }
 }
 
-static rondo_status prepare(network *n, int threads)
+static rondo_status build(network *n, const rondo_bench_case *c, int threads)
 {
-    n->x = alloc_array(SAMPLES * STEPS * INPUTS, sizeof *n->x);
-    n->label = alloc_array(SAMPLES, sizeof *n->label);
-    n->model = rondo_model_new();
-    if (!n->x || !n->label || !n->model) return RONDO_E_NOMEM;
-    draw(n);
-    const rondo_array x = { n->x, RONDO_F32, { 3, { SAMPLES, STEPS, INPUTS } }, NULL };
-    const rondo_array y = { n->label, RONDO_I32, { 1, { SAMPLES } }, NULL };
-    RONDO_TRY(rondo_dataset_new(&n->data, &(rondo_batch){ 1, 1, &x, &y, NULL }));
-    rondo_input(n->model, RONDO_F32, RONDO_SHAPE(0, INPUTS));
-    RONDO_TRY(rondo_add_spec(n->model, "simple_rnn 64 return_sequences; simple_rnn 64; "
-                                       "dense 10 softmax"));
+    char layers[256];
+    snprintf(layers, sizeof layers, "%s %lld return_sequences; %s %lld; dense %d softmax", c->cell,
+             (long long)c->units, c->cell, (long long)c->units, CLASSES);
+    rondo_input(n->model, RONDO_F32, RONDO_SHAPE(0, c->inputs));
+    RONDO_TRY(rondo_add_spec(n->model, layers));
     return rondo_compile(n->model, .optimizer = "adam", .loss = "sparse_categorical_crossentropy",
                          .seed = 1, .threads = threads);
+}
+
+static rondo_status network_open(network *n, const rondo_bench_case *c, int64_t batches,
+                                 int threads)
+{
+    *n = (network){ .batch = c->batch, .steps = c->steps, .inputs = c->inputs };
+    n->samples = batches * c->batch;
+    n->x = alloc_array(n->samples * c->steps * c->inputs, sizeof *n->x);
+    n->label = alloc_array(n->samples, sizeof *n->label);
+    n->items = alloc_array(n->samples, sizeof *n->items);
+    n->model = rondo_model_new();
+    if (!n->x || !n->label || !n->items || !n->model) return RONDO_E_NOMEM;
+    draw(n);
+    const rondo_array x = { n->x, RONDO_F32, { 3, { n->samples, c->steps, c->inputs } }, NULL };
+    const rondo_array y = { n->label, RONDO_I32, { 1, { n->samples } }, NULL };
+    RONDO_TRY(rondo_dataset_new(&n->data, &(rondo_batch){ 1, 1, &x, &y, NULL }));
+    return build(n, c, threads);
+}
+
+static void network_close(network *n)
+{
+    rondo_dataset_free(n->data);
+    rondo_model_free(n->model);
+    alloc_free(n->x);
+    alloc_free(n->label);
+    alloc_free(n->items);
 }
 
 static void train(void *user)
 {
     network *n = user;
     training *t = n->model->training;
-    const int64_t *items = n->items + n->done++ % BATCHES * BATCH;
-    rondo_status status = batch_gather(&t->batch, n->data, items, BATCH, NULL, NULL);
+    const int64_t *items = n->items + n->done++ * n->batch % n->samples;
+    rondo_status status = batch_gather(&t->batch, n->data, items, n->batch, NULL, NULL);
     if (!status) status = train_windows(n->model, &t->batch, 0, &n->loss);
     if (status) n->status = status;
 }
 
+/* ---- e ---- */
 /* Before and after: what was learnt, and the loss of the weights it ended with. */
 static rondo_status check(network *n, double first)
 {
     while (n->done < ENOUGH || n->done % BATCHES != 0) train(n);
     RONDO_TRY(n->status);
-    const double expected = bench_network_loss(n->model, n->x, n->label, BATCH, STEPS);
+    const double expected = bench_network_loss(n->model, n->x, n->label, n->batch, n->steps);
     train(n);
     if (!(fabs(n->loss - expected) <= 1e-3 * (1 + expected)))
         return rondo_fail(RONDO_E_STATE,
@@ -79,16 +105,82 @@ static rondo_status check(network *n, double first)
 
 rondo_status bench_network(rondo_bench_result *result, int threads, double seconds)
 {
-    network n = { 0 };
-    rondo_status status = prepare(&n, threads);
+    static const rondo_bench_case tutorial = {
+        .cell = "simple_rnn", .batch = 32, .steps = 28, .inputs = 28, .units = 64
+    };
+    network n;
+    rondo_status status = network_open(&n, &tutorial, BATCHES, threads);
     if (!status) {
-        const double first = bench_network_loss(n.model, n.x, n.label, BATCH, STEPS);
+        const double first = bench_network_loss(n.model, n.x, n.label, n.batch, n.steps);
         bench_time(result, train, &n, seconds);
         status = check(&n, first);
     }
-    rondo_dataset_free(n.data);
-    rondo_model_free(n.model);
-    alloc_free(n.x);
-    alloc_free(n.label);
+    network_close(&n);
     return status;
+}
+
+/* ---- memory ---- */
+
+/* "VmRSS:" resident memory, "VmHWM:" the most so far; in bytes, 0 where the system does not say. */
+static double resident(const char *key)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, key, strlen(key)) == 0) kib = strtod(line + strlen(key), NULL);
+    if (file) fclose(file);
+    return 1024 * kib;
+}
+
+/* The most from now on. */
+static void forget_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "w");
+    if (!file) return;
+    fputc('5', file);
+    fclose(file);
+}
+
+/* The most memory that a few steps take, over `before`; the loss has to go down meanwhile. */
+static rondo_status most_of_steps(double *bytes, const rondo_bench_case *c, int threads,
+                                  double before)
+{
+    enum { FEW = 12 };
+    network n;
+    double first = 0;
+    forget_peak();
+    rondo_status status = network_open(&n, c, 1, threads);
+    for (int i = 0; i < FEW && !status; i++) {
+        train(&n);
+        status = n.status;
+        if (i == 0) first = n.loss;
+    }
+    *bytes = resident("VmHWM:") - before;
+    if (!status && !(n.loss < first))
+        status = rondo_fail(RONDO_E_STATE,
+                            "memory %s: the loss went from %g to %g in %d steps, which is not "
+                            "learning; the figure is not believed",
+                            c->cell, first, n.loss, FEW);
+    network_close(&n);
+    alloc_trim();
+    return status;
+}
+
+rondo_status bench_memory(rondo_bench_result *result, const rondo_bench_case *c, int threads)
+{
+    const rondo_bench_case tiny = {
+        .cell = c->cell, .batch = 2, .steps = 2, .inputs = 2, .units = 2
+    };
+    double ignored;
+    alloc_trim();
+    const double idle = resident("VmRSS:");
+    if (idle <= 0)
+        return rondo_fail(RONDO_E_IO, "this system does not say how much memory a process has in "
+                                      "use (/proc/self/status)");
+    RONDO_TRY(most_of_steps(&ignored, &tiny, threads, idle));
+    const double ready = resident("VmRSS:");
+    RONDO_TRY(most_of_steps(&result->bytes, c, threads, idle));
+    result->own_bytes = result->bytes - (ready - idle);
+    return RONDO_OK;
 }

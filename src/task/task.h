@@ -135,10 +135,15 @@ rondo_status folder_settle(const char *folder);
 /* ---- bench.c, bench_layer.c, bench_network.c: what is measured … ---- */
 /* Calls once(user) until `seconds` are over, at least five times: the median of the samples. */
 void bench_time(rondo_bench_result *, void (*once)(void *user), void *user, double seconds);
+/* Samples of once(user) and of once(other) in turn: the median of the first, and of its ratios to the
+ * second, which other work of the machine disturbs less. */
+void bench_compare(rondo_bench_result *, void (*once)(void *user), void *user, void *other,
+                   double seconds);
 /* One call of each is timed and checked; the result's flops and peak are bench.c's. */
 rondo_status bench_layer(rondo_bench_result *, const rondo_bench_case *, int threads,
                          double seconds);
 rondo_status bench_network(rondo_bench_result *, int threads, double seconds);
+rondo_status bench_memory(rondo_bench_result *, const rondo_bench_case *, int threads);
 
 /* ---- … bench_check.c: and by what it is judged, in plain loops and double precision ---- */
 typedef struct bench_layer_data {

@@ -22,6 +22,7 @@ typedef struct fit {
     fit_position at;
     int64_t batches; /* of an epoch */
     int64_t *order;  /* [data->count] this epoch's */
+    feeder *feeder;  /* of its batches */
     evaluation validation;
     char **names; /* of values: scores, then the validation's */
     double *values;
@@ -83,12 +84,14 @@ static rondo_status reserve(fit *f)
     }
     for (int64_t i = 0; i < rows; i++) f->order[i] = i ? longest : shortest;
     if (rows == 1) f->order[0] = longest;
-    RONDO_TRY(batch_reserve(&t->batch, d, rows));
-    RONDO_TRY(batch_gather(&t->batch, d, f->order, rows, t->scale_in, t->scale_out));
+    const batch *b;
+    RONDO_TRY(feeder_open(&f->feeder, d, rows, t->scale_in, t->scale_out));
+    feeder_ask(f->feeder, f->order, rows);
+    RONDO_TRY(feeder_take(f->feeder, &b));
     feed feeds[MAX_FIELDS];
-    const int n = batch_feeds(&t->batch, feeds);
+    const int n = batch_feeds(b, feeds);
     for (int i = 0; i < n; i++)
-        if (f->options.bptt && t->batch.input[i].sequence && feeds[i].steps > f->options.bptt)
+        if (f->options.bptt && b->input[i].sequence && feeds[i].steps > f->options.bptt)
             feeds[i].steps = f->options.bptt;
     RONDO_TRY(pass_plan(t->pass, n, feeds));
     RONDO_TRY(comparison_reserve(&t->comparison, t->pass));
@@ -121,6 +124,7 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
 
 static void tear_down(fit *f)
 {
+    feeder_close(f->feeder);
     if (f->validation.model) evaluation_close(&f->validation);
     text_list_free(f->names);
     alloc_free(f->values);
@@ -173,14 +177,22 @@ static void shuffle(fit *f)
     rng_shuffle(&r, f->order, f->data->count);
 }
 
+/* For batch i of this epoch; what comes in the next is not known before it is shuffled. */
+static void ask(fit *f, int64_t i)
+{
+    const int64_t size = f->options.batch_size, left = f->data->count - i * size;
+    if (left > 0) feeder_ask(f->feeder, f->order + i * size, left < size ? left : size);
+}
+
 static rondo_status train_batch(fit *f)
 {
     training *t = f->training;
-    const int64_t first = f->at.batch * f->options.batch_size, left = f->data->count - first;
-    const int64_t rows = left < f->options.batch_size ? left : f->options.batch_size;
+    const batch *b;
     double mean;
-    RONDO_TRY(batch_gather(&t->batch, f->data, f->order + first, rows, t->scale_in, t->scale_out));
-    RONDO_TRY(train_windows(f->model, &t->batch, f->options.bptt, &mean));
+    RONDO_TRY(feeder_take(f->feeder, &b));
+    const int64_t rows = b->rows;
+    ask(f, f->at.batch + 1);
+    RONDO_TRY(train_windows(f->model, b, f->options.bptt, &mean));
     f->at.batch++;
     f->at.samples += rows;
     scores_result(&t->scores, f->values);
@@ -196,6 +208,7 @@ static rondo_status train_epoch(fit *f)
 {
     if (f->at.batch == 0) scores_reset(&f->training->scores);
     shuffle(f);
+    ask(f, f->at.batch);
     while (f->at.batch < f->batches && !f->progress.stop) {
         RONDO_TRY(train_batch(f));
         if (interrupted) {
