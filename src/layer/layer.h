@@ -268,7 +268,7 @@ void scan_forward(scan *, const scan_cell *, const call *, uint32_t mask_key, re
 bool scan_row_serves(const scan *);
 void scan_row(scan *, const scan_cell *, const call *, const real *const *initial, real *h_out);
 /* Bytes of packed weights that a step of a layer needs before sharing it out pays. */
-enum { ROW_SHARED = 3 << 17 };
+enum { ROW_SHARED = 1 << 20 };
 /* One step alone, all of it, where that is all there is (else false): states from carry_in (NULL:
  * zeros) to carry_out, the output to out[0]. */
 bool scan_row_step(scan *, const scan_cell *, const call *);
