@@ -27,6 +27,10 @@ typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const r
                          const int32_t *label, const real *weight, real parameter, int64_t rows,
                          int64_t width);
 
+/* What a fused kernel gives as dx, made of its y in place. */
+typedef void slope_kernel(real *y, const real *target, const int32_t *label, const real *weight,
+                          int64_t rows, int64_t width);
+
 /* A product that a row's sums go on with: x[k] and packed weights of as many rows. */
 typedef struct row_term {
     const real *x;
@@ -120,6 +124,7 @@ typedef struct kernels {
      * others read x itself and leave y alone.  On probabilities: clipped to [1e-7, 1-1e-7] as
      * Keras does. ---- */
     loss_kernel *softmax_cross_entropy; /* fused; target distribution or label; Σ over the row */
+    slope_kernel *softmax_slope;        /* of softmax_cross_entropy */
     loss_kernel *sigmoid_cross_entropy; /* fused; mean over the row */
     loss_kernel
         *cross_entropy; /* rows are first normalised to sum 1, as Keras does; target or label */

@@ -30,7 +30,7 @@ typedef struct value { /* of one batch; time-major [steps][batch][features] */
     const uint8_t *mask;    /* [steps][batch] 0 = masked, as Keras' masks; or NULL */
     bool masked;            /* plan: a mask will be there when forward runs */
     real *grad;             /* as data; NULL when nobody needs it */
-    int64_t block;          /* data and grad hold so many rows at a time; 0: all of them */
+    int64_t block;          /* data holds so many rows at a time, and becomes grad; 0: all */
     bool grad_written;      /* somebody has already put his share there: add */
 } value;
 static inline int64_t value_rows(const value *v)

@@ -141,6 +141,7 @@ size_t loss_scratch(int64_t rows)
 
 typedef struct work { /* the rows of a batch, in parts */
     loss_kernel *kernel;
+    slope_kernel *slope; /* instead */
     truth truth;
     double *losses; /* [rows] */
     real *scaled;   /* [rows] weight / valid */
@@ -156,14 +157,23 @@ static void work_part(void *arg, int i)
     const int64_t begin = w->truth.rows * i / w->parts, end = w->truth.rows * (i + 1) / w->parts;
     const truth t = truth_rows(&w->truth, begin, end - begin);
     const int64_t at = begin * t.width;
-    w->kernel(w->losses + begin, w->dx ? w->dx + at : NULL, w->y ? w->y + at : NULL, w->x + at,
-              t.target, t.label, w->scaled + begin, w->parameter, t.rows, t.width);
+    if (w->slope)
+        w->slope(w->y + at, t.target, t.label, w->scaled + begin, t.rows, t.width);
+    else
+        w->kernel(w->losses + begin, w->dx ? w->dx + at : NULL, w->y ? w->y + at : NULL, w->x + at,
+                  t.target, t.label, w->scaled + begin, w->parameter, t.rows, t.width);
+}
+
+static void share_out(work *w, pool *threads)
+{
+    enum { ENOUGH = 1 << 14 }; /* elements, to be worth waking a thread */
+    w->parts = w->truth.rows * w->truth.width < ENOUGH ? 1 : pool_threads(threads);
+    pool_run(threads, work_part, w, w->parts);
 }
 
 double loss_run(const loss *l, const truth *t, double valid, real *dx, real *y, const real *x,
                 void *scratch, pool *threads)
 {
-    enum { ENOUGH = 1 << 14 }; /* elements, to be worth waking a thread */
     const kernels *k = kernel_table();
     double *losses = scratch;
     work w = { .kernel = l->row->kernel(k, l->fused),
@@ -173,17 +183,25 @@ double loss_run(const loss *l, const truth *t, double valid, real *dx, real *y, 
                .dx = dx,
                .y = y,
                .x = x,
-               .parameter = l->parameter,
-               .parts = t->rows * t->width < ENOUGH ? 1 : pool_threads(threads) };
+               .parameter = l->parameter };
     const real share = valid > 0 ? (real)(1 / valid) : 0;
     if (t->weight)
         k->scale(w.scaled, t->weight, share, t->rows);
     else
         k->fill(w.scaled, share, t->rows);
-    pool_run(threads, work_part, &w, w.parts);
+    share_out(&w, threads);
     double sum = 0;
     for (int64_t r = 0; r < t->rows; r++)
         if (!t->weight || t->weight[r] != 0)
             sum += (t->weight ? (double)t->weight[r] : 1.0) * losses[r];
     return sum;
+}
+
+void loss_slope(const loss *l, const truth *t, real *y, void *scratch, pool *threads)
+{
+    work w = { .slope = l->row->slope(kernel_table()),
+               .truth = *t,
+               .scaled = (real *)((double *)scratch + t->rows),
+               .y = y };
+    share_out(&w, threads);
 }

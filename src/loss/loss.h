@@ -26,6 +26,7 @@ typedef struct loss_row {
     bool takes_labels;      /* truth is label[], else target[][] */
     const char *fused;      /* the activation it takes the logits of: "softmax" */
     loss_kernel *(*kernel)(const kernels *, bool fused);
+    slope_kernel *(*slope)(const kernels *); /* when fused, in a step of its own; NULL: not so */
 } loss_row;
 typedef struct loss { /* a row with its arguments */
     const loss_row *row;
@@ -43,6 +44,8 @@ rondo_status loss_check(const loss *, const truth *, int64_t width);
 size_t loss_scratch(int64_t rows);
 double loss_run(const loss *, const truth *, double valid, real *dx, real *y, const real *x,
                 void *scratch, pool *);
+/* After a loss_run that was fused and without dx: makes that of its y, in place. */
+void loss_slope(const loss *, const truth *, real *y, void *scratch, pool *);
 
 /* ---- Metrics: sums in double, updated batch by batch in order; rows count by truth.weight ---- */
 typedef struct metric_row {

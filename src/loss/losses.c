@@ -6,6 +6,11 @@ static loss_kernel *cross_entropy(const kernels *k, bool fused)
     return fused ? k->softmax_cross_entropy : k->cross_entropy;
 }
 
+static slope_kernel *softmax(const kernels *k)
+{
+    return k->softmax_slope;
+}
+
 static loss_kernel *binary(const kernels *k, bool fused)
 {
     return fused ? k->sigmoid_cross_entropy : k->binary_cross_entropy;
@@ -34,6 +39,7 @@ const loss_row loss_categorical_crossentropy = {
     .help = "-sum target log(y) over classes; targets are distributions (one-hot)",
     .fused = "softmax",
     .kernel = cross_entropy,
+    .slope = softmax,
 };
 const loss_row loss_sparse_categorical_crossentropy = {
     .name = "sparse_categorical_crossentropy",
@@ -41,6 +47,7 @@ const loss_row loss_sparse_categorical_crossentropy = {
     .takes_labels = true,
     .fused = "softmax",
     .kernel = cross_entropy,
+    .slope = softmax,
 };
 const loss_row loss_binary_crossentropy = {
     .name = "binary_crossentropy",

@@ -116,10 +116,10 @@ typedef struct feed { /* one input of a batch, time-major */
 typedef struct pass {
     const rondo_model *model;
     /* The caller's wishes, set before the first plan: */
-    bool training;         /* dropout is on */
-    bool input_gradients;  /* also of the inputs */
-    bool fused[MAX_PORTS]; /* output i leaves its activation to the loss … */
-    bool whole;            /* … and is kept whole all the same, not a block of rows at a time */
+    bool training;          /* dropout is on */
+    bool input_gradients;   /* also of the inputs */
+    bool fused[MAX_PORTS];  /* output i leaves its activation to the loss … */
+    bool blocks[MAX_PORTS]; /* … and is then, where it can, made a block of rows at a time */
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
     uint64_t seed;   /* of dropout masks … */
     uint32_t step;   /* … at this step */
@@ -167,8 +167,8 @@ typedef struct observer { /* shown the outputs (probabilities where fused) that 
     void *user;
 } observer;
 /* After pass_forward: losses and, when the pass goes backward, gradients of the outputs. values[]
- * one per output; valid[i]: rows that count; the observer may be NULL. Outputs that leave their
- * activation to the loss are made here, in blocks of rows, unless the pass keeps them whole. */
+ * one per output; valid[i]: rows that count; the observer may be NULL. Outputs in blocks of rows are
+ * made here. */
 void objective_run(const objective *, pass *, const truth truths[], const double valid[],
                    double values[], const observer *);
 /* Forward and run, truths checked. */

@@ -23,7 +23,10 @@ rondo_status objective_parse(objective *o, const rondo_model *m, const char *los
 
 void objective_apply(const objective *o, pass *p)
 {
-    for (int i = 0; i < o->n; i++) p->fused[i] = o->losses[i].fused;
+    for (int i = 0; i < o->n; i++) {
+        p->fused[i] = o->losses[i].fused;
+        p->blocks[i] = o->losses[i].fused && o->losses[i].row->slope;
+    }
 }
 
 /* One output.  A block of rows at a time, the layer that makes it goes forward and backward around
@@ -38,7 +41,7 @@ static double run_output(const loss *l, pass *p, int i, const truth *all, double
     const bool back = y->block && maker->gradients;
     bool add = false;
     real *dx = back ? value_grad(maker->in[0], &add) : NULL;
-    y->grad_written = y->grad && !y->block;
+    y->grad_written = y->grad;
     double sum = 0;
     for (int64_t first = 0; first < rows; first += block) {
         const truth part = truth_rows(all, first, rows - first < block ? rows - first : block);
@@ -46,8 +49,10 @@ static double run_output(const loss *l, pass *p, int i, const truth *all, double
         const double one = loss_run(l, &part, valid, y->grad, y->data, y->data, p->loss_scratch[i],
                                     p->pool);
         if (o) o->see(o->user, i, y->data, &part, one);
-        if (back) type->backward_rows(maker, dx, add, y->grad, first, part.rows);
         sum += one;
+        if (!back) continue;
+        loss_slope(l, &part, y->data, p->loss_scratch[i], p->pool);
+        type->backward_rows(maker, dx, add, y->data, first, part.rows);
     }
     return valid > 0 ? sum / valid : 0;
 }

@@ -108,11 +108,11 @@ static bool is_output(const rondo_model *m, int at, int port)
     return false;
 }
 
-/* Whether an output that this node makes leaves its activation to the loss. */
-static bool is_fused(const pass *p, int at)
+/* Whether an output that this node makes is one of those. */
+static bool makes(const pass *p, int at, const bool those[])
 {
     for (int i = 0; i < model_output_count(p->model); i++)
-        if (p->fused[i] && model_output(p->model, i).node == at) return true;
+        if (those[i] && model_output(p->model, i).node == at) return true;
     return false;
 }
 
@@ -127,17 +127,17 @@ static int64_t block_rows(const value *v)
     return ((rows + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;
 }
 
-/* Memory of an output of node i.  A block of it may lie where nodes have their scratch: its loss
- * comes between the last of them forward and the first backward. */
+/* Memory of an output of node i.  A block of it becomes its gradient in place, and may lie where
+ * nodes have their scratch: its loss comes between the last of them forward and the first backward.
+ */
 static void lay_out_value(const pass *p, arena *a, int i, int port)
 {
     value *v = &p->calls[i].out[port];
     const bool wanted = p->needs[i] || (p->gradients && is_output(p->model, i, port));
-    void *(*take)(arena *, size_t) = v->block ? arena_scratch : arena_keep;
     const int64_t rows = v->block ? v->block : value_rows(v);
     const size_t bytes = (size_t)(rows * v->shape.features) * sizeof(real);
-    if (p->calls[i].layer) v->data = take(a, bytes);
-    v->grad = wanted ? take(a, bytes) : NULL;
+    if (p->calls[i].layer) v->data = v->block ? arena_scratch(a, bytes) : arena_keep(a, bytes);
+    v->grad = wanted && !v->block ? arena_keep(a, bytes) : NULL;
 }
 
 /* One walk over the nodes; every node uses the scratch in its turn. */
@@ -150,11 +150,11 @@ static void lay_out(pass *p, arena *a)
         p->needs[i] = needs_gradient(p, i);
         c->gradients = p->needs[i] ? p->gradients : NULL;
         c->training = p->training;
-        c->skip_activation = is_fused(p, i);
+        c->skip_activation = makes(p, i, p->fused);
         if (c->layer) {
             memset(c->memory, 0, c->layer->type->call_size);
             c->layer->type->plan(c, a);
-            const bool blocks = c->skip_activation && !p->whole && c->layer->type->forward_rows;
+            const bool blocks = c->layer->type->forward_rows && makes(p, i, p->blocks);
             c->out[0].block = blocks ? block_rows(&c->out[0]) : 0;
         }
         for (int k = 0; k < c->n_out; k++) lay_out_value(p, a, i, k);

@@ -27,10 +27,8 @@ static rondo_status judge_open(judge *j, const rondo_pipeline *p)
     rondo_status status = scores_parse(&j->scores, &j->names, p->model, &j->objective, metrics);
     alloc_free(metrics);
     if (!status) status = pass_new(&j->pass, p->model);
-    if (!status) {
-        j->pass->whole = p->scale_out.n > 0;
-        objective_apply(&j->objective, j->pass);
-    }
+    if (!status) objective_apply(&j->objective, j->pass);
+    if (!status && p->scale_out.n) j->pass->blocks[0] = false; /* whole, to be scaled back */
     j->stateful = model_stateful(p->model);
     return status;
 }

@@ -186,9 +186,28 @@ static void test_extremes(void **state)
     }
 }
 
+/* The gradient made of the probabilities in place has the bits of the one made with them. */
+static void test_slope_in_place(void **state)
+{
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int64_t width = 1; width <= WIDEST; width += 13)
+            for (int labels = 0; labels < 2; labels++) {
+                sample s = sample_of(width, false, false);
+                const real *target = labels ? NULL : s.target;
+                const int32_t *label = labels ? s.label : NULL;
+                s.weight[1] = 0;
+                t->softmax_cross_entropy(s.loss, s.dx, s.y, s.x, target, label, s.weight, 0, ROWS,
+                                         width);
+                t->softmax_slope(s.y, target, label, s.weight, ROWS, width);
+                assert_true(same_bits(s.y, s.dx, ROWS * width));
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slope_in_place),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_fused_values_are_the_activation),
         cmocka_unit_test(test_labels_are_one_hot_targets),
