@@ -249,6 +249,7 @@ typedef struct scan {
     real *saved, *inputs, *made; /* inputs of additive cells are xp */
     real *state[MAX_STATES];     /* [total][units], or two steps of [batch][units] in turn */
     real *initial[MAX_STATES];   /* [batch][units] by rank */
+    bool from_zero;              /* initial[0] is zeros: dU has nothing from it */
     real *mask_x, *mask_h;       /* [batch][in], [batch][units] by rank */
     real *h_dropped;             /* [total][units] h after recurrent dropout */
     /* backward */

@@ -293,15 +293,15 @@ static const real *initial_state(const call *c, const scan *s, int i)
 
 static void set_initial(const call *c, scan *s, int direction)
 {
-    const extra *e = c->layer->extra;
-    const int states = e->cell[0].row->states;
-    const int64_t u = e->cell[0].units, size = s->route.batch * u;
+    const scan_cell *cell = &((const extra *)c->layer->extra)->cell[direction];
+    const int states = cell->row->states;
     for (int k = 0; k < states; k++) {
         const real *from = initial_state(c, s, direction * states + k);
+        if (k == 0) s->from_zero = !from;
         if (from)
-            to_ranks(&s->route, s->initial[k], from, u);
+            to_ranks(&s->route, s->initial[k], from, cell->units);
         else
-            kernel_table()->fill(s->initial[k], 0, size);
+            kernel_table()->fill(s->initial[k], 0, s->route.batch * cell->units);
     }
 }
 

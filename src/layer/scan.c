@@ -149,7 +149,9 @@ static void recurrent_gradient(const scan *s, const scan_cell *c, const call *ru
             next++;
         const real *h = s->h_dropped ? s->h_dropped + at * u : scan_state(s, c, 0, t - 1, 0);
         if (s->h_dropped) next = end;
-        linear_backward_weight(c->h, run->gradients, run->pool, h, u,
+        linear product = *c->h;
+        if (next == 1 && s->from_zero) product.trains = false; /* but its bias does */
+        linear_backward_weight(&product, run->gradients, run->pool, h, u,
                                s->dhp + (at - s->first) * width, width, route_offset(r, next) - at);
     }
 }
