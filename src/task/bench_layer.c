@@ -100,12 +100,7 @@ static void train(void *user)
     forward(b);
     if (b->status) return;
     value *out = pass_output(b->pass, 0);
-<<<<<<< HEAD
     memcpy(out->grad, b->dy, (size_t)value_size(out) * sizeof *b->dy); /* backward uses it up */
-=======
-    /* as from the layer above: anew each time, for backward adds to it */
-    memcpy(out->grad, b->dy, (size_t)value_size(out) * sizeof(real));
->>>>>>> 7301e3e (bench: the gradient of the outputs comes anew with every step)
     out->grad_written = true;
     pass_backward(b->pass);
 }
