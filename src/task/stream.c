@@ -4,7 +4,9 @@
 
 static rondo_status begin(rondo_pipeline *p)
 {
-    return p->stream ? RONDO_OK : rondo_stream_new(&p->stream, p->model, 1);
+    if (p->stream) return RONDO_OK;
+    RONDO_TRY(rondo_stream_new(&p->stream, p->model, 1));
+    return rondo_stream_threads(p->stream, pool_threads(p->model->pool));
 }
 
 rondo_status rondo_pipeline_stream(rondo_pipeline *p, const rondo_real *x, int64_t n,
