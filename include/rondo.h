@@ -170,7 +170,9 @@ const char *rondo_weight_storage(const rondo_model *);
 
 /* ---- Data ------------------------------------------------------------------------------ */
 typedef struct rondo_dataset rondo_dataset;
-rondo_status rondo_dataset_new(rondo_dataset **, const rondo_batch *all); /* borrows the arrays */
+/* Borrows the arrays. They must not change while somebody trains on them: another thread may be
+ * reading the next batch. */
+rondo_status rondo_dataset_new(rondo_dataset **, const rondo_batch *all);
 /* A file or generated task by its reader; the spec has the reader's options:
  * ("train.csv", "target=y window=24 horizon=1"), ("task:adding?length=150", ""). */
 rondo_status rondo_dataset_open(rondo_dataset **, const char *path, const char *spec);

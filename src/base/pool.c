@@ -15,6 +15,7 @@
 
 enum {
     MOST_THREADS = 1024,
+    STACK = 1 << 20, /* bytes; kernels copy what they multiply there, up to a quarter of it */
     SPINS =
         25000,  /* pauses before a thread sleeps: some 0.5 ms, as a sleeper takes 0.1 ms to wake */
     YIELD = 250 /* so often others may have the processor meanwhile */
@@ -146,15 +147,19 @@ int pool_processors(void)
 static rondo_status start_workers(pool *p, int n)
 {
     sigset_t all, before;
+    pthread_attr_t attributes;
     int error = 0;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (p->n_workers < n) {
-        error = pthread_create(&p->workers[p->n_workers], NULL, work, p);
+        error = pthread_create(&p->workers[p->n_workers], &attributes, work, p);
         if (error) break;
         p->n_workers++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
     if (!error) return RONDO_OK;
     return rondo_fail(RONDO_E_LIMIT, "cannot start thread %d of %d: %s", p->n_workers + 2, n + 1,
                       strerror(error));

@@ -37,10 +37,11 @@ rondo_status cell_check(const rondo_cell *cell)
         return rondo_fail(RONDO_E_ARG,
                           "cell %s has made_gates, so it needs prepare and prepare_backward",
                           cell->name);
-    if (cell->additive &&
-        (cell->h_gates != cell->x_gates || cell->made_gates || cell->recurrent_bias))
+    if (cell->additive && (cell->h_gates != cell->x_gates || cell->made_gates ||
+                           cell->recurrent_bias || cell->input_saves))
         return rondo_fail(RONDO_E_ARG,
-                          "cell %s: additive cells have as many h_gates as x_gates, and one bias",
+                          "cell %s: additive cells have as many h_gates as x_gates, one bias and "
+                          "no input_saves: xp holds the sums, and is kept where it is needed",
                           cell->name);
     if (cell->n_params && !cell->params)
         return rondo_fail(RONDO_E_ARG, "cell %s has n_params but no params", cell->name);

@@ -44,8 +44,8 @@ struct rondo_dataset {
     bool weighted;
     /* Steps of sample i's first sequence (input first, then target); 1 when it has none. Cheap. */
     int64_t (*length)(const rondo_dataset *, int64_t i);
-    rondo_status (*get)(const rondo_dataset *, cursor *, int64_t i,
-                        sample *); /* valid until the cursor's next get */
+    /* Valid until the cursor's next get. Threads with a cursor each may get at a time. */
+    rondo_status (*get)(const rondo_dataset *, cursor *, int64_t i, sample *);
     void (*close)(rondo_dataset *);
     char **classes; /* names of labels, or NULL */
     int n_classes;

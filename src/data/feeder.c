@@ -62,19 +62,14 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* It leaves signals to the program's own threads. */
-static rondo_status start(feeder *f)
+/* It leaves signals to the program's own threads. Without it, whoever takes a batch gathers it. */
+static void start(feeder *f)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&f->thread, NULL, work, f);
+    f->threaded = pthread_create(&f->thread, NULL, work, f) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return rondo_fail(RONDO_E_LIMIT, "cannot start a thread that gathers batches: %s",
-                          strerror(error));
-    f->threaded = true;
-    return RONDO_OK;
 }
 
 rondo_status feeder_open(feeder **out, const rondo_dataset *data, int64_t rows, const scaler *in,
@@ -89,15 +84,14 @@ rondo_status feeder_open(feeder **out, const rondo_dataset *data, int64_t rows, 
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);
     rondo_status status = batch_reserve(&f->batch[0], data, rows);
-    if (!status && f->batch[0].size >= WORTHWHILE && pool_processors() > 1) {
-        status = batch_reserve(&f->batch[1], data, rows);
-        if (!status) status = start(f);
-    }
-    if (status)
+    if (status) {
         feeder_close(f);
-    else
-        *out = f;
-    return status;
+        return status;
+    }
+    const bool worthwhile = f->batch[0].size >= WORTHWHILE && pool_processors() > 1;
+    if (worthwhile && !batch_reserve(&f->batch[1], data, rows)) start(f);
+    *out = f;
+    return RONDO_OK;
 }
 
 void feeder_ask(feeder *f, const int64_t *items, int64_t n)

@@ -30,6 +30,7 @@ typedef struct value { /* of one batch; time-major [steps][batch][features] */
     const uint8_t *mask;    /* [steps][batch] 0 = masked, as Keras' masks; or NULL */
     bool masked;            /* plan: a mask will be there when forward runs */
     real *grad;             /* as data; NULL when nobody needs it */
+    bool passed_on;         /* who made it wants the gradient; else it is the loss's alone */
     int64_t block;          /* data holds so many rows at a time, and becomes grad; 0: all */
     bool grad_written;      /* somebody has already put his share there: add */
 } value;
@@ -46,6 +47,7 @@ static inline int64_t value_size(const value *v)
 static inline real *value_grad(value *v, bool *add)
 {
     *add = v->grad_written;
+    if (!v->passed_on) return NULL;
     v->grad_written = v->grad != NULL;
     return v->grad;
 }

@@ -6,7 +6,8 @@
 
 bool scan_row_serves(const scan *s)
 {
-    return s->route.identity && s->route.batch == 1 && !s->keep && !s->training;
+    return s->route.identity && s->route.batch == 1 && s->route.steps > 0 && !s->keep &&
+           !s->training;
 }
 
 typedef struct row { /* one run of scan_row */
@@ -168,7 +169,7 @@ void scan_row(scan *s, const scan_cell *c, const call *run, const real *const *i
 /* Sharing out a single step takes some 0.3 µs when the others are awake. */
 static bool shares(const scan_cell *c, pool *p)
 {
-    return pool_threads(p) > 1 && bytes(c->x) + bytes(c->h) >= ROW_SHARED;
+    return pool_threads(p) > 1 && bytes(c->x) + bytes(c->h) + bytes(c->made) >= ROW_SHARED;
 }
 
 bool scan_row_step(scan *s, const scan_cell *c, const call *run)

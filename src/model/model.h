@@ -139,7 +139,8 @@ typedef struct pass {
     bool ready;            /* calls are as the last forward set them */
     struct plan_key {      /* what the layout was made for */
         int64_t steps[MAX_PORTS], batch[MAX_PORTS], adapted;
-        bool ragged[MAX_PORTS], training, backward, input_gradients, planned;
+        bool ragged[MAX_PORTS], fused[MAX_PORTS], blocks[MAX_PORTS];
+        bool training, backward, input_gradients, planned;
     } key;
 } pass;
 rondo_status pass_new(pass **, const rondo_model *);

@@ -72,6 +72,9 @@ rondo_status model_allocate(rondo_model *m)
     return allocate(m);
 }
 
+/* Walking all of a program's memory pays for what large models leave there. */
+enum { LARGE = 1 << 20 };
+
 static rondo_status draw(rondo_model *m, uint64_t seed)
 {
     RONDO_TRY(model_allocate(m));
@@ -82,7 +85,7 @@ static rondo_status draw(rondo_model *m, uint64_t seed)
         const param *p = m->params[i];
         s = initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r);
     }
-    alloc_trim(); /* of what drawing orthogonal matrices takes */
+    if (m->n_weights > LARGE) alloc_trim(); /* of what drawing orthogonal matrices takes */
     if (!s) return RONDO_OK;
     alloc_free_aligned(m->weights); /* half drawn: nobody may take them for weights */
     alloc_free_aligned(m->packed);

@@ -138,6 +138,7 @@ static void lay_out_value(const pass *p, arena *a, int i, int port)
     const size_t bytes = (size_t)(rows * v->shape.features) * sizeof(real);
     if (p->calls[i].layer) v->data = v->block ? arena_scratch(a, bytes) : arena_keep(a, bytes);
     v->grad = wanted && !v->block ? arena_keep(a, bytes) : NULL;
+    v->passed_on = p->needs[i];
 }
 
 /* One walk over the nodes; every node uses the scratch in its turn. */
@@ -194,6 +195,8 @@ static struct plan_key key_of(const pass *p, int n, const feed feeds[])
         key.batch[i] = feeds[i].batch;
         key.ragged[i] = feeds[i].lengths != NULL;
     }
+    memcpy(key.fused, p->fused, sizeof key.fused);
+    memcpy(key.blocks, p->blocks, sizeof key.blocks);
     key.adapted = p->model->adapted;
     key.training = p->training;
     key.backward = p->gradients != NULL;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { CLOSE = 300 * 1000 }; /* ns from the end of a step to that of the next while others help */
+enum { CLOSE = 300 * 1000 }; /* ns from the end of a step to the next while others help */
 
 struct rondo_stream {
     pass *pass;
@@ -78,7 +78,7 @@ static bool has_large_layer(const rondo_model *m)
         const rondo_layer *l = m->layers[i];
         int64_t bytes = 0;
         for (int k = 0; k < l->n_linears; k++)
-            bytes += linear_packed_bytes(l->linears[k].in, l->linears[k].out, m->storage);
+            bytes += linear_packed_bytes(l->linears[k].in, l->linears[k].out, model_storage(m));
         if (bytes >= ROW_SHARED) return true;
     }
     return false;
@@ -92,14 +92,6 @@ rondo_status rondo_stream_threads(rondo_stream *s, int threads)
     s->helpers = fresh;
     s->pass->pool = NULL;
     return RONDO_OK;
-}
-
-/* Helpers are called to the next step when this one came soon after the one before. */
-static void note_time(rondo_stream *s)
-{
-    const int64_t time = now();
-    s->pass->pool = time - s->latest < CLOSE ? s->helpers : NULL;
-    s->latest = time;
 }
 
 static int64_t elements(const rondo_shape *shape)
@@ -125,8 +117,9 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
                         .batch = s->rows,
                         .data = tokens ? NULL : x->data,
                         .tokens = tokens ? x->data : NULL };
+    if (s->helpers) s->pass->pool = now() - s->latest < CLOSE ? s->helpers : NULL;
     RONDO_TRY(pass_repeat(s->pass, &step));
-    if (s->helpers) note_time(s);
+    if (s->helpers) s->latest = now();
     memcpy(y->data, s->out->data, (size_t)gives * sizeof(real));
     y->type = RONDO_F32;
     y->shape.rank = 2;

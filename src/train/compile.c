@@ -85,7 +85,6 @@ static rondo_status fill(training *t, rondo_model *m, const rondo_compile_option
     RONDO_TRY(pass_new(&t->pass, m));
     t->pass->training = true;
     t->pass->gradients = m->gradients;
-    t->pass->seed = m->seed;
     objective_apply(&t->objective, t->pass);
     t->stateful = model_stateful(m);
     return RONDO_OK;
@@ -96,20 +95,23 @@ rondo_status rondo_compile_with(rondo_model *m, const rondo_compile_options *giv
     rondo_compile_options o = { .size = sizeof o };
     if (given) memcpy(&o, given, given->size && given->size < sizeof o ? given->size : sizeof o);
     RONDO_TRY(model_status(m));
-    RONDO_TRY(model_set_compute(m, o.compute ? o.compute : "f32"));
+    const char *compute = o.compute ? o.compute : "f32";
+    int kind;
+    RONDO_TRY(linear_compute(&kind, compute));
     RONDO_TRY(model_prepare(m, o.seed));
-    m->seed = o.seed;
     training *t = alloc_new(sizeof *t);
     if (!t) return RONDO_E_NOMEM;
     char *text = NULL;
     rondo_status status = fill(t, m, &o);
     if (!status) status = write_spec(&text, t);
     if (!status) status = model_threads(m, o.threads);
+    if (!status) status = model_set_compute(m, compute); /* last: what fails changes nothing */
     if (status) {
         alloc_free(text);
         free_training(t);
         return status;
     }
+    m->seed = t->pass->seed = o.seed;
     t->pass->pool = m->pool;
     if (m->training) {
         t->scale_in = m->training->scale_in;

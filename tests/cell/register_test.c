@@ -67,6 +67,7 @@ static void every_refusal(void **state)
     REFUSE(RONDO_E_ARG, "additive", c.additive = true, c.made_gates = 1, c.prepare = step,
            c.prepare_backward = step);
     REFUSE(RONDO_E_ARG, "additive", c.additive = true, c.recurrent_bias = true);
+    REFUSE(RONDO_E_ARG, "additive", c.additive = true, c.input_saves = 1);
     REFUSE(RONDO_E_ARG, "params", c.n_params = 1);
     REFUSE(RONDO_E_LIMIT, "activations", c.gates = "a b c d e f g h i");
     REFUSE(RONDO_E_LIMIT, "params", c.n_params = MAX_CELL_PARAMS + 1, c.params = &param);

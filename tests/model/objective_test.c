@@ -176,9 +176,29 @@ static void several_outputs(void **state)
     rondo_model_free(m);
 }
 
+/* The gradient of an output ends where nothing before it trains, though what comes after does. */
+static void a_frozen_output_that_goes_on(void **state)
+{
+    (void)state;
+    static const char *const first[] = { "gru 9 return_sequences", "dense 9 relu", "masking",
+                                         "activation relu" };
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+        rondo_model *m = rondo_model_new();
+        rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
+        const rondo_value h = rondo_add(m, rondo_layer_parse(first[i]));
+        const rondo_value y = rondo_add(m, rondo_layer_parse("lstm 7 return_sequences"));
+        assert_int_equal(rondo_outputs(m, 2, (rondo_value[]){ y, h }), RONDO_OK);
+        assert_int_equal(model_prepare(m, 3), RONDO_OK);
+        if (i < 2) assert_int_equal(rondo_adapt(m, i ? "dense.*" : "gru.*", "frozen"), RONDO_OK);
+        same(m, "mse", (bool[]){ false, false });
+        rondo_model_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frozen_output_that_goes_on),
         cmocka_unit_test(blocks_change_no_bit),
         cmocka_unit_test(what_is_frozen),
         cmocka_unit_test(several_outputs),

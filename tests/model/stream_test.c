@@ -369,6 +369,28 @@ static void no_memory_is_asked_for(void **state)
     }
 }
 
+/* Rows without a step keep the state they came with, one alone as several. */
+static void no_steps(void **state)
+{
+    (void)state;
+    for (int64_t rows = 1; rows <= 2; rows++) {
+        rondo_model *m = models_new("lstm 3 return_sequences; gru 2", 2);
+        pass *p;
+        assert_int_equal(pass_new(&p, m), RONDO_OK);
+        const int64_t n = m->state_size * rows;
+        real *in = models_draw(n, 1), *out = models_draw(n, 2);
+        p->carry_in = in;
+        p->carry_out = out;
+        models_run(p, &(feed){ .steps = 0, .batch = rows, .data = in });
+        models_same_bits("no steps", in, out, n);
+        models_same_bits("output", in + 6 * rows, pass_output(p, 0)->data, 2 * rows);
+        alloc_free(in);
+        alloc_free(out);
+        pass_free(p);
+        rondo_model_free(m);
+    }
+}
+
 static void models_that_cannot_stream(void **state)
 {
     static const struct {
@@ -448,6 +470,7 @@ int main(void)
         cmocka_unit_test(the_last_state_so_far),
         cmocka_unit_test(masked_steps),
         cmocka_unit_test(no_memory_is_asked_for),
+        cmocka_unit_test(no_steps),
         cmocka_unit_test(models_that_cannot_stream),
         cmocka_unit_test(calls_that_do_not_fit),
     };
