@@ -92,13 +92,14 @@ static void show_title(bench *b, const char *title)
 
 static void show_row(bench *b, const rondo_bench_case *c, int threads, const rondo_bench_result *r)
 {
-    static const char times[] = "case            cell          B    T     I     H weights th"
+    static const char times[] = "case            cell          B    T     I     H numbers th"
                                 "           us  GFLOP/s  peak",
-                      activations[] = "activation      cell          B    T     I     H weights th"
+                      activations[] = "activation      cell          B    T     I     H numbers th"
                                       "           us relative",
-                      memory[] = "case            cell          B    T     I     H weights th"
+                      memory[] = "case            cell          B    T     I     H numbers th"
                                  "          MiB";
     const bool relative = strcmp(c->letter, "activations") == 0;
+    const char *numbers = c->compute ? c->compute : c->weights ? c->weights : "f32";
     if (strcmp(c->letter, "peak") == 0) {
         printf("# peak, fp32, %d thread%s: %.0f GFLOP/s\n", threads, threads == 1 ? "" : "s",
                r->peak);
@@ -110,7 +111,7 @@ static void show_row(bench *b, const rondo_bench_case *c, int threads, const ron
            : c->activation ? c->activation
                            : "(usual)",
            c->cell, (long long)c->batch, (long long)c->steps, (long long)c->inputs,
-           (long long)c->units, c->weights ? c->weights : "f32", threads);
+           (long long)c->units, numbers, threads);
     if (is_memory(c))
         printf("%12.1f\n", r->bytes / (1 << 20));
     else if (relative)

@@ -53,13 +53,14 @@ static const command commands[] = {
       "Examples:\n"
       "  rondo check runs/a\n",
       command_check },
-    { "bench", "", 0, 0, "how fast this machine is, in about a minute",
+    { "bench", "", 0, 0, "how fast this machine is, in a minute or so",
       "Every figure is the median of at least five samples; what was computed is compared with a\n"
       "plain computation, and figures above the machine's measured peak are refused (exit 1).\n"
       "Cases: a one step of a stream; b a sequence, batch 1; c sequences, batched; d training a\n"
       "layer; e training the tutorial's network; activations, in all gates of an LSTM that\n"
       "trains, each in turn with the usual ones; memory, what steps of training two layers and a\n"
-      "dense one take above the idle process. a and b come with weights in f32, bf16 and int8.\n"
+      "dense one take above the idle process. a and b come with weights in f32, bf16 and int8;\n"
+      "numbers says which, and with --compute bf16 what d multiplies.\n"
       "\n"
       "Examples:\n"
       "  rondo bench\n"
