@@ -108,9 +108,10 @@ def build_onednn():
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not compiler:
         return "no C compiler"
-    source, program = os.path.join(PEERS, "onednn.c"), os.path.join(WORK, "onednn")
+    sources = [os.path.join(PEERS, name) for name in ("onednn.c", "onednn_layer.c")]
+    program = os.path.join(WORK, "onednn")
     done = subprocess.run(
-        [compiler, "-std=c11", "-O2", source, "-o", program, "-ldnnl", "-lm"], capture_output=True
+        [compiler, "-std=c11", "-O2", *sources, "-o", program, "-ldnnl", "-lm"], capture_output=True
     )
     return None if done.returncode == 0 else "libdnnl-dev is not installed (make bench-peers)"
 
