@@ -203,6 +203,16 @@ static inline uint64_t rng_stream(uint32_t use, uint32_t index)
     return (uint64_t)use << 32 | index;
 }
 
+/* Tells the processor that a loop waits for another thread. */
+static inline void pause_cpu(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
 /* ---- pool.c: persistent threads; who runs which task never changes a result ---- */
 typedef struct pool pool;
 rondo_status pool_new(pool **, int threads); /* 0: as many as the machine lets us use */

@@ -45,11 +45,7 @@ static inline void pause_briefly(int i)
         sched_yield();
         return;
     }
-#if defined __x86_64__ || defined __i386__
-    __builtin_ia32_pause();
-#elif defined __aarch64__
-    __asm__ volatile("yield");
-#endif
+    pause_cpu();
 }
 
 /* Takes and runs tasks until none is left to take. */

@@ -34,11 +34,7 @@ static void wait_a_little(int *waited)
         sched_yield();
         return;
     }
-#if defined __x86_64__ || defined __i386__
-    __builtin_ia32_pause();
-#elif defined __aarch64__
-    __asm__ volatile("yield");
-#endif
+    pause_cpu();
 }
 
 /* Whether the part is ours now: somebody may have it, or be jobs ahead. */
