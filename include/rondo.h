@@ -278,8 +278,13 @@ typedef struct rondo_activation {
     bool needs_input; /* backward reads x, so keep it; most need only y */
     bool rowwise;     /* mixes the n values it is given (softmax): called once per row and gate */
     const char *parameters; /* "negative_slope=0.2": names and defaults, for "leaky_relu(0.1)" */
-    const double
-        *kinks; /* where f' jumps, NAN-terminated; NULL: smooth. The gradient check avoids them */
+    /* Where f' jumps at the default arguments, NAN-terminated; NULL: smooth. */
+    const double *kinks;
+    /* For readers, all may be NULL.  `formula` defines f in the language of formulas, of x and the
+     * names in `parameters`: "where(x > 0, x, alpha*expm1(x))"; NULL when rowwise. */
+    const char *formula, *range; /* "(-alpha, inf)": of y over all x */
+    const char *source;          /* who proposed it, what other tools call it */
+    const char *note;            /* where tools differ, what to watch for */
 } rondo_activation;
 
 enum { RONDO_MAX_PARAMETERS = 4 };
