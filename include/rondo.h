@@ -342,8 +342,11 @@ typedef struct rondo_cell rondo_cell;
 struct rondo_cell {
     const char *name;
     int states, x_gates, h_gates, saves, n_params;
-    const char *gates; /* names of its activations, as in "i f c o h"; "" when it has none */
-    bool rowwise;      /* step mixes units of a row (layer norm): do not split units over threads */
+    /* Names of its activations, as in "i f c o h"; "" when it has none. What they give lies first in
+     * `saved` (and what they are given first in `inputs`), in this order, for those who watch; one
+     * that finds no place there gives next[0]. */
+    const char *gates;
+    bool rowwise; /* step mixes units of a row (layer norm): do not split units over threads */
     /* xp and hp would only ever be added, gate by gate (h_gates = x_gates): the scan gives their sum
      * as xp and no hp, and step_backward fills dxp alone. */
     bool additive;

@@ -4,20 +4,8 @@
 #include <string.h>
 
 typedef rondo_rnn_options options;
-enum { MAX_DIRECTIONS = 2 };
-
-typedef struct extra {
-    int directions;
-    merge_kind merge;
-    scan_cell cell[MAX_DIRECTIONS];
-} extra;
-typedef struct memory {
-    scan scan[MAX_DIRECTIONS];
-    real *part[MAX_DIRECTIONS]; /* what each direction gives to the merge: as out, [units] wide */
-    real *dpart[MAX_DIRECTIONS];
-    real *row;       /* [batch][units] a gradient on its way to a state */
-    uint8_t *turned; /* [steps][batch] the mask of outputs in the order of processing */
-} memory;
+typedef recurrent_extra extra;
+typedef recurrent_memory memory;
 
 static const option_field fields[] = {
     { "units", OPTION_INT, offsetof(options, units), NULL, "size of the state and of the output" },
@@ -261,7 +249,8 @@ static void plan(call *c, arena *a)
         scan *s = &m->scan[d];
         const bool identity = !reversed(c->layer, d) && !x->lengths && !x->masked;
         *s = (scan){ .training = c->training,
-                     .keep = c->gradients != NULL,
+                     .keep = c->gradients || c->watched,
+                     .watched = c->watched,
                      .full = o->return_sequences,
                      .single = !several && c->n_in == 1 && c->n_out == 1,
                      .outside = !several && identity && o->return_sequences };
@@ -452,7 +441,10 @@ static void backward(call *c)
         gather_final(c, s, d, dpart);
         if (dh) {
             k->fill(dh, 0, s->route.total * o->units);
-            k->scatter_add(dh, dpart, s->route.output, value_rows(y), o->units);
+            if (o->return_sequences && s->route.identity)
+                k->add(dh, dpart, s->route.total * o->units);
+            else if (o->return_sequences)
+                k->scatter_add(dh, dpart, s->route.output, value_rows(y), o->units);
         } else if (o->return_sequences) {
             dh = dpart;
         }
