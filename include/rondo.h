@@ -229,6 +229,7 @@ typedef struct rondo_fit_options {
         *checkpoint; /* a file: written each epoch and when stopped, resumed from when it exists */
     const char *identity;      /* what must agree to resume from it: data, recipe; may be NULL */
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
+    int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

@@ -46,7 +46,10 @@ typedef struct rondo_run_report {
     bool resumed;      /* went on from a checkpoint */
     bool already_done; /* nothing to do: finished before */
     bool stopped;      /* by a signal; a checkpoint is there */
-    int64_t first_epoch, epochs, parameters, samples, validation_samples;
+    bool reached;      /* what `until` says, in the last epoch */
+    int64_t first_epoch, epochs;
+    int64_t steps; /* batches (or windows of them) trained on, in all epochs of the run */
+    int64_t parameters, samples, validation_samples;
     uint64_t seed;
     const char *task;  /* "classify" */
     char output[1024]; /* the run directory */

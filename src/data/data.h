@@ -305,6 +305,7 @@ typedef struct number_grid {
     double factor; /* of every value: 1/255 for images */
     int rank;
     int64_t dim[5]; /* [samples] … */
+    int64_t *order; /* [elements of a sample] which one comes in its place; NULL: itself */
 } number_grid;
 int64_t grid_bytes(grid_type); /* of one element */
 /* E_FORMAT unless the elements fill exactly the `size` bytes there are. */

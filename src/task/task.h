@@ -86,10 +86,12 @@ typedef struct plan {
     const char *compute;              /* of the recipe */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
+    bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
     spool files[2]; /* the data and their labels, when they come as a stream */
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, batch, bptt, threads, patience;
+    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
+    const char *until; /* of the recipe; NULL: none */
     double checkpoint_seconds;
     uint64_t seed;
     char notes[1024];
