@@ -58,6 +58,7 @@ typedef struct metric_row {
                    const double *batch_loss_sum_and_weight);
     double (*result)(const double *state, int64_t width);
     bool higher_is_better;
+    bool share; /* of rows that are right: has the intervals of a share */
 } metric_row;
 typedef struct metric {
     const metric_row *row;

@@ -153,6 +153,7 @@ const metric_row metric_accuracy = {
     .help = "share of right answers; binary, categorical or sparse as the loss asks",
     .resolve = by_loss,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_binary_accuracy = {
     .name = "binary_accuracy",
@@ -162,6 +163,7 @@ const metric_row metric_binary_accuracy = {
     .update = update_bits,
     .result = mean,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_categorical_accuracy = {
     .name = "categorical_accuracy",
@@ -171,6 +173,7 @@ const metric_row metric_categorical_accuracy = {
     .update = update_class,
     .result = mean,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_sparse_accuracy = {
     .name = "sparse_categorical_accuracy",
@@ -180,6 +183,7 @@ const metric_row metric_sparse_accuracy = {
     .update = update_class,
     .result = mean,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_mae = {
     .name = "mae",

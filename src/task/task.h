@@ -41,6 +41,8 @@ rondo_status recipe_int(const rondo_recipe *, const char *key, int64_t initial, 
 rondo_status recipe_real(const rondo_recipe *, const char *key, double initial, double *value);
 /* "first key=value …" of the keys that are set and come from there; alloc_free it. */
 rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const char *first);
+/* The columns that `by` names; text_list_free them. */
+rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *);
 json_t *recipe_to_json(const rondo_recipe *); /* what is set; NULL when memory is out */
 
 /* ---- pipeline.c ---- */
