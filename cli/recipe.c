@@ -78,7 +78,7 @@ static int set_key(reader *r, const yaml_node_t *name, const yaml_node_t *n)
         return bad(r, n, "expected one value here, as in `epochs: 10`");
     char *text = text_of(r, n, key->join);
     const bool path = key->argument &&
-                      (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "DIR") == 0);
+                      (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "PATH") == 0);
     char *value = text && path ? beside(r->path, text) : text;
     rondo_status status = value ? rondo_recipe_set(r->call->recipe, "train", key->name, value)
                                 : RONDO_E_NOMEM;
