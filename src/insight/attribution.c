@@ -2,16 +2,16 @@
 #include "insight/insight.h"
 #include <math.h>
 
-enum { PARTS = 32, MOST_PARTS = 32 * 81 }; /* of the way; thirds of thirds keep the points before */
+enum { PARTS = LENS_ROWS, MOST_POINTS = 1 << 13, MOST_HALVINGS = 120 };
 static const double close_enough = 0.01;
 
 /* Maps of all inputs, one after the other; *first is the place of input 0's. */
-static rondo_status open_maps(rondo_explanation *e, const probe *p, char *const *features,
+static rondo_status open_maps(rondo_explanation *e, const lens *p, char *const *features,
                               const char *kind, int *first)
 {
     *first = e->n_maps;
     for (int i = 0; i < p->n; i++) {
-        const probe_input *x = &p->input[i];
+        const lens_input *x = &p->input[i];
         rondo_map *m;
         char *of = i ? alloc_format("input %d", i) : alloc_text("input");
         if (!of) return RONDO_E_NOMEM;
@@ -26,99 +26,155 @@ static rondo_status open_maps(rondo_explanation *e, const probe *p, char *const 
     return RONDO_OK;
 }
 
-/* ---- Integrated gradients ---- */
-/* Adds the gradients at PROBE_ROWS or fewer points of the way to the maps. */
-static rondo_status add_points(rondo_map *maps, probe *p, const double *shares, int n)
+/* ---- Integrated gradients ----
+ * What they add up to on a part of the way is the difference of f at its ends, as it is on all of it.
+ * So each part tells how far its midpoint is from enough, and those that are too coarse are halved:
+ * around kinks and steep places, while smooth ways need the first points alone.  Near a baseline of
+ * zeros shares may be as small as floats: layer normalisation is steepest there, step after step. */
+typedef struct part { /* of the way, from one share of the sample to another */
+    double from, to, f_from, f_to;
+} part;
+
+typedef struct walk {
+    lens *lens;
+    rondo_map *maps; /* Σ length · gradient of the parts that are done */
+    double sum, tolerance;
+    int64_t points;
+    part *now, *next; /* [MOST_POINTS] parts to do, at this halving and at the next */
+    int n_now, n_next;
+} walk;
+
+static rondo_status first_parts(walk *w, const rondo_explanation *e)
 {
-    for (int r = 0; r < n; r++) probe_blend(p, r, shares[r]);
-    RONDO_TRY(probe_run(p, true));
-    for (int i = 0; i < p->n; i++) {
-        const probe_input *x = &p->input[i];
-        for (int64_t t = 0; t < x->steps; t++)
-            for (int r = 0; r < n; r++) {
-                const real *from = x->gradient + (t * PROBE_ROWS + r) * x->features;
-                double *to = maps[i].values + t * x->features;
-                for (int64_t k = 0; k < x->features; k++) to[k] += (double)from[k];
-            }
-    }
+    for (int i = 1; i < PARTS; i++) lens_blend(w->lens, i, (double)i / PARTS);
+    RONDO_TRY(lens_run(w->lens, false));
+    for (int i = 0; i < PARTS; i++)
+        w->now[i] = (part){ (double)i / PARTS, (double)(i + 1) / PARTS,
+                            i ? w->lens->f[i] : e->f_baseline,
+                            i + 1 < PARTS ? w->lens->f[i + 1] : e->f };
+    w->n_now = PARTS;
     return RONDO_OK;
 }
 
-/* The midpoints of `parts` equal parts; those of a third as many are there already. */
-static rondo_status walk(rondo_map *maps, probe *p, int64_t parts)
-{
-    double shares[PROBE_ROWS];
-    int n = 0;
-    for (int64_t i = 0; i < parts; i++) {
-        if (parts > PARTS && i % 3 == 1) continue;
-        shares[n++] = ((double)i + 0.5) / (double)parts;
-        if (n < PROBE_ROWS) continue;
-        RONDO_TRY(add_points(maps, p, shares, n));
-        n = 0;
-    }
-    return n ? add_points(maps, p, shares, n) : RONDO_OK;
-}
-
-/* Σ (x - b) · mean gradient. */
-static double add_up(const rondo_map *maps, const probe *p, int64_t parts)
+/* Of version r: how f changes with the share of the sample, Σ gradient · (x - b). */
+static double slope(const lens *p, int64_t r)
 {
     double sum = 0;
     for (int i = 0; i < p->n; i++) {
-        const probe_input *x = &p->input[i];
+        const lens_input *x = &p->input[i];
         for (int64_t k = 0; k < x->steps * x->features; k++)
-            sum += maps[i].values[k] / (double)parts *
-                   ((double)x->sample[k] - (double)x->baseline[k]);
+            sum +=
+                (double)
+                    x->gradient[(k / x->features * LENS_ROWS + r) * x->features + k % x->features] *
+                ((double)x->sample[k] - (double)x->baseline[k]);
     }
     return sum;
 }
 
-/* From sums of gradients to attributions. */
-static void finish(rondo_map *maps, const probe *p, int64_t parts)
+static void keep(walk *w, int64_t r, double length)
 {
-    for (int i = 0; i < p->n; i++) {
-        const probe_input *x = &p->input[i];
+    for (int i = 0; i < w->lens->n; i++) {
+        const lens_input *x = &w->lens->input[i];
         for (int64_t k = 0; k < x->steps * x->features; k++)
-            maps[i].values[k] *= ((double)x->sample[k] - (double)x->baseline[k]) / (double)parts;
+            w->maps[i].values[k] +=
+                length *
+                (double)
+                    x->gradient[(k / x->features * LENS_ROWS + r) * x->features + k % x->features];
     }
 }
 
-rondo_status explain_gradients(rondo_explanation *e, probe *p, char *const *features)
+/* The midpoints of parts [first, first+n); what is too coarse is put off, halved, while it may be. */
+static rondo_status walk_parts(walk *w, int first, int n, bool last)
+{
+    const part *at = w->now + first;
+    for (int r = 0; r < n; r++) lens_blend(w->lens, r, (at[r].from + at[r].to) / 2);
+    RONDO_TRY(lens_run(w->lens, true));
+    w->points += n;
+    for (int r = 0; r < n; r++) {
+        const double length = at[r].to - at[r].from, middle = (at[r].from + at[r].to) / 2;
+        const double gain = length * slope(w->lens, r);
+        const bool coarse = fabs(gain - (at[r].f_to - at[r].f_from)) > w->tolerance;
+        const bool room = !last && w->points + w->n_now + w->n_next + 2 <= MOST_POINTS;
+        if (coarse && room && middle > at[r].from && middle < at[r].to) {
+            w->next[w->n_next++] = (part){ at[r].from, middle, at[r].f_from, w->lens->f[r] };
+            w->next[w->n_next++] = (part){ middle, at[r].to, w->lens->f[r], at[r].f_to };
+        } else {
+            keep(w, r, length);
+            w->sum += gain;
+        }
+    }
+    return RONDO_OK;
+}
+
+static rondo_status walk_all(walk *w, const rondo_explanation *e)
+{
+    RONDO_TRY(first_parts(w, e));
+    for (int halvings = 0; w->n_now; halvings++) {
+        w->n_next = 0;
+        for (int first = 0; first < w->n_now; first += LENS_ROWS) {
+            const int left = w->n_now - first, n = left < LENS_ROWS ? left : LENS_ROWS;
+            RONDO_TRY(walk_parts(w, first, n, halvings == MOST_HALVINGS));
+        }
+        part *const done = w->now;
+        w->now = w->next;
+        w->n_now = w->n_next;
+        w->next = done;
+    }
+    return RONDO_OK;
+}
+
+/* From mean gradients to attributions. */
+static void finish(rondo_map *maps, const lens *p)
+{
+    for (int i = 0; i < p->n; i++) {
+        const lens_input *x = &p->input[i];
+        for (int64_t k = 0; k < x->steps * x->features; k++)
+            maps[i].values[k] *= (double)x->sample[k] - (double)x->baseline[k];
+    }
+}
+
+rondo_status explain_gradients(rondo_explanation *e, lens *p, char *const *features)
 {
     int first;
     RONDO_TRY(open_maps(e, p, features, "integrated_gradients", &first));
-    rondo_map *maps = e->maps + first;
     const double difference = e->f - e->f_baseline;
-    const double noise = 1e-6 * (fabs(e->f) + fabs(e->f_baseline)); /* of single precision */
-    for (int64_t parts = PARTS; parts <= MOST_PARTS && !e->complete; parts *= 3) {
-        RONDO_TRY(walk(maps, p, parts));
-        e->points = parts;
-        e->sum = add_up(maps, p, parts);
-        e->gap = difference == 0 && e->sum == 0 ? 0 : fabs((e->sum - difference) / difference);
-        e->complete = e->gap < close_enough || fabs(e->sum - difference) <= noise;
-    }
-    finish(maps, p, e->points);
+    const double noise = 2.5e-7 * (fabs(e->f) + fabs(e->f_baseline)); /* of single precision */
+    walk w = { .lens = p,
+               .maps = e->maps + first,
+               .tolerance = close_enough * fabs(difference) / (4 * PARTS) + noise,
+               .now = alloc_array(MOST_POINTS, sizeof *w.now),
+               .next = alloc_array(MOST_POINTS, sizeof *w.next) };
+    const rondo_status s = w.now && w.next ? walk_all(&w, e) : RONDO_E_NOMEM;
+    alloc_free(w.now);
+    alloc_free(w.next);
+    if (s) return s;
+    finish(w.maps, p);
+    e->points = w.points;
+    e->sum = w.sum;
+    e->gap = difference == 0 && w.sum == 0 ? 0 : fabs((w.sum - difference) / difference);
+    e->complete = e->gap < close_enough || fabs(w.sum - difference) <= 4 * noise;
     return RONDO_OK;
 }
 
 /* ---- Occlusion ---- */
 /* Version r lacks `hide` steps of feature k of input i. */
-static void hide_steps(const probe_input *x, int64_t r, int64_t from, int64_t hide, int64_t k)
+static void hide_steps(const lens_input *x, int64_t r, int64_t from, int64_t hide, int64_t k)
 {
     for (int64_t t = from; t < from + hide && t < x->steps; t++)
-        x->version[(t * PROBE_ROWS + r) * x->features + k] = x->baseline[t * x->features + k];
+        x->version[(t * LENS_ROWS + r) * x->features + k] = x->baseline[t * x->features + k];
 }
 
-static rondo_status occlude(rondo_map *m, double whole, probe *p, int i, int64_t hide)
+static rondo_status occlude(rondo_map *m, double whole, lens *p, int i, int64_t hide)
 {
-    const probe_input *x = &p->input[i];
+    const lens_input *x = &p->input[i];
     const int64_t places = (x->steps + hide - 1) / hide, n = places * x->features;
-    for (int64_t first = 0; first < n; first += PROBE_ROWS) {
-        const int64_t rows = n - first < PROBE_ROWS ? n - first : PROBE_ROWS;
+    for (int64_t first = 0; first < n; first += LENS_ROWS) {
+        const int64_t rows = n - first < LENS_ROWS ? n - first : LENS_ROWS;
         for (int64_t r = 0; r < rows; r++) {
-            probe_blend(p, r, 1);
+            lens_blend(p, r, 1);
             hide_steps(x, r, (first + r) / x->features * hide, hide, (first + r) % x->features);
         }
-        RONDO_TRY(probe_run(p, false));
+        RONDO_TRY(lens_run(p, false));
         for (int64_t r = 0; r < rows; r++) {
             const int64_t from = (first + r) / x->features * hide, k = (first + r) % x->features;
             for (int64_t t = from; t < from + hide && t < x->steps; t++)
@@ -128,7 +184,7 @@ static rondo_status occlude(rondo_map *m, double whole, probe *p, int i, int64_t
     return RONDO_OK;
 }
 
-rondo_status explain_occlusion(rondo_explanation *e, probe *p, char *const *features, int64_t hide)
+rondo_status explain_occlusion(rondo_explanation *e, lens *p, char *const *features, int64_t hide)
 {
     int first;
     RONDO_TRY(open_maps(e, p, features, "occlusion", &first));

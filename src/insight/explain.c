@@ -103,7 +103,7 @@ static rondo_status choose_step(rondo_explanation *e, int64_t *at, const value *
 }
 
 /* ---- The number that is explained ---- */
-static rondo_status take_logit(probe *p)
+static rondo_status take_logit(lens *p)
 {
     const rondo_function *f = model_output_activation(p->model, 0);
     if (!f)
@@ -113,7 +113,7 @@ static rondo_status take_logit(probe *p)
     return RONDO_OK;
 }
 
-static rondo_status set_goal(rondo_explanation *e, probe *p, const rondo_pipeline *pipeline,
+static rondo_status set_goal(rondo_explanation *e, lens *p, const rondo_pipeline *pipeline,
                              int64_t column, bool logit)
 {
     e->output = pipeline->columns[column];
@@ -144,7 +144,7 @@ static bool skips(const pass *p, int i, int64_t t)
     return false;
 }
 
-static rondo_status fill_baseline(probe_input *x, const rondo_pipeline *p, const rondo_dataset *d,
+static rondo_status fill_baseline(lens_input *x, const rondo_pipeline *p, const rondo_dataset *d,
                                   int i, double number, bool mean)
 {
     const scaler *scale = i == 0 ? pipeline_scaler(&p->scale_in) : NULL;
@@ -163,7 +163,7 @@ static rondo_status fill_baseline(probe_input *x, const rondo_pipeline *p, const
     return RONDO_OK;
 }
 
-static rondo_status set_baseline(rondo_explanation *e, probe *p, const rondo_pipeline *pipeline,
+static rondo_status set_baseline(rondo_explanation *e, lens *p, const rondo_pipeline *pipeline,
                                  const rondo_dataset *d, const char *text)
 {
     const bool mean = text && strcmp(text, "mean") == 0;
@@ -182,12 +182,12 @@ static rondo_status set_baseline(rondo_explanation *e, probe *p, const rondo_pip
 }
 
 /* ---- All of it ---- */
-static rondo_status attribute(rondo_explanation *e, probe *p, const rondo_pipeline *pipeline,
+static rondo_status attribute(rondo_explanation *e, lens *p, const rondo_pipeline *pipeline,
                               const bool wanted[METHODS], int64_t hide)
 {
-    probe_blend(p, 0, 1);
-    probe_blend(p, 1, 0);
-    RONDO_TRY(probe_run(p, false));
+    lens_blend(p, 0, 1);
+    lens_blend(p, 1, 0);
+    RONDO_TRY(lens_run(p, false));
     e->f = p->f[0];
     e->f_baseline = p->f[1];
     if (!isfinite(e->f) || !isfinite(e->f_baseline))
@@ -213,7 +213,7 @@ static rondo_status explain(rondo_explanation *e, rondo_pipeline *p, const rondo
 {
     bool wanted[METHODS];
     int64_t step = 0, column = 0;
-    probe around = { 0 };
+    lens around = { 0 };
     const int64_t hide = o->hide ? o->hide : 1;
     RONDO_TRY(choose_methods(wanted, o->methods));
     RONDO_TRY(data_check(p->model, d, false));
@@ -223,12 +223,12 @@ static rondo_status explain(rondo_explanation *e, rondo_pipeline *p, const rondo
     if (hide < 1) return rondo_fail(RONDO_E_ARG, "occlusion hides at least 1 step at a time");
     e->sample = o->sample;
     RONDO_TRY(answer(e, p, d, o, &step, &column));
-    rondo_status s = probe_open(&around, p->model, &p->batch);
+    rondo_status s = lens_open(&around, p->model, &p->batch);
     around.step = step;
     if (!s) s = set_goal(e, &around, p, column, o->logit);
     if (!s) s = set_baseline(e, &around, p, d, o->baseline);
     if (!s) s = attribute(e, &around, p, wanted, hide);
-    probe_close(&around);
+    lens_close(&around);
     if (!s && wanted[GATES]) s = explain_gates(e, p, &p->batch, o->layer, o->gate);
     if (!s && wanted[UNITS]) s = explain_units(e, p, &p->batch, o->layer);
     return s;

@@ -2,7 +2,7 @@
  * from the baseline, occlusion by hand. */
 #include "insight/subject.h"
 
-enum { N = 14, PARTS = 32 };
+enum { N = 14, PARTS = 256 };
 
 /* Output 1 of the only sample x. */
 static double answer(const subject *s, const real *x)
@@ -41,14 +41,16 @@ static void integrated_gradients(void **state)
         subject_open(&s, "classify", models[k], false);
         rondo_explanation *e = must_explain(
             &s, (rondo_explain_options){ .output = "1", .baseline = "0.25" });
-        assert_int_equal(e->points, PARTS); /* smooth: the first points will do */
+        assert_true(e->points < 100); /* smooth: the first points will nearly do */
         for (int i = 0; i < N; i++) {
             double sum = 0;
             for (int part = 0; part < PARTS; part++) {
                 for (int j = 0; j < N; j++) x[j] = 0.25 + (part + 0.5) / PARTS * (s.x[j] - 0.25);
                 sum += slope(&s, x, i);
             }
-            assert_near(e->maps[0].values[i], (s.x[i] - 0.25) * sum / PARTS, 1e-8);
+            assert_near(e->maps[0].values[i], (s.x[i] - 0.25) * sum / PARTS,
+                        1e-3 *
+                            (fabs(e->f - e->f_baseline) + fabs(s.x[i] - 0.25) * fabs(sum) / PARTS));
         }
         assert_near(e->f, answer(&s, s.x), 1e-12);
         rondo_explanation_free(e);

@@ -31,7 +31,10 @@ static void every_cell(void **state)
             const char *cell = registry_name(REGISTRY_CELL, i);
             snprintf(layers, sizeof layers, "%s 5 return_sequences %s; %s 4 %s; dense 3 softmax",
                      cell, activations[a], cell, activations[a]);
-            check_complete(layers, "classify", false, (rondo_explain_options){ .sample = 1 });
+            check_complete(layers, "classify", false,
+                           (rondo_explain_options){ .sample = 1, .baseline = "0.3" });
+            /* what normalises the units of a row jumps at an input of zeros */
+            if (((const rondo_cell *)registry_at(REGISTRY_CELL, i))->rowwise) continue;
             check_complete(layers, "classify", false,
                            (rondo_explain_options){ .logit = true, .output = "2" });
         }
