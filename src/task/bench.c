@@ -75,7 +75,7 @@ static void add_built_in(void)
         const char *cell = registry_name(REGISTRY_CELL, i);
         if (has_cell(written, cell)) continue;
         cases[n++] = (rondo_bench_case)ROW(cell, "d", 20, 35, 650, 650);
-        cases[n++] = (rondo_bench_case)ROW(cell, "d", 32, 100, 64, 64);
+        cases[n++] = (rondo_bench_case)ROW(cell, "d", 64, 28, 28, 128);
     }
     for (int i = 0; i < registry_count(REGISTRY_ACTIVATION) && n < MAX_CASES - 1; i++) {
         cases[n] = usual;
