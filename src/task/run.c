@@ -70,14 +70,13 @@ static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progres
     if (event != RONDO_EPOCH_END) return RONDO_OK;
     d->epochs = p->epoch + 1;
     d->steps = m->training->step;
+    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     count_seconds(d);
     find_best(d, p);
-    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     for (int i = 0; i < p->n_metrics; i++)
         RONDO_TRY(json_put(d->result, p->metric[i],
                            isfinite(p->value[i]) ? json_real(p->value[i]) : json_null()));
-    if (d->until) RONDO_TRY(json_put(d->result, "reached", json_boolean(d->reached)));
-    return json_put(d->result, "steps", json_integer(d->steps));
+    return RONDO_OK;
 }
 
 static rondo_status save_diary(void *user, const void **bytes, size_t *n)
@@ -211,6 +210,8 @@ static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *s
     diary *d = &r->diary;
     count_seconds(d);
     RONDO_TRY(json_put(d->training, "epochs", json_integer(d->epochs)));
+    RONDO_TRY(json_put(d->training, "steps", json_integer(d->steps)));
+    if (d->until) RONDO_TRY(json_put(d->training, "reached", json_boolean(d->reached)));
     if (d->kept.best_epoch)
         RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->kept.best_epoch)));
     RONDO_TRY(json_put(d->training, "seconds", json_real(d->kept.seconds)));
