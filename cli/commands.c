@@ -88,6 +88,19 @@ static const command commands[] = {
       "  rondo bench\n"
       "  rondo bench --case d --cell lstm --threads 1 --json\n",
       command_bench },
+    { "explain", "MODEL [FILE]", 1, 2, "why the model answers so: what it owes to which input",
+      "Integrated gradients: how much of the answer's difference to that of a baseline is due to\n"
+      "each feature at each step; they add up to it, and the gap that is left is printed.\n"
+      "occlusion: what the answer loses when a feature is hidden at a step, or at --hide of them.\n"
+      "gates, units: what happens inside recurrent layers, step by step. docs/EXPLAINING.md says\n"
+      "how to read them.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo explain runs/a test.csv --sample 3\n"
+      "  rondo explain runs/a test.csv --method \"occlusion gates\" --hide 5 -o why.html\n"
+      "  rondo explain runs/a test.csv --class fast --logit --baseline mean --csv > why.csv\n"
+      "  rondo explain runs/a test.csv --method gates --layer lstm --gate f\n",
+      command_explain },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

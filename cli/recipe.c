@@ -58,7 +58,7 @@ static char *beside(const char *recipe, const char *path)
 static bool is_path(const rondo_recipe_key *key)
 {
     return key->argument &&
-           (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "DIR") == 0);
+           (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "PATH") == 0);
 }
 
 /* A scalar as the key wants it: paths beside the recipe. A study's are placed when {…} in them are

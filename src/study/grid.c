@@ -142,7 +142,7 @@ static rondo_status substitute(char **out, const point *p, const char *key, cons
 static bool is_path(const rondo_recipe_key *row)
 {
     return row->argument &&
-           (strcmp(row->argument, "FILE") == 0 || strcmp(row->argument, "DIR") == 0);
+           (strcmp(row->argument, "FILE") == 0 || strcmp(row->argument, "PATH") == 0);
 }
 
 /* As seen from the recipe's folder. A list of several, "a=FILE; b=FILE", is one text still. */
