@@ -71,14 +71,13 @@ static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progres
     if (event != RONDO_EPOCH_END) return RONDO_OK;
     d->epochs = p->epoch + 1;
     d->steps = m->training->step;
+    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     count_seconds(d);
     find_best(d, p);
-    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     for (int i = 0; i < p->n_metrics; i++)
         RONDO_TRY(json_put(d->result, p->metric[i],
                            isfinite(p->value[i]) ? json_real(p->value[i]) : json_null()));
-    if (d->until) RONDO_TRY(json_put(d->result, "reached", json_boolean(d->reached)));
-    return json_put(d->result, "steps", json_integer(d->steps));
+    return RONDO_OK;
 }
 
 /* A checkpoint keeps it all: who is killed between the last epoch and the end knows the scores still. */
@@ -236,8 +235,11 @@ static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *s
     diary *d = &r->diary;
     count_seconds(d);
     RONDO_TRY(json_put(d->training, "epochs", json_integer(d->epochs)));
-    if (d->best_epoch) RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->best_epoch)));
-    RONDO_TRY(json_put(d->training, "seconds", json_real(d->seconds)));
+    RONDO_TRY(json_put(d->training, "steps", json_integer(d->steps)));
+    if (d->until) RONDO_TRY(json_put(d->training, "reached", json_boolean(d->reached)));
+    if (d->kept.best_epoch)
+        RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->kept.best_epoch)));
+    RONDO_TRY(json_put(d->training, "seconds", json_real(d->kept.seconds)));
     return manifest_write(r->folder, &r->plan, recipe, &r->before, state, d->result, d->training);
 }
 
