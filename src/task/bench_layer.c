@@ -126,11 +126,13 @@ static rondo_status check_forward(const bench *b)
     const real *weight[4] = { NULL };
     rondo_bench_case shape = *b->c;
     shape.steps = b->steps;
-    for (int i = 0; i < rondo_weight_count(b->model); i++) {
-        rondo_array found = { 0 };
-        RONDO_TRY(rondo_weight_get(b->model, names[i], &found));
-        weight[i] = found.data;
-    }
+    for (int i = 0; i < rondo_weight_count(b->model); i++)
+        for (int k = 0; k < 4; k++) {
+            rondo_array found = { 0 };
+            if (strcmp(rondo_weight_name(b->model, i), names[k]) != 0) continue;
+            RONDO_TRY(rondo_weight_get(b->model, names[k], &found));
+            weight[k] = found.data;
+        }
     const real *y = b->streams ? b->y : pass_output(b->pass, 0)->data;
     return bench_check_forward(
         &(bench_layer_data){ &shape, weight[0], weight[1], weight[2], weight[3], b->x, y });
@@ -217,7 +219,10 @@ static rondo_status check_bf16_gradients(bench *b)
 static bool smooth(const char *activation)
 {
     rondo_function f;
-    return !activation || (!activation_parse(&f, activation) && !f.row->kinks);
+    if (!activation) return true;
+    const bool found = !activation_parse(&f, activation) && !f.row->kinks;
+    activation_free(&f);
+    return found;
 }
 
 static rondo_status check(bench *b)
