@@ -237,8 +237,7 @@ static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *s
     RONDO_TRY(json_put(d->training, "epochs", json_integer(d->epochs)));
     RONDO_TRY(json_put(d->training, "steps", json_integer(d->steps)));
     if (d->until) RONDO_TRY(json_put(d->training, "reached", json_boolean(d->reached)));
-    if (d->best_epoch)
-        RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->best_epoch)));
+    if (d->best_epoch) RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->best_epoch)));
     RONDO_TRY(json_put(d->training, "seconds", json_real(d->seconds)));
     return manifest_write(r->folder, &r->plan, recipe, &r->before, state, d->result, d->training);
 }
