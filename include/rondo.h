@@ -230,6 +230,7 @@ typedef struct rondo_fit_options {
     const char *identity;      /* what must agree to resume from it: data, recipe; may be NULL */
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
     int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
+    bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
