@@ -153,15 +153,23 @@ static void say_tests(document *d, const study_table *t)
                       what);
         return;
     }
+    char corrected[160];
     say_p(p_f, t->test.p_f);
     say_p(p_chi2, t->test.p_chi2);
+    if (isinf(t->test.f))
+        snprintf(corrected, sizeof corrected,
+                 "all %s rank them alike, so Iman and Davenport's F has no bound", what);
+    else
+        snprintf(corrected, sizeof corrected,
+                 "as Iman and Davenport correct it, F(%d, %d) = %.2f, %s", t->test.freedom1,
+                 t->test.freedom2, t->test.f, p_f);
     document_text(d,
                   "Ranks are averaged over %d %s. Friedman's test that all treatments are alike: "
-                  "χ²(%d) = %.2f, %s; as Iman and Davenport correct it, F(%d, %d) = %.2f, %s. "
+                  "χ²(%d) = %.2f, %s; %s. "
                   "Nemenyi's critical difference of average ranks at 0.05 is %.2f: treatments "
                   "closer than that are not told apart.",
-                  t->ranked, what, t->test.freedom1, t->test.chi2, p_chi2, t->test.freedom1,
-                  t->test.freedom2, t->test.f, p_f, t->test.difference);
+                  t->ranked, what, t->test.freedom1, t->test.chi2, p_chi2, corrected,
+                  t->test.difference);
     if (t->by_seed)
         document_text(d, "There is one block alone, so ranks are those of its seeds: they say how "
                          "sure the order is on these data, not on others.");
