@@ -102,6 +102,22 @@ void document_side_by_side(document *d, bool begin)
     text_add(&d->html, begin ? "<div class=\"figures\">\n" : "</div>\n");
 }
 
+void document_fold(document *d, const char *title)
+{
+    if (!title) {
+        text_add(&d->html, "</details>\n");
+        text_add(&d->markdown, "</details>\n\n");
+        return;
+    }
+    text_buffer *const both[] = { &d->html, &d->markdown };
+    for (int i = 0; i < 2; i++) {
+        text_add(both[i], "<details><summary>");
+        text_escaped(both[i], title);
+        text_add(both[i], "</summary>\n");
+    }
+    text_add(&d->markdown, "\n");
+}
+
 void document_figure(document *d, const char *name, const char *title, document_draw *draw,
                      const void *picture)
 {

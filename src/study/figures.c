@@ -160,7 +160,8 @@ static void draw_curves(document *d, const study_table *t, int b, const char *co
                                       .y = curves[k].mean,
                                       .low = curves[k].low,
                                       .high = curves[k].high,
-                                      .n = curves[k].n };
+                                      .n = curves[k].n,
+                                      .colour = k + 1 }; /* in every block */
         if (curves[k].n > longest) longest = curves[k].n;
     }
     if (n == 0 || longest < 2) return;

@@ -6,13 +6,19 @@
 enum { CELL = 64, MAX_COLUMNS = 40 };
 
 /* ---- Numbers ---- */
-/* So many decimals that a deviation has two digits that count. */
-static int decimals_for(double deviation, double mean)
+/* For all of a block: so many decimals that a deviation, typically, has two digits that count. */
+static int decimals_of_block(const study_table *t, int b)
 {
-    const double size = deviation > 0 ? deviation : fabs(mean) / 100;
-    if (!(size > 0)) return 3;
-    const double places = 1 - floor(log10(size));
-    return (int)fmin(fmax(places, 0), 8);
+    double logs = 0;
+    int n = 0;
+    for (int k = 0; k < t->n_treatments; k++) {
+        const study_group *g = &t->groups[b * t->n_treatments + k];
+        const double size = g->deviation > 0 ? g->deviation : fabs(g->mean) / 100;
+        if (!(size > 0)) continue;
+        logs += log10(size);
+        n++;
+    }
+    return n ? (int)fmin(fmax(1 - floor(logs / n), 0), 8) : 3;
 }
 
 static void number_cell(char cell[CELL], double number, int decimals)
@@ -23,10 +29,9 @@ static void number_cell(char cell[CELL], double number, int decimals)
     text_free(&t);
 }
 
-static void group_cell(char cell[CELL], const study_group *g)
+static void group_cell(char cell[CELL], const study_group *g, int decimals)
 {
     char mean[CELL], deviation[CELL];
-    const int decimals = decimals_for(g->deviation, g->mean);
     number_cell(mean, g->mean, decimals);
     number_cell(deviation, g->deviation, decimals);
     if (g->n == 0)
@@ -87,7 +92,7 @@ static void overview(document *d, const study_table *t, const int *order)
         const int k = order[i];
         row[0] = t->treatments[k];
         for (int b = 0; b < blocks; b++) {
-            group_cell(cells[b], &t->groups[b * t->n_treatments + k]);
+            group_cell(cells[b], &t->groups[b * t->n_treatments + k], decimals_of_block(t, b));
             row[1 + b] = cells[b];
             strong[1 + b] = best_of_block(t, b) == k;
         }
@@ -105,13 +110,13 @@ static void block_table(document *d, const study_table *t, int b, const int *ord
 {
     static const char *const columns[] = { "",      "mean", "sd",   "95 % interval", "best",
                                            "worst", "runs", "lost", "missing" };
+    const int decimals = decimals_of_block(t, b);
     char cells[9][CELL];
     const char *row[9];
     if (*t->blocks[b]) document_heading(d, 3, t->blocks[b]);
     document_table(d, columns, 9);
     for (int i = 0; i < t->n_treatments; i++) {
         const study_group *g = &t->groups[b * t->n_treatments + order[i]];
-        const int decimals = decimals_for(g->deviation, g->mean);
         char low[CELL], high[CELL];
         number_cell(cells[1], g->mean, decimals);
         number_cell(cells[2], g->deviation, decimals);
@@ -148,15 +153,23 @@ static void say_tests(document *d, const study_table *t)
                       what);
         return;
     }
+    char corrected[160];
     say_p(p_f, t->test.p_f);
     say_p(p_chi2, t->test.p_chi2);
+    if (isinf(t->test.f))
+        snprintf(corrected, sizeof corrected,
+                 "all %s rank them alike, so Iman and Davenport's F has no bound", what);
+    else
+        snprintf(corrected, sizeof corrected,
+                 "as Iman and Davenport correct it, F(%d, %d) = %.2f, %s", t->test.freedom1,
+                 t->test.freedom2, t->test.f, p_f);
     document_text(d,
                   "Ranks are averaged over %d %s. Friedman's test that all treatments are alike: "
-                  "χ²(%d) = %.2f, %s; as Iman and Davenport correct it, F(%d, %d) = %.2f, %s. "
+                  "χ²(%d) = %.2f, %s; %s. "
                   "Nemenyi's critical difference of average ranks at 0.05 is %.2f: treatments "
                   "closer than that are not told apart.",
-                  t->ranked, what, t->test.freedom1, t->test.chi2, p_chi2, t->test.freedom1,
-                  t->test.freedom2, t->test.f, p_f, t->test.difference);
+                  t->ranked, what, t->test.freedom1, t->test.chi2, p_chi2, corrected,
+                  t->test.difference);
     if (t->by_seed)
         document_text(d, "There is one block alone, so ranks are those of its seeds: they say how "
                          "sure the order is on these data, not on others.");
@@ -207,9 +220,11 @@ static rondo_status measure_section(document *d, const rondo_study *s, const stu
             pair_table(d, &t, order);
         }
         figures_intervals(d, s, &t);
-        for (int b = 0; b < t.n_blocks; b++) block_table(d, &t, b, order);
         document_heading(d, 3, "Learning curves");
         figures_curves(d, s, &t);
+        if (t.n_blocks > 1) document_fold(d, "Each block in numbers");
+        for (int b = 0; b < t.n_blocks; b++) block_table(d, &t, b, order);
+        if (t.n_blocks > 1) document_fold(d, NULL);
         status = d->status;
     }
     alloc_free(order);

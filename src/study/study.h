@@ -146,6 +146,8 @@ typedef void document_draw(text_buffer *, const void *picture, bool alone);
 void document_figure(document *, const char *name, const char *title, document_draw *,
                      const void *picture);
 void document_side_by_side(document *, bool begin);
+/* What stands between the two calls is folded away; title NULL ends it. */
+void document_fold(document *, const char *title);
 rondo_status document_end(document *, const char *name); /* writes name.html, name.md; frees */
 
 /* ---- figures.c ---- */

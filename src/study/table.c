@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_PAIRED = 24 }; /* treatments that a table of pairs has room for */
+
 /* ---- Which run belongs where ---- */
 static bool is_treatment(const rondo_study *s, const study_axis *a)
 {
@@ -33,7 +35,10 @@ static rondo_status make_labels(char ***out, int *n, const rondo_study *s, bool 
             const study_axis *a = &s->axes[i];
             if (is_treatment(s, a) != treatments) continue;
             size /= a->n;
-            text_add(&t, "%s%s", t.size ? ", " : "", a->values[rest / size].label);
+            const char *label = a->values[rest / size].label; /* "length 40" for a bare number */
+            const bool bare = strchr("0123456789.-+", *label) != NULL;
+            text_add(&t, "%s%s%s%s", t.size ? ", " : "", bare ? a->name : "", bare ? " " : "",
+                     label);
             rest %= size;
         }
         if (t.status) return t.status;
@@ -138,12 +143,12 @@ static bool merits_of_seed(double *merits, const study_table *t, const rondo_stu
     return true;
 }
 
-/* Every pair of treatments over the blocks, by Wilcoxon's test, adjusted by Holm. Below six blocks no
- * difference could be significant. */
+/* Every pair of treatments over the blocks, by Wilcoxon's test, adjusted by Holm; unless there are too
+ * few blocks for even the clearest difference to come under 0.05. */
 static rondo_status compare_pairs(study_table *t, const double *merits)
 {
     const int k = t->n_treatments, n = k * (k - 1) / 2;
-    if (t->ranked < 6 || k < 2 || k > 12) return RONDO_OK;
+    if (k > MOST_PAIRED || ldexp(2, -t->ranked) * n >= 0.05) return RONDO_OK;
     double *p = alloc_array(n + t->ranked, sizeof *p), *difference = p + n;
     t->pairs = alloc_array(k * k, sizeof *t->pairs);
     if (!p || !t->pairs) {

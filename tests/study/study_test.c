@@ -143,7 +143,7 @@ static void groups_have_mean_and_interval(void **state)
     assert_true(g->best == 1 && g->worst == 4 && g->n == 3);
     assert_true(t.by_seed && t.ranked == 3); /* one block: its seeds are ranked */
     assert_true(fabs(t.ranks[0] - 3.5 / 3) < 1e-12);
-    assert_string_equal(t.treatments[1], "2");
+    assert_string_equal(t.treatments[1], "units 2");
     table_free(&t);
     rondo_study_free(s);
 }
