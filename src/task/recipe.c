@@ -19,10 +19,10 @@ static const own_key own_keys[] = {
     { { "task", "NAME", "auto", "what it is: classify, regress, forecast", "train", "" },
       OPTION_TEXT },
     { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
-        "train eval predict", "" },
+        "train eval predict diagnose", "" },
       OPTION_TEXT },
     { { "labels", "FILE", NULL, "the file of labels, where they are in one of their own",
-        "train eval predict", "" },
+        "train eval predict diagnose", "" },
       OPTION_TEXT },
     { { "validation", "FILE", NULL, "data to judge each epoch by", "train", "" }, OPTION_TEXT },
     { { "validation_labels", "FILE", NULL, "labels of the validation data", "train", "" },
@@ -38,7 +38,7 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "metrics", "LIST", NULL, "default: accuracy, or mae", "train", " " }, OPTION_TEXT },
     { { "epochs", "N", "10", "times through the data", "train", "" }, OPTION_INT },
-    { { "batch", "N", "32", "samples at a time", "train eval predict", "" }, OPTION_INT },
+    { { "batch", "N", "32", "samples at a time", "train eval predict diagnose", "" }, OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
       OPTION_INT },
     { { "compute", "KIND", "f32",
@@ -54,6 +54,9 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_REAL },
     { { "output", "DIR", "runs/TASK-N", "the run directory (-o)", "train", "" }, OPTION_TEXT },
+    { { "diagnose", NULL, NULL, "watch gradients, gates and updates; say at the end what is wrong",
+        "train", "" },
+      OPTION_BOOL },
     { { "fresh", NULL, NULL, "start over in a directory that holds a run", "train", "" },
       OPTION_BOOL },
     { { "state", "FILE", NULL, "restore the carried state from here, save it here at the end",
@@ -72,15 +75,16 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
-        "new train eval predict stream inspect check doctor bench help", "" },
+        "new train eval predict stream inspect check diagnose doctor bench help", "" },
       OPTION_INT },
-    { { "quiet", NULL, NULL, "no progress, no remarks", "new train eval predict stream check bench",
-        "" },
+    { { "quiet", NULL, NULL, "no progress, no remarks",
+        "new train eval predict stream check diagnose bench", "" },
       OPTION_BOOL },
     { { "json", NULL, NULL, "results as JSON",
-        "new train eval predict stream inspect check doctor bench", "" },
+        "new train eval predict stream inspect check diagnose doctor bench", "" },
       OPTION_BOOL },
-    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", "train eval predict", "" },
+    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", "train eval predict diagnose",
+        "" },
       OPTION_TEXT },
 };
 
@@ -144,7 +148,7 @@ static void build_table(void)
                 strcmp(own_keys[i].key.name, "format") == 0 ? KEY_READER : KEY_OWN);
     for (int i = 0; i < registry_count(REGISTRY_READER); i++)
         add_fields(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, KEY_READER,
-                   "train eval predict");
+                   "train eval predict diagnose");
     for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
         add_fields(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
                    KEY_OPTIMIZER, "train");
