@@ -75,6 +75,8 @@ void json_number(FILE *, double);         /* null when it is none */
 void csv_text(FILE *, const char *text);  /* quoted where it must be */
 void prediction_row(FILE *, const rondo_pipeline *, const rondo_prediction *, bool json);
 int terminal_width(FILE *); /* 0: no terminal */
+bool shows_colour(FILE *);
+bool speaks_utf8(void); /* by the locale */
 /* Facts as an aligned list, or as members of a JSON object. */
 typedef struct fact_sheet {
     FILE *out;
@@ -92,6 +94,15 @@ typedef struct job { /* a model and data for it */
 int open_both(call *, job *, bool need_targets);
 int keep_weights(const call *, rondo_pipeline *); /* in what --weights says */
 void close_both(job *);
+
+/* ---- findings.c: what a diagnosis comes to, sentence by sentence ---- */
+void print_findings(FILE *, const rondo_diagnosis *);
+/* Those that are not in `before` (NULL: all), shorter, while something is under way. */
+void print_new_findings(FILE *, const rondo_diagnosis *, const rondo_diagnosis *before);
+/* ---- groups.c: what eval --by shows ---- */
+void print_groups(const rondo_breakdown *);
+void json_groups(const rondo_breakdown *); /* members of an object, after others */
+void remark_groups(const call *, const rondo_breakdown *);
 
 /* ---- progress.c ---- */
 typedef struct progress {

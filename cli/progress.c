@@ -14,22 +14,12 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool speaks_utf8(void)
-{
-    const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-    for (int i = 0; i < 3; i++) {
-        const char *locale = getenv(names[i]);
-        if (locale && *locale) return strstr(locale, "UTF-8") || strstr(locale, "utf8");
-    }
-    return false;
-}
-
 void progress_init(progress *p, FILE *out, bool quiet)
 {
-    const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
+    const char *kind = getenv("TERM");
     *p = (progress){ .out = out, .quiet = quiet };
     p->width = kind && strcmp(kind, "dumb") == 0 ? 0 : terminal_width(out);
-    p->colour = p->width && !(no_colour && *no_colour);
+    p->colour = shows_colour(out);
     p->unicode = speaks_utf8();
 }
 

@@ -229,6 +229,7 @@ typedef struct rondo_fit_options {
         *checkpoint; /* a file: written each epoch and when stopped, resumed from when it exists */
     const char *identity;      /* what must agree to resume from it: data, recipe; may be NULL */
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
+    int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
@@ -334,8 +335,11 @@ typedef struct rondo_step {
 } rondo_step;
 
 typedef struct rondo_cell_param {
-    const char *name, *initializer; /* "peephole", "zeros" */
-    int gates;                      /* it has gates*units values */
+    /* "peephole", "zeros". An initializer called "recurrent_initializer" is what the layer's option
+     * of that name says; called "bias_initializer" this is the layer's bias: the cell adds it, and
+     * not the scan to xp; with no_bias it is NULL. */
+    const char *name, *initializer;
+    int gates; /* it has gates*units values */
 } rondo_cell_param;
 
 typedef struct rondo_cell rondo_cell;
@@ -363,13 +367,17 @@ struct rondo_cell {
     bool recurrent_bias;    /* hp has a bias of its own (GRU with reset_after) */
     const char *activation; /* default of the gates that Keras calls activation ("tanh") */
     const char *recurrent_activation;
-    const char *recurrent_gates;    /* which of `gates` take recurrent_activation: "i f o" */
-    const char *parameters;         /* numbers and flags only this cell has: "reset_after=1" */
-    int forget_gate;                /* 1 + its place in the bias, for unit_forget_bias; 0: none */
-    const rondo_cell_param *params; /* [n_params] */
+    const char *recurrent_gates; /* which of `gates` take recurrent_activation: "i f o" */
+    const char *parameters;      /* numbers and flags only this cell has: "reset_after=1" */
+    int forget_gate;             /* 1 + its place in the bias, for unit_forget_bias; 0: none */
+    int keep_gate, write_gate;   /* 1 + the places of the gates that keep what was, and that let
+                                     * in what is new, for chrono; 0: none */
+    const char *recurrent_initializer; /* its default; NULL: "orthogonal" */
+    const rondo_cell_param *params;    /* [n_params] */
     const rondo_cell *(*variant)(
         const rondo_real *args); /* the row that serves these args; NULL: this one */
     const char *help;
+    const char *formula, *source; /* its equations, a line each; who published it; or NULL */
 };
 
 rondo_status rondo_register_activation(const rondo_activation *);

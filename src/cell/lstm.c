@@ -2,15 +2,9 @@
  * Keras' LSTM. With z = xW + b + hU in four parts:
  *   i = fi(zi)  f = ff(zf)  g = fc(zc)  o = fo(zo)
  *   c' = f c + i g      a = fh(c')      h' = o a */
-#include "cell.h"
+#include "loops.h"
 
 enum { I, F, C, O, GATES, A = GATES, SAVES };
-
-/* The loops stand alone so that their arguments can be restrict: gcc makes vectors of them then. */
-static void product(real *restrict y, const real *restrict a, const real *restrict b, int64_t n)
-{
-    for (int64_t k = 0; k < n; k++) y[k] = a[k] * b[k];
-}
 
 static void new_c(real *restrict c_next, const real *restrict c, const real *restrict gate,
                   int64_t u)
@@ -81,6 +75,16 @@ const rondo_cell CELL(lstm) = { .name = "lstm",
                                 .recurrent_activation = "sigmoid",
                                 .recurrent_gates = "i f o",
                                 .forget_gate = 1 + F,
+                                .keep_gate = 1 + F,
+                                .write_gate = 1 + I,
+                                .formula = "i  = fi(x·Wi + h·Ui + bi)\n"
+                                           "f  = ff(x·Wf + h·Uf + bf)\n"
+                                           "g  = fc(x·Wc + h·Uc + bc)\n"
+                                           "o  = fo(x·Wo + h·Uo + bo)\n"
+                                           "c' = f c + i g\n"
+                                           "h' = o fh(c')",
+                                .source = "Hochreiter and Schmidhuber 1997; forget gate: Gers, "
+                                          "Schmidhuber and Cummins 2000",
                                 .step = step,
                                 .step_backward = step_backward,
                                 .help = "long short-term memory, as Keras' LSTM" };

@@ -2,7 +2,7 @@
 #include "cell.h"
 #include <string.h>
 
-#define CELLS(X) X(simple_rnn) X(lstm) X(gru)
+#define CELLS(X) X(simple_rnn) X(lstm) X(gru) X(mgu) X(mingru) X(indrnn)
 
 #if defined(__x86_64__) && !defined(RONDO_DOUBLE)
 #define X(name)                                                                                    \

@@ -88,6 +88,8 @@ rondo_status jacobian_measure(jacobian *, const rondo_model *, const call *, int
 
 /* ---- diagnose_rules.c: findings from figures ---- */
 void rules_apply(rondo_diagnosis *);
+/* diagnose_page.c: findings, figures and tables, to stand in a page, in "en" or "zh". */
+void diagnosis_body(text_buffer *, const rondo_diagnosis *, const char *lang);
 /* diagnose_json.c */
 rondo_status diagnosis_new(rondo_diagnosis **, int64_t layers); /* every figure NaN */
 extern const callback_row callback_diagnose;                    /* diagnose_course.c */

@@ -13,9 +13,12 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+enum { ROOT_HALF = 0x3f3504f3, FRACTION = 0x7fffff }; /* the bits of √½; of a float's fraction */
+
 /* vf_min and vf_max: when either operand is NaN the result is the second; so clamp with the
  * limit first. vf_ldexp: x 2^n for integral n in [-252, 254], rounded once.
  * vf_exponent: the float whose sign and exponent are the lowest bits of x (vectors only).
+ * vf_split: m and integral *n with x = m 2^n, √½ ≤ m < √2, for normal x > 0 (vectors only).
  * vf_hold: keeps x in its register from here on; the compiler cannot read it again from memory.
  * vf_load_n, vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
 
@@ -169,6 +172,13 @@ ALWAYS_INLINE vf vf_exponent(vf x)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x), 23));
 }
+ALWAYS_INLINE vf vf_split(vf *n, vf x)
+{
+    __m256i root = _mm256_set1_epi32(ROOT_HALF), fraction = _mm256_set1_epi32(FRACTION);
+    __m256i bits = _mm256_sub_epi32(_mm256_castps_si256(x), root);
+    *n = _mm256_cvtepi32_ps(_mm256_srai_epi32(bits, 23));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_and_si256(bits, fraction), root));
+}
 ALWAYS_INLINE vm vf_lt(vf a, vf b)
 {
     return _mm256_cmp_ps(a, b, _CMP_LT_OQ);
@@ -251,6 +261,13 @@ ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
 ALWAYS_INLINE vf vf_exponent(vf x)
 {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
+}
+ALWAYS_INLINE vf vf_split(vf *n, vf x)
+{
+    __m512i root = _mm512_set1_epi32(ROOT_HALF), fraction = _mm512_set1_epi32(FRACTION);
+    __m512i bits = _mm512_sub_epi32(_mm512_castps_si512(x), root);
+    *n = _mm512_cvtepi32_ps(_mm512_srai_epi32(bits, 23));
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_and_si512(bits, fraction), root));
 }
 ALWAYS_INLINE vm vf_lt(vf a, vf b)
 {
@@ -339,6 +356,13 @@ ALWAYS_INLINE vf vf_ldexp(vf x, vf n)
 ALWAYS_INLINE vf vf_exponent(vf x)
 {
     return vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(x), 23));
+}
+ALWAYS_INLINE vf vf_split(vf *n, vf x)
+{
+    int32x4_t root = vdupq_n_s32(ROOT_HALF), fraction = vdupq_n_s32(FRACTION);
+    int32x4_t bits = vsubq_s32(vreinterpretq_s32_f32(x), root);
+    *n = vcvtq_f32_s32(vshrq_n_s32(bits, 23));
+    return vreinterpretq_f32_s32(vaddq_s32(vandq_s32(bits, fraction), root));
 }
 ALWAYS_INLINE vm vf_lt(vf a, vf b)
 {

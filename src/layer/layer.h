@@ -221,11 +221,14 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     int64_t units;
     bool keep_inputs;            /* an activation's gradient needs its input */
     const linear *x, *h, *made;  /* made NULL: one phase */
-    int params[MAX_CELL_PARAMS]; /* of the layer's params */
+    int params[MAX_CELL_PARAMS]; /* of the layer's params; -1: left out */
     real dropout, recurrent_dropout;
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
 rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
+/* direction.c: declares the parameters of one direction ("forward.kernel") and the products over
+ * them, for so many input features. */
+rondo_status direction_build(rondo_layer *, scan_cell *, const char *prefix, int64_t in);
 typedef struct row_view { /* what a cell sees of one row, and the weights that it is set for */
     const real *weights;
     rondo_step step;
@@ -342,6 +345,8 @@ typedef struct initializer_row {
 } initializer_row;
 rondo_status initializer_run(const char *text, real *w, const rondo_shape *, rng *);
 rondo_status initializer_check(const char *text); /* E_NAME, E_ARG */
+/* Whether it (the first, of several) has a parameter of this name, which the layer is to give. */
+bool initializer_asks(const char *text, const char *name);
 
 void layer_register_all(void);       /* table.c */
 void initializer_register_all(void); /* initializer.c */

@@ -88,7 +88,9 @@ typedef struct activation_truth {
     X(exponential, exp(x), exp(x), 0)                                                              \
     X(hard_sigmoid, fmin(1, fmax(0, x / 6 + 0.5)), fabs(x) < 3 ? 1 / 6.0 : 0, 0.5)                 \
     X(hard_sigmoid_k2, fmin(1, fmax(0, 0.2 * x + 0.5)), fabs(x) < 2.5 ? 0.2 : 0, 0.5)              \
-    X(hard_tanh, fmin(1, fmax(-1, x)), fabs(x) < 1, 0)
+    X(hard_tanh, fmin(1, fmax(-1, x)), fabs(x) < 1, 0)                                             \
+    X(mingru_g, x < 0 ? truth_sigmoid(x) : x + 0.5,                                                \
+      x < 0 ? truth_sigmoid(x) * truth_sigmoid(-x) : 1, 0)
 
 #define X(name, f, slope, least) TRUTH_F(name, f, slope)
 TRUTHS(X)
