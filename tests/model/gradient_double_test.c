@@ -120,7 +120,7 @@ static void every_cell_and_activation(void **state)
                        *act = registry_name(REGISTRY_ACTIVATION, a);
             snprintf(text, sizeof text, "%s 3 %s return_sequences", cell, act);
             check_spec(text, "mse", a % 2);
-            snprintf(text, sizeof text, "%s 2 recurrent_activation=%s return_sequences; dense 2 %s",
+            snprintf(text, sizeof text, "%s 3 recurrent_activation=%s return_sequences; dense 2 %s",
                      cell, act, act);
             check_spec(text, "mse", a % 3 == 0);
         }
@@ -142,6 +142,12 @@ static void recurrent_options(void **state)
         "mingru 2 merge=sum activations=\"z=gelu h=mish\" return_sequences",
         "indrnn 3 no_bias return_sequences; indrnn 2 tanh",
         "indrnn 3 merge=concat gelu dropout=0.3",
+        "peephole_lstm 3 no_bias",
+        "peephole_lstm 2 merge=ave activations=\"i=gelu c=softsign o=silu\" return_sequences",
+        "layer_norm_lstm 3 no_bias return_sequences",
+        "layer_norm_lstm 3 epsilon=0.1 merge=mul recurrent_dropout=0.3",
+        "layer_norm_lstm 4 activations=\"i=gelu f=mish c=elu o=silu h=gelu\"",
+        "janet 3 no_bias merge=concat return_sequences",
         "lstm 3 activations=\"i=hard_sigmoid f=gelu c=elu o=softsign h=mish\" return_sequences",
         "simple_rnn 3 go_backwards return_sequences",
         "lstm 3 go_backwards",
