@@ -291,9 +291,7 @@ static rondo_status with_little_memory(void *arg)
 {
     static const real x[2 * 4 * 2], y[2];
     const feed f = { 4, 2, x, NULL, NULL };
-    real weight[STEPS * ROWS];
-    truth_weigh(weight, NULL, lengths, NULL, NULL, STEPS, ROWS);
-    const truth t = { .target = y, .weight = out->sequence ? weight : NULL, .rows = 2, .width = 1 };
+    const truth t = { .target = y, .rows = 2, .width = 1 };
     rondo_model *m = arg;
     objective o;
     probe p = { 0 };
