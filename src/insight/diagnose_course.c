@@ -312,6 +312,7 @@ const callback_row callback_diagnose = {
     .open = open_self,
     .close = close_self,
     .on = on,
+    .watches = true,
 };
 
 void insight_register_all(void)
