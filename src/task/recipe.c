@@ -19,10 +19,10 @@ static const own_key own_keys[] = {
     { { "task", "NAME", "auto", "what it is: classify, regress, forecast", "train", "" },
       OPTION_TEXT },
     { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
-        "train eval predict explain", "" },
+        "train eval predict explain diagnose", "" },
       OPTION_TEXT },
     { { "labels", "FILE", NULL, "the file of labels, where they are in one of their own",
-        "train eval predict explain", "" },
+        "train eval predict explain diagnose", "" },
       OPTION_TEXT },
     { { "validation", "FILE", NULL, "data to judge each epoch by", "train", "" }, OPTION_TEXT },
     { { "validation_labels", "FILE", NULL, "labels of the validation data", "train", "" },
@@ -46,7 +46,7 @@ static const own_key own_keys[] = {
     { { "steps_per_epoch", "N", "0", "an epoch is so many batches, drawn anew; 0: all the data",
         "train", "" },
       OPTION_INT },
-    { { "batch", "N", "32", "samples at a time", "train eval predict", "" }, OPTION_INT },
+    { { "batch", "N", "32", "samples at a time", "train eval predict diagnose", "" }, OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
       OPTION_INT },
     { { "compute", "KIND", "f32",
@@ -65,8 +65,11 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_REAL },
     { { "output", "PATH", NULL, "where to: the run directory (runs/TASK-N), or a file (-o)",
-        "train study explain", "" },
+        "train study explain diagnose", "" },
       OPTION_TEXT },
+    { { "diagnose", NULL, NULL, "watch gradients, gates and updates; say at the end what is wrong",
+        "train", "" },
+      OPTION_BOOL },
     { { "fresh", NULL, NULL, "start over in a directory that holds a run", "train", "" },
       OPTION_BOOL },
     { { "vary", "AXIS=VALUES", NULL,
@@ -132,16 +135,17 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
-        "new train study eval predict explain stream inspect check doctor bench help", "" },
+        "new train study eval predict explain diagnose stream inspect check doctor bench help",
+        "" },
       OPTION_INT },
     { { "quiet", NULL, NULL, "no progress, no remarks",
-        "new train study eval predict explain stream check bench", "" },
+        "new train study eval predict explain diagnose stream check bench", "" },
       OPTION_BOOL },
     { { "json", NULL, NULL, "results as JSON",
-        "new train study eval predict explain stream inspect check doctor bench", "" },
+        "new train study eval predict explain diagnose stream inspect check doctor bench", "" },
       OPTION_BOOL },
-    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", "train eval predict explain",
-        "" },
+    { { "format", "NAME", "auto", "the reader: csv npy idx ts …",
+        "train eval predict explain diagnose", "" },
       OPTION_TEXT },
 };
 
@@ -205,7 +209,7 @@ static void build_table(void)
                 strcmp(own_keys[i].key.name, "format") == 0 ? KEY_READER : KEY_OWN);
     for (int i = 0; i < registry_count(REGISTRY_READER); i++)
         add_fields(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, KEY_READER,
-                   "train eval predict explain");
+                   "train eval predict explain diagnose");
     for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
         add_fields(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
                    KEY_OPTIMIZER, "train");

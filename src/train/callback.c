@@ -56,6 +56,11 @@ done:
     return status;
 }
 
+bool callback_watches(const rondo_callback *c)
+{
+    return c->free == close_self && ((const callback_self *)c->user)->row->watches;
+}
+
 void rondo_callback_free(rondo_callback *c)
 {
     if (c->free) c->free(c->user);

@@ -39,6 +39,13 @@ static rondo_status put_model(json_t *o, const rondo_model *m)
     return json_put(o, "model", json_string(hash));
 }
 
+static int64_t count_callbacks(const rondo_fit_options *o)
+{
+    int64_t n = 0;
+    for (int i = 0; i < o->n_callbacks; i++) n += !callback_watches(&o->callbacks[i]);
+    return n;
+}
+
 static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_dataset *data,
                                  const rondo_fit_options *o)
 {
@@ -58,7 +65,7 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
                            : json_string(o->no_shuffle ? "off" : "on")));
     RONDO_TRY(put_number(run, "number of samples", data->count));
     RONDO_TRY(put_digest(run, "data (its digest)", data->digest));
-    RONDO_TRY(put_number(run, "number of callbacks", o->n_callbacks));
+    RONDO_TRY(put_number(run, "number of callbacks", count_callbacks(o)));
     return json_put(run, "identity", json_string(o->identity ? o->identity : ""));
 }
 

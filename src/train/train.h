@@ -182,6 +182,7 @@ typedef struct callback_row {
     rondo_status (*on)(rondo_event, rondo_model *, rondo_progress *, void *user);
     rondo_status (*save)(void *user, const void **bytes, size_t *n); /* as in rondo_callback */
     rondo_status (*load)(void *user, const void *bytes, size_t n);
+    bool watches; /* is no part of the run: may come and go when that is resumed */
 } callback_row;
 struct callback_self { /* what a built-in callback's user points at begins so */
     const callback_row *row;
@@ -199,6 +200,7 @@ void schedule_register_all(void);
 void callback_register_all(void);
 
 /* callback.c: what they share. */
+bool callback_watches(const rondo_callback *); /* a row's `watches`; false for a user's own */
 /* The value of a metric at the end of an epoch; E_ARG, listing what there is, when there is none of
  * that name. */
 rondo_status monitor_value(const rondo_progress *, const char *who, const char *monitor,
