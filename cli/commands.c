@@ -58,6 +58,17 @@ static const command commands[] = {
       "Examples:\n"
       "  rondo check runs/a\n",
       command_check },
+    { "diagnose", "MODEL [FILE]", 1, 2, "what its gradients, gates and units do, and what is wrong",
+      "How far ∂loss/∂h comes back in time, what gates do, which units are dead, how the "
+      "recurrence\n"
+      "grows or shrinks what passes through it; then plain sentences, with what to try. The data "
+      "need\n"
+      "the answers. --json has every number, -o FILE.html the charts.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo diagnose runs/a --data train.csv\n"
+      "  rondo diagnose runs/a train.csv -o diagnosis.html\n",
+      command_diagnose },
     { "bench", "", 0, 0, "how fast this machine is, in a minute or so",
       "Every figure is the median of at least five samples; what was computed is compared with a\n"
       "plain computation, and figures above the machine's measured peak are refused (exit 1).\n"

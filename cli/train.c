@@ -5,12 +5,18 @@
 typedef struct session {
     call *call;
     progress progress;
+    rondo_callback bar;
+    char diagnosis[1100]; /* the file that --diagnose writes; "" without it */
+    rondo_diagnosis *known;
 } session;
 
 static void started(const rondo_run_report *r, const rondo_model *m, void *user)
 {
-    const session *s = user;
+    session *s = user;
+    const char *watch = rondo_recipe_get(s->call->recipe, "diagnose");
     (void)m;
+    if (watch && strcmp(watch, "false") != 0)
+        snprintf(s->diagnosis, sizeof s->diagnosis, "%s/diagnosis.json", r->output);
     if (s->call->quiet) return;
     fputs(r->notes, stderr);
     fprintf(stderr, "%lld parameters, %lld samples", (long long)r->parameters,
@@ -80,15 +86,52 @@ static void what_next(const session *s, const rondo_run_report *r)
         remark(c, "      rondo predict %s --data FILE, rondo inspect %s", r->output, r->output);
 }
 
+/* The diagnosis that is in the run's directory now, in place of the one known before. */
+static bool look_up(session *s)
+{
+    rondo_diagnosis *d;
+    if (!*s->diagnosis || rondo_diagnosis_load(&d, s->diagnosis)) return false;
+    rondo_diagnosis_free(s->known);
+    s->known = d;
+    return true;
+}
+
+/* What is found while training is said at once, each fault when it is first seen. */
+static rondo_status watch(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    session *s = user;
+    rondo_diagnosis *before = s->known;
+    const rondo_status status = s->bar.on(event, m, p, s->bar.user);
+    if (status || event != RONDO_EPOCH_END || s->call->quiet) return status;
+    s->known = NULL;
+    if (!look_up(s)) {
+        s->known = before;
+        return RONDO_OK;
+    }
+    progress_clear(&s->progress);
+    print_new_findings(stderr, s->known, before);
+    rondo_diagnosis_free(before);
+    return RONDO_OK;
+}
+
+static void tell_findings(session *s)
+{
+    if (!look_up(s)) return;
+    if (!s->call->quiet) print_findings(stderr, s->known);
+    rondo_diagnosis_free(s->known);
+}
+
 int command_train(call *c)
 {
     session s = { .call = c };
     rondo_run_report report;
     progress_init(&s.progress, stderr, c->quiet);
     signals_catch(rondo_interrupt);
-    const rondo_callback bar = progress_callback(&s.progress);
-    const rondo_status status = rondo_run_train(c->recipe, &bar, 1, started, &s, &report);
+    s.bar = progress_callback(&s.progress);
+    const rondo_callback seen = { .on = watch, .user = &s };
+    const rondo_status status = rondo_run_train(c->recipe, &seen, 1, started, &s, &report);
     progress_clear(&s.progress);
+    tell_findings(&s);
     if (report.stopped && signals_exit())
         return complain(signals_exit(), "stopped; checkpoint saved; the same command goes on");
     if (status) return fail(status);

@@ -216,6 +216,94 @@ double rondo_map_cell(const rondo_map *, int64_t column, int64_t i, int64_t cell
 rondo_status rondo_explanation_write(const rondo_explanation *, const char *path);
 void rondo_explanation_free(rondo_explanation *);
 
+/* ---- Diagnosis --------------------------------------------------------------------------- */
+/* What a network does with gradients, gates and units over given data, in numbers, and what is wrong
+ * with it, in sentences. docs/DIAGNOSING.md says what each number is and where it comes from. NaN:
+ * not measured, or there is none. */
+enum { RONDO_DISTANCES = 96, RONDO_BARS = 20, RONDO_GATES = 8, RONDO_FINDINGS = 24 };
+typedef struct rondo_gate_diagnosis {
+    char name[16], activation[48]; /* "f", "sigmoid" */
+    bool bounded;                  /* a gate proper: its values lie between 0 and 1 */
+    double mean;
+    double low, high;        /* shares of its values under 0.05 and over 0.95 */
+    double saturated;        /* share where its activation's slope is under 5 % of the steepest */
+    double from, to;         /* ends of the histogram; what lies outside counts there */
+    double bars[RONDO_BARS]; /* shares of the values */
+} rondo_gate_diagnosis;
+typedef struct
+    rondo_layer_diagnosis { /* a direction of a recurrent layer; or another one's units */
+    char name[64], kind[32];
+    char activation[48]; /* of its output */
+    bool recurrent, backward;
+    int64_t units, dead, constant; /* always 0; never changing */
+    double largest;                /* |output| */
+    /* Recurrent ones alone, NaN or 0 in others: */
+    double steps; /* of the median row */
+    /* So many steps before the end of a row, the norm of ∂loss/∂h as a multiple of that at the end:
+     * the median over rows. The loss is that of the row's last step. */
+    int64_t n_distances, distance[RONDO_DISTANCES];
+    double gradient[RONDO_DISTANCES];
+    double gradient_at_end; /* … and that norm */
+    double unreached;       /* share of rows to whose end no gradient comes */
+    double decay;           /* its factor a step, fitted */
+    double half_life;       /* steps in which it halves; NaN: it does not shrink */
+    double memory;          /* steps until 1 % is left; NaN: more than the rows have */
+    double kept; /* of the last state what a step hands on as it is, by itself: geometric mean */
+    double kept_half_life; /* steps in which that halves */
+    double forgetting;     /* share of units and steps where it is under 0.05 */
+    double
+        spectral_radius; /* of ∂s[t]/∂s[t-1], s being all states: the median over steps of the data */
+    double lyapunov;      /* the largest exponent, a step */
+    double kernel_radius; /* of the recurrent kernel alone, where the cell has one gate */
+    int64_t n_gates;
+    rondo_gate_diagnosis gate[RONDO_GATES];
+} rondo_layer_diagnosis;
+typedef struct rondo_finding {
+    char rule[32], layer[64];
+    int64_t severity;                      /* 1: worth knowing; 2: likely to harm; 3: broken */
+    char sentence[512], advice[512];       /* in English … */
+    char sentence_zh[512], advice_zh[512]; /* … and in Chinese */
+} rondo_finding;
+typedef struct rondo_diagnosis {
+    bool training;   /* seen while training; else a trained model over data */
+    bool diverged;   /* and its loss was not a number at last */
+    int64_t samples; /* whose gradients over time, gates and units were looked at */
+    double steps;    /* of the median row */
+    double loss;
+    double constant_loss; /* of the best answer that is always the same */
+    double input_size;    /* root mean square of the largest input feature … */
+    char input_name[64];  /* … and its name */
+    double target_size;   /* the same of targets that are numbers */
+    int64_t batches;      /* whose gradients of the weights were measured */
+    double gradient_norm; /* the median of their norms, and … */
+    double largest_norm;
+    double exploding; /* share of the batches with more than 10 times the median */
+    double clipped;   /* while training: share whose gradient was clipped */
+    double
+        update_ratio; /* ‖change of w‖ / ‖w‖ of an update: the median over matrices and batches */
+    double first_update_ratio; /* the same of the first 16 batches */
+    int64_t n_losses;          /* of equal parts of the training, in order */
+    double losses[64];
+    int64_t n_layers;
+    rondo_layer_diagnosis *layer;
+    int64_t n_findings; /* the gravest first; none: nothing suspicious */
+    rondo_finding finding[RONDO_FINDINGS];
+} rondo_diagnosis;
+typedef struct rondo_diagnose_options {
+    size_t size;
+    int64_t samples, batch; /* so many, spread over the data, so many at a time; 0: 256, 32 */
+} rondo_diagnose_options;
+/* The data need targets. options may be NULL. rondo_diagnosis_free the result. */
+rondo_status rondo_diagnose(rondo_pipeline *, const rondo_dataset *, const rondo_diagnose_options *,
+                            rondo_diagnosis **);
+/* As JSON, which `train --diagnose` leaves in the run directory as diagnosis.json, and back; free()
+ * the text. */
+rondo_status rondo_diagnosis_json(const rondo_diagnosis *, char **text);
+rondo_status rondo_diagnosis_load(rondo_diagnosis **, const char *path);
+/* A page of charts, FILE.html, in "en" or "zh"; or the chart of gradients alone, FILE.svg. E_ARG: neither. */
+rondo_status rondo_diagnosis_write(const rondo_diagnosis *, const char *path, const char *lang);
+void rondo_diagnosis_free(rondo_diagnosis *);
+
 /* ---- Speed ------------------------------------------------------------------------------ */
 typedef struct rondo_bench_case {
     const char *letter;     /* a stream's step; b a sequence; c sequences, batched; d training of a

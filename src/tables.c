@@ -2,6 +2,7 @@
 #include "cell/cell.h"
 #include "data/data.h"
 #include "format/format.h"
+#include "insight/insight.h"
 #include "layer/layer.h"
 #include "loss/loss.h"
 #include "task/task.h"
@@ -22,4 +23,5 @@ void rondo_tables(void)
     generator_register_all();
     format_register_all();
     task_register_all();
+    insight_register_all();
 }

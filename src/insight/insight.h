@@ -1,14 +1,102 @@
 /* insight - what a trained model does, to whom and why.
  *
  *   breakdown   every metric for each group of samples                        breakdown.c
- *   lens       the model around one sample: many versions of it at a time    lens.c
+ *   lens        the model around one sample: many versions of it at a time    lens.c
  *   explain     one answer, by …                                              explain.c
  *   … integrated gradients, occlusion                                         attribution.c
  *   … gates and units over time                                               activity.c
- *   picture     maps over time as heat maps                                   picture.c */
+ *   picture     maps over time as heat maps                                   picture.c
+ *   diagnosis   gradients over time, gates, units; what is wrong              diagnose.c, diagnose_*.c */
 #ifndef RONDO_INSIGHT_H
 #define RONDO_INSIGHT_H
+#include "chart/chart.h"
 #include "task/task.h"
+
+void insight_register_all(void); /* callbacks: diagnose */
+
+/* ---- diagnose_spread.c: how large many numbers are, by their logarithm, in fixed memory ---- */
+enum { SPREAD_BINS = 1024 };
+typedef struct spread {
+    int64_t n, zeros; /* not finite or below 0 count as nothing */
+    double least, most;
+    int32_t bin[SPREAD_BINS];
+} spread;
+void spread_add(spread *, double size);
+double spread_quantile(const spread *, double share); /* within 7 %; NaN of nothing */
+
+/* ---- diagnose_gates.c: the values of one gate ---- */
+typedef struct gate_stats {
+    const rondo_function *function;
+    double from, to; /* of the histogram: the function's range, where that is narrow */
+    double steepest; /* slope that is 1 at most: what is flat is so beside it */
+    double sum;
+    int64_t n, low, high, sloped, flat; /* sloped: values whose slope is known */
+    int64_t bars[RONDO_BARS];
+} gate_stats;
+void gate_begin(gate_stats *, const rondo_function *);
+/* Values y[n] and what they were made of (NULL: not known); slope[n] is scratch. */
+void gate_see(gate_stats *, const real *y, const real *x, real *slope, int64_t n);
+void gate_report(const gate_stats *, rondo_gate_diagnosis *);
+
+/* ---- diagnose_probe.c: batches through a watched pass, and what was seen there ---- */
+typedef struct look { /* at one direction of a recurrent layer, or at the units of another */
+    int node, direction;
+    bool recurrent;
+    const rondo_function *activation; /* of what it gives; NULL: none */
+    int64_t units;
+    real *least, *most; /* [units] */
+    gate_stats gate[MAX_GATES];
+    int n_gates;
+    spread *flow; /* [RONDO_DISTANCES] norms of ∂loss/∂h, of that at the end */
+    spread *end, *kept, *lengths;
+    int64_t rows, unreached, forgetting;
+    double log_kept;
+    int64_t n_kept;
+    real *scratch; /* for a step of the cell, and a row of slopes */
+} look;
+typedef struct probe {
+    const rondo_model *model;
+    const objective *objective;
+    pass *pass;
+    real *gradients;
+    look *looks;
+    int n_looks;
+    real *weight[MAX_PORTS]; /* of truths: the ends alone */
+    int64_t room[MAX_PORTS];
+    int64_t samples;
+    double *input; /* [features] sums of squares of the first input */
+    int64_t features, input_rows;
+    double *answer; /* [2][width] sums of the first output's targets, and of their squares */
+    int64_t width;
+    double answers; /* rows of it, by weight */
+} probe;
+rondo_status probe_open(probe *, const rondo_model *, const objective *);
+/* One batch; the views of its pass stay until the next. */
+rondo_status probe_see(probe *, int n, const feed feeds[], const truth truths[]);
+void probe_reset(probe *); /* forget what layers showed of the batches so far */
+/* All but the findings and what only training shows. jacobians: with the radius and the exponent of
+ * the recurrence, on rows of the last batch, which takes longer than the rest. */
+rondo_status probe_report(const probe *, bool jacobians, rondo_diagnosis **);
+void probe_close(probe *);
+int64_t probe_distance(int i); /* the i-th that is measured: 0 1 2 … 16, then wider and wider */
+/* diagnose_flow.c: what a recurrent layer's scan shows. */
+rondo_status flow_open(look *, const scan_cell *);
+void flow_see(look *, const call *, const scan_view *);
+void flow_report(const look *, rondo_layer_diagnosis *);
+
+/* ---- diagnose_jacobian.c: ∂s[t]/∂s[t-1] along rows that a view shows ---- */
+typedef struct jacobian {
+    double radius, exponent, kernel_radius;
+} jacobian;
+rondo_status jacobian_measure(jacobian *, const rondo_model *, const call *, int direction);
+
+/* ---- diagnose_rules.c: findings from figures ---- */
+void rules_apply(rondo_diagnosis *);
+/* diagnose_page.c: findings, figures and tables, to stand in a page, in "en" or "zh". */
+void diagnosis_body(text_buffer *, const rondo_diagnosis *, const char *lang);
+/* diagnose_json.c */
+rondo_status diagnosis_new(rondo_diagnosis **, int64_t layers); /* every figure NaN */
+extern const callback_row callback_diagnose;                    /* diagnose_course.c */
 
 /* ---- lens.c ---- */
 enum { LENS_ROWS = 32 }; /* versions that run at a time */

@@ -321,15 +321,19 @@ typedef struct scan_view {
 /* false: the layer is not recurrent, or has no such direction (0; 1 of a bidirectional one). */
 bool layer_view(const call *, int direction, scan_view *);
 int64_t view_steps(const scan_view *);
-int64_t view_rows(const scan_view *, int64_t t);            /* that run at step t … */
-int64_t view_count(const scan_view *, int64_t r);           /* steps that row r has */
-int64_t view_batch_row(const scan_view *, int64_t r);       /* the caller's row */
-int64_t view_time(const scan_view *, int64_t t, int64_t r); /* the step of the input it took */
+int64_t view_rows(const scan_view *, int64_t t);                 /* that run at step t … */
+int64_t view_count(const scan_view *, int64_t r);                /* steps that row r has */
+int64_t view_batch_row(const scan_view *, int64_t r);            /* the caller's row */
+int64_t view_time(const scan_view *, int64_t t, int64_t r);      /* the step of the input it took */
+const real *view_input(const scan_view *, int64_t t, int64_t r); /* [features], dropped out */
 /* [units] each. State k after step t (-1: before the first); the value of gate g; what its activation
  * was given, or NULL where that was not kept, as no derivative reads it. */
 const real *view_state(const scan_view *, int k, int64_t t, int64_t r);
 const real *view_gate(const scan_view *, int g, int64_t t, int64_t r);
 const real *view_gate_input(const scan_view *, int g, int64_t t, int64_t r);
+/* What the cell kept of that step, into what its step_backward is given: activation, args, saved,
+ * inputs, made. */
+void view_step(const scan_view *, int64_t t, int64_t r, rondo_step *);
 /* After backward: ∂loss/∂h of step t, all that comes of it later included. */
 const real *view_gradient(const scan_view *, int64_t t, int64_t r);
 

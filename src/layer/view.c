@@ -45,6 +45,11 @@ int64_t view_time(const scan_view *v, int64_t t, int64_t r)
     return of->identity ? t : of->from[place(v, t, r)] / of->batch;
 }
 
+const real *view_input(const scan_view *v, int64_t t, int64_t r)
+{
+    return v->scan->x + place(v, t, r) * v->cell->x->in;
+}
+
 const real *view_state(const scan_view *v, int k, int64_t t, int64_t r)
 {
     return scan_state(v->scan, v->cell, k, t, r);
@@ -63,6 +68,17 @@ const real *view_gate_input(const scan_view *v, int g, int64_t t, int64_t r)
     const int kept = row->additive ? row->x_gates : row->input_saves;
     if (!v->scan->inputs || g >= kept) return NULL;
     return v->scan->inputs + (place(v, t, r) * kept + g) * v->cell->units;
+}
+
+void view_step(const scan_view *v, int64_t t, int64_t r, rondo_step *step)
+{
+    const scan *s = v->scan;
+    const rondo_cell *row = v->cell->row;
+    step->activation = v->cell->activation;
+    step->args = v->cell->args;
+    step->saved = s->saved + place(v, t, r) * row->saves * v->cell->units;
+    step->inputs = (real *)view_gate_input(v, 0, t, r);
+    step->made = s->made + (row->made_gates ? place(v, t, r) * v->cell->units : 0);
 }
 
 const real *view_gradient(const scan_view *v, int64_t t, int64_t r)

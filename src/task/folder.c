@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 static const char *const our_files[] = { "model.safetensors", "best.safetensors",
-                                         "last.safetensors", "log.csv", "manifest.json" };
+                                         "last.safetensors",  "log.csv",
+                                         "manifest.json",     "diagnosis.json" };
 enum { OUR_FILES = sizeof our_files / sizeof *our_files };
 
 /* The old run while a fresh one begins, complete, and while it is being moved there or back. */

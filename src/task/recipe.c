@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_KEYS = 128 };
+enum { MAX_KEYS = 160 };
+/* Verbs that open data as a model has them. */
+#define READS_DATA "train eval predict diagnose explain report"
 
 typedef struct own_key {
     rondo_recipe_key key;
@@ -18,11 +20,10 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "task", "NAME", "auto", "what it is: classify, regress, forecast", "train", "" },
       OPTION_TEXT },
-    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
-        "train eval predict explain", "" },
+    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150", READS_DATA, "" },
       OPTION_TEXT },
     { { "labels", "FILE", NULL, "the file of labels, where they are in one of their own",
-        "train eval predict explain", "" },
+        READS_DATA, "" },
       OPTION_TEXT },
     { { "validation", "FILE", NULL, "data to judge each epoch by", "train", "" }, OPTION_TEXT },
     { { "validation_labels", "FILE", NULL, "labels of the validation data", "train", "" },
@@ -41,7 +42,7 @@ static const own_key own_keys[] = {
     { { "steps_per_epoch", "N", "0", "an epoch is so many batches, drawn anew; 0: all the data",
         "train", "" },
       OPTION_INT },
-    { { "batch", "N", "32", "samples at a time", "train eval predict", "" }, OPTION_INT },
+    { { "batch", "N", "32", "samples at a time", READS_DATA, "" }, OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
       OPTION_INT },
     { { "compute", "KIND", "f32",
@@ -60,8 +61,11 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_REAL },
     { { "output", "PATH", NULL, "where to: the run directory (runs/TASK-N), or a file (-o)",
-        "train explain", "" },
+        "train diagnose explain report", "" },
       OPTION_TEXT },
+    { { "diagnose", NULL, NULL, "watch gradients, gates and updates; say at the end what is wrong",
+        "train", "" },
+      OPTION_BOOL },
     { { "fresh", NULL, NULL, "start over in a directory that holds a run", "train", "" },
       OPTION_BOOL },
     { { "state", "FILE", NULL, "restore the carried state from here, save it here at the end",
@@ -106,17 +110,15 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
-        "new train eval predict explain stream inspect check doctor bench help", "" },
+        "new " READS_DATA " stream inspect check doctor bench help", "" },
       OPTION_INT },
-    { { "quiet", NULL, NULL, "no progress, no remarks",
-        "new train eval predict explain stream check bench", "" },
+    { { "quiet", NULL, NULL, "no progress, no remarks", "new " READS_DATA " stream check bench",
+        "" },
       OPTION_BOOL },
     { { "json", NULL, NULL, "results as JSON",
-        "new train eval predict explain stream inspect check doctor bench", "" },
+        "new " READS_DATA " stream inspect check doctor bench", "" },
       OPTION_BOOL },
-    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", "train eval predict explain",
-        "" },
-      OPTION_TEXT },
+    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", READS_DATA, "" }, OPTION_TEXT },
 };
 
 static const struct {
@@ -179,7 +181,7 @@ static void build_table(void)
                 strcmp(own_keys[i].key.name, "format") == 0 ? KEY_READER : KEY_OWN);
     for (int i = 0; i < registry_count(REGISTRY_READER); i++)
         add_fields(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, KEY_READER,
-                   "train eval predict explain");
+                   READS_DATA);
     for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
         add_fields(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
                    KEY_OPTIMIZER, "train");

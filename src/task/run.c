@@ -102,7 +102,10 @@ static rondo_status add_callbacks(run *r, const rondo_recipe *recipe)
         r->diary.until = &r->until;
         RONDO_TRY(add_until(r));
     }
-    return add_given(r, rondo_recipe_get(recipe, "callbacks"));
+    RONDO_TRY(add_given(r, rondo_recipe_get(recipe, "callbacks")));
+    /* After those that keep state in checkpoints: what watches is no part of the run. */
+    return recipe_flag(recipe, "diagnose") ? add_file_callback(r, "diagnose", "diagnosis.json", "")
+                                           : RONDO_OK;
 }
 
 static rondo_status add_callers(run *r, const rondo_callback *theirs, int n)

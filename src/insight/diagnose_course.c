@@ -1,0 +1,260 @@
+/* diagnose, the callback: watches a training. The norms of all gradients, and every so many batches how
+ * far an update goes and, by a probe with a pass of its own, what the layers show of that batch. It reads
+ * and never writes what trains, so that weights end in the same bits with it and without. */
+#include "insight/insight.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTS = 64, ENOUGH = 20, FIRST = 16 }; /* ENOUGH: batches before one can stand out */
+static const double stands_out = 10;
+
+typedef struct course_options {
+    char *path;
+    int64_t every;
+} course_options;
+typedef struct course {
+    callback_self self;
+    course_options options;
+    probe probe;
+    bool open;
+    int64_t batches, exploding, clipped, updates; /* updates: made when `before` was taken */
+    spread *norms, *ratios, *first_ratios;
+    real *before; /* the weights some batches ago */
+    bool taken;
+    double part[PARTS];  /* sums of the losses of `width` batches each */
+    int64_t width, last; /* batches of a part; of the last one */
+    int n_parts;
+} course;
+
+static const option_field fields[] = {
+    { "path", OPTION_TEXT, offsetof(course_options, path), NULL, "the file to write: JSON" },
+    { "every", OPTION_INT, offsetof(course_options, every), "50", "look at one batch in so many" },
+};
+
+static rondo_status open_self(callback_self *self)
+{
+    const course *s = (const course *)self;
+    if (!s->options.path)
+        return rondo_fail(RONDO_E_ARG, "diagnose needs a path, as in path=diagnosis.json");
+    if (s->options.every < 2)
+        return rondo_fail(RONDO_E_ARG, "diagnose: every=%lld; the least that makes sense is 2",
+                          (long long)s->options.every);
+    return RONDO_OK;
+}
+
+static void end(course *s)
+{
+    if (s->open) probe_close(&s->probe);
+    alloc_free(s->norms);
+    alloc_free_aligned(s->before);
+    s->norms = NULL;
+    s->before = NULL;
+    s->open = false;
+}
+
+static void close_self(callback_self *self)
+{
+    end((course *)self);
+}
+
+static void take_weights(course *s, const rondo_model *m)
+{
+    memcpy(s->before, m->weights, (size_t)m->n_weights * sizeof *s->before);
+    s->updates = m->training->optimizer.iterations;
+    s->taken = true;
+}
+
+static rondo_status begin(course *s, const rondo_model *m)
+{
+    end(s);
+    s->open = true;
+    s->batches = s->exploding = s->clipped = s->last = s->n_parts = 0;
+    s->width = 1;
+    RONDO_TRY(probe_open(&s->probe, m, &m->training->objective));
+    s->norms = alloc_array(3, sizeof *s->norms);
+    s->before = alloc_aligned((size_t)(m->n_weights + 1) * sizeof *s->before);
+    if (!s->norms || !s->before) return RONDO_E_NOMEM;
+    s->ratios = s->norms + 1;
+    s->first_ratios = s->norms + 2;
+    take_weights(s, m);
+    return RONDO_OK;
+}
+
+/* ---- Every batch ---- */
+/* When all parts are taken, each becomes as long as two. */
+static void note_loss(course *s, double mean)
+{
+    if (s->n_parts == 0 || s->last == s->width) {
+        if (s->n_parts == PARTS) {
+            for (int i = 0; i < PARTS / 2; i++) s->part[i] = s->part[2 * i] + s->part[2 * i + 1];
+            s->n_parts = PARTS / 2;
+            s->width *= 2;
+        }
+        s->part[s->n_parts++] = 0;
+        s->last = 0;
+    }
+    s->part[s->n_parts - 1] += mean;
+    s->last++;
+}
+
+static void note_gradients(course *s, const rondo_model *m)
+{
+    const optimizer_options *o = &m->training->optimizer.options;
+    double all = 0;
+    bool clipped = false;
+    for (int i = 0; i < m->n_params; i++) {
+        const param *p = m->params[i];
+        if (!p->trainable) continue;
+        const double squares = kernel_table()->sum_squares(m->gradients + p->offset,
+                                                           shape_size(&p->shape));
+        clipped |= o->clipnorm > 0 && sqrt(squares) > (double)o->clipnorm;
+        all += squares;
+    }
+    const double norm = sqrt(all);
+    clipped |= o->global_clipnorm > 0 && norm > (double)o->global_clipnorm;
+    s->clipped += clipped;
+    s->exploding += s->norms->n >= ENOUGH && norm > stands_out * spread_quantile(s->norms, 0.5);
+    spread_add(s->norms, norm);
+}
+
+/* ---- Some batches ---- */
+/* Of matrices alone: biases begin at 0, of which nothing is a share. */
+static void note_update(course *s, const rondo_model *m)
+{
+    const kernels *k = kernel_table();
+    const double updates = (double)(m->training->optimizer.iterations - s->updates);
+    s->taken = false;
+    for (int i = 0; i < m->n_params && updates > 0; i++) {
+        const param *p = m->params[i];
+        const int64_t n = shape_size(&p->shape);
+        real *before = s->before + p->offset;
+        if (!p->trainable || p->shape.rank < 2) continue;
+        const double size = sqrt(k->sum_squares(before, n));
+        k->axpy(before, -1, m->weights + p->offset, n);
+        if (!(size > 0)) continue;
+        const double ratio = sqrt(k->sum_squares(before, n)) / size / updates;
+        spread_add(s->ratios, ratio);
+        if (s->batches <= FIRST) spread_add(s->first_ratios, ratio);
+    }
+}
+
+/* The batch that was trained on last is still there. */
+static rondo_status look_now(course *s, const rondo_model *m)
+{
+    const training *t = m->training;
+    feed feeds[MAX_FIELDS];
+    for (int i = 0; i < m->n_inputs; i++) {
+        const value *x = pass_input(t->pass, i);
+        feeds[i] = (feed){ x->steps, x->batch, x->data, x->tokens, x->lengths };
+    }
+    return probe_see(&s->probe, m->n_inputs, feeds, t->comparison.truth);
+}
+
+/* ---- The report ---- */
+static void name_input(const rondo_model *m, rondo_diagnosis *d)
+{
+    const char *text = rondo_metadata(m);
+    json_t *known = text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *names = json_object_get(known, "features");
+    const char *name = *d->input_name ? json_string_value(json_array_get(
+                                            names, (size_t)(atoll(d->input_name) - 1)))
+                                      : NULL;
+    if (name) snprintf(d->input_name, sizeof d->input_name, "%s", name);
+    json_decref(known);
+}
+
+static double mean_loss(const rondo_diagnosis *d, int64_t from, int64_t to)
+{
+    double sum = 0;
+    for (int64_t i = from; i < to; i++) sum += d->losses[i];
+    return from < to && from >= 0 ? sum / (double)(to - from) : NAN;
+}
+
+static void add_course(const course *s, rondo_diagnosis *d)
+{
+    const double n = (double)s->batches;
+    d->training = true;
+    d->batches = s->batches;
+    d->gradient_norm = spread_quantile(s->norms, 0.5);
+    if (s->norms->n) d->largest_norm = s->norms->most;
+    if (n > 0) d->exploding = (double)s->exploding / n;
+    if (n > 0) d->clipped = (double)s->clipped / n;
+    d->update_ratio = spread_quantile(s->ratios, 0.5);
+    d->first_update_ratio = spread_quantile(s->first_ratios, 0.5);
+    for (int i = 0; i < s->n_parts; i++)
+        d->losses[i] = s->part[i] / (double)(i + 1 < s->n_parts ? s->width : s->last);
+    d->n_losses = s->n_parts;
+    d->loss = mean_loss(d, d->n_losses - d->n_losses / 8 - 1, d->n_losses);
+}
+
+static rondo_status report(course *s, const rondo_model *m, bool last)
+{
+    const bool diverged = !isfinite(m->training->comparison.total);
+    rondo_diagnosis *d;
+    char *text = NULL;
+    if (last && !diverged) probe_reset(&s->probe);
+    if (s->probe.samples == 0) RONDO_TRY(look_now(s, m));
+    const bool whole = last && kernel_table()->all_finite(m->weights, m->n_weights);
+    RONDO_TRY(probe_report(&s->probe, whole, &d));
+    add_course(s, d);
+    d->diverged = diverged;
+    name_input(m, d);
+    rules_apply(d);
+    rondo_status status = rondo_diagnosis_json(d, &text);
+    if (!status) status = file_write_all(s->options.path, text, strlen(text));
+    free(text);
+    rondo_diagnosis_free(d);
+    return status;
+}
+
+/* Whether batch n, from 1, is looked at. */
+static bool measured(const course *s, int64_t n)
+{
+    return n % s->options.every == s->options.every / 2;
+}
+
+static rondo_status see_batch(course *s, const rondo_model *m)
+{
+    const double mean = m->training->comparison.total;
+    s->batches++;
+    if (!isfinite(mean)) return report(s, m, true);
+    note_loss(s, mean);
+    note_gradients(s, m);
+    if (s->taken) note_update(s, m);
+    if (measured(s, s->batches + 1) || s->batches <= FIRST) take_weights(s, m);
+    return measured(s, s->batches) ? look_now(s, m) : RONDO_OK;
+}
+
+static rondo_status on(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    course *s = user;
+    (void)p;
+    switch (event) {
+    case RONDO_FIT_BEGIN:
+        return begin(s, m);
+    case RONDO_BATCH_END:
+        return see_batch(s, m);
+    case RONDO_EPOCH_END:
+        return s->probe.samples ? report(s, m, false) : RONDO_OK;
+    case RONDO_FIT_END:
+        return s->batches ? report(s, m, true) : RONDO_OK;
+    }
+    return RONDO_OK;
+}
+
+const callback_row callback_diagnose = {
+    .name = "diagnose",
+    .help = "watches gradients, gates, units and updates; writes what it finds as JSON",
+    .options = OPTION_TABLE(fields),
+    .self_size = sizeof(course),
+    .options_offset = offsetof(course, options),
+    .open = open_self,
+    .close = close_self,
+    .on = on,
+};
+
+void insight_register_all(void)
+{
+    (void)registry_add(REGISTRY_CALLBACK, callback_diagnose.name, &callback_diagnose);
+}
