@@ -304,6 +304,13 @@ rondo_status rondo_diagnosis_load(rondo_diagnosis **, const char *path);
 rondo_status rondo_diagnosis_write(const rondo_diagnosis *, const char *path, const char *lang);
 void rondo_diagnosis_free(rondo_diagnosis *);
 
+/* ---- Reports ---------------------------------------------------------------------------- */
+/* One page about a run directory: what it is, curves, scores, samples, diagnosis, layers, manifest; no
+ * scripts, nothing from a network. Keys of the recipe: data, labels, by, groups and the readers' (none:
+ * the run's validation data, or those of training), lang (en, zh), batch, threads. path NULL:
+ * RUN/report.html. Of a run that is not finished it says what there is. Atomic. */
+rondo_status rondo_report(const char *run, const rondo_recipe *, const char *path);
+
 /* ---- Speed ------------------------------------------------------------------------------ */
 typedef struct rondo_bench_case {
     const char *letter;     /* a stream's step; b a sequence; c sequences, batched; d training of a

@@ -6,6 +6,7 @@
  *   … integrated gradients, occlusion                                         attribution.c
  *   … gates and units over time                                               activity.c
  *   picture     maps over time as heat maps                                   picture.c
+ *   report      one HTML page about a run                          report.c, report_*.c
  *   diagnosis   gradients over time, gates, units; what is wrong              diagnose.c, diagnose_*.c */
 #ifndef RONDO_INSIGHT_H
 #define RONDO_INSIGHT_H
@@ -156,4 +157,95 @@ typedef struct map_style {
     int width;        /* as a chart's */
 } map_style;
 rondo_status map_draw(text_buffer *, const rondo_map *, const map_style *, bool alone);
+/* ---- report.c, report_scores.c, report_samples.c: one HTML page about a run ---- */
+typedef struct verdict { /* of one sample of a classifier */
+    int64_t sample;
+    int truth, label;
+    double sure; /* the probability of the label */
+} verdict;
+typedef struct run_report {
+    text_buffer out;
+    bool chinese;
+    const char *folder;
+    rondo_pipeline *pipeline; /* NULL: the training is not finished */
+    rondo_dataset *data;      /* NULL: none to judge it by */
+    const char *data_path;
+    bool trained_on; /* they are the training data */
+    int64_t rows;    /* of a batch */
+} run_report;
+/* Texts of the table below, formatted and escaped. */
+void report_say(run_report *, int word, ...);
+void report_heading(run_report *, int word);
+void report_cell(run_report *, const char *tag, const char *text); /* <td>text</td> */
+rondo_status report_curves(run_report *);
+rondo_status report_scores(run_report *); /* and groups, where the data have them */
+rondo_status report_samples(run_report *);
+
+/* ---- report_words.c ---- */
+enum {
+    WORD_TITLE,
+    WORD_CLASSIFIER,
+    WORD_REGRESSION,
+    WORD_FORECASTER,
+    WORD_TRAINED,
+    WORD_BEST,
+    WORD_UNFINISHED,
+    WORD_JUDGED,
+    WORD_FLATTERS,
+    WORD_NO_DATA,
+    WORD_CURVES,
+    WORD_NO_LOG,
+    WORD_EPOCH,
+    WORD_TRAINING,
+    WORD_VALIDATION,
+    WORD_SCORES,
+    WORD_METRIC,
+    WORD_VALUE,
+    WORD_SCALED_LOSS,
+    WORD_SCALED_CURVES,
+    WORD_CONFUSION,
+    WORD_PREDICTED,
+    WORD_TRUE,
+    WORD_CLASS,
+    WORD_PRECISION,
+    WORD_RECALL,
+    WORD_F1,
+    WORD_SUPPORT,
+    WORD_GROUPS,
+    WORD_SAMPLES,
+    WORD_INTERVAL,
+    WORD_SMALL,
+    WORD_LEAST,
+    WORD_LARGEST,
+    WORD_DIFFERENCE,
+    WORD_RATIO,
+    WORD_TO_ALL,
+    WORD_RATIO_TO_ALL,
+    WORD_GROUPS_SAY,
+    WORD_WRONG,
+    WORD_RIGHT,
+    WORD_NONE_WRONG,
+    WORD_NONE_RIGHT,
+    WORD_WRONG_SAMPLE,
+    WORD_RIGHT_SAMPLE,
+    WORD_STEP,
+    WORD_ATTRIBUTION,
+    WORD_ANSWERS,
+    WORD_SAMPLE,
+    WORD_ERRORS,
+    WORD_ERROR,
+    WORD_COUNT,
+    WORD_BESIDE,
+    WORD_MODEL,
+    WORD_LAST,
+    WORD_MEAN,
+    WORD_WORSE,
+    WORD_DIAGNOSIS,
+    WORD_NO_DIAGNOSIS,
+    WORD_LAYERS,
+    WORD_RUN,
+    WORD_MADE,
+    WORDS
+};
+const char *report_word(int word, bool chinese);
 #endif
