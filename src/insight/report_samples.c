@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOWN = 4, EXPLAINED = 2, FEW_FEATURES = 8, SMALL_WIDTH = 420 };
+enum { SHOWN = 3, FEW_FEATURES = 8, SMALL_WIDTH = 420 };
 
 typedef struct answers { /* of all samples */
     rondo_pipeline *pipeline;
@@ -131,14 +131,14 @@ static rondo_status draw_attribution(run_report *r, const verdict *v, double *ga
     return drawn;
 }
 
-static rondo_status show_verdict(run_report *r, const verdict *v, bool explained)
+static rondo_status show_verdict(run_report *r, const verdict *v)
 {
     const char *label = r->pipeline->columns[v->label];
     const bool right = v->label == v->truth, known = v->truth < r->pipeline->n_columns;
     double gap = NAN;
     text_add(&r->out, "<figure>\n");
     RONDO_TRY(draw_sample(r, v->sample));
-    if (explained) RONDO_TRY(draw_attribution(r, v, &gap));
+    RONDO_TRY(draw_attribution(r, v, &gap));
     text_add(&r->out, "<figcaption>");
     report_say(r, right ? WORD_RIGHT_SAMPLE : WORD_WRONG_SAMPLE, (long long)v->sample, label,
                100 * v->sure, known ? r->pipeline->columns[v->truth] : "?");
@@ -167,7 +167,7 @@ static rondo_status show_some(run_report *r, const verdict *v, int64_t n, int ti
         text_add(&r->out, "</p>\n");
     }
     text_add(&r->out, "<div class=\"figures\">\n");
-    for (int64_t i = 0; i < n && i < SHOWN; i++) RONDO_TRY(show_verdict(r, &v[i], i < EXPLAINED));
+    for (int64_t i = 0; i < n && i < SHOWN; i++) RONDO_TRY(show_verdict(r, &v[i]));
     text_add(&r->out, "</div>\n");
     return r->out.status;
 }
@@ -243,9 +243,8 @@ static void draw_answers(run_report *r, const numbers *x)
                       .x = { .label = report_word(WORD_SAMPLE, r->chinese) },
                       .series = series,
                       .n_series = 2,
-                      .width = 960,
-                      .height = 340 };
-    report_heading(r, WORD_ANSWERS);
+                      .width = 520,
+                      .height = 300 };
     text_add(&r->out, "<figure>\n");
     chart_draw(&r->out, &c, false);
     text_add(&r->out, "</figure>\n");
@@ -266,13 +265,13 @@ static void draw_errors(run_report *r, const numbers *x)
     }
     for (int i = 0; i < BINS; i++) middle[i] = least + (i + 0.5) * (most - least) / BINS;
     const chart_series bars = { .x = middle, .y = count, .n = BINS, .mark = CHART_BARS };
-    const chart c = { .x = { .label = report_word(WORD_ERROR, r->chinese) },
+    const chart c = { .title = report_word(WORD_ERRORS, r->chinese),
+                      .x = { .label = report_word(WORD_ERROR, r->chinese) },
                       .y = { .label = report_word(WORD_COUNT, r->chinese) },
                       .series = &bars,
                       .n_series = 1,
-                      .width = 960,
-                      .height = 320 };
-    report_heading(r, WORD_ERRORS);
+                      .width = 520,
+                      .height = 300 };
     text_add(&r->out, "<figure>\n");
     chart_draw(&r->out, &c, false);
     text_add(&r->out, "</figure>\n");
@@ -316,8 +315,11 @@ static rondo_status show_numbers(run_report *r, const answers *a)
     x.simple = alloc_array(x.n * x.columns + 1, sizeof *x.simple);
     rondo_status s = x.truth && x.simple ? read_truth(&x, r) : RONDO_E_NOMEM;
     if (!s && x.n) {
+        report_heading(r, WORD_ANSWERS);
+        text_add(&r->out, "<div class=\"figures\">\n");
         draw_answers(r, &x);
         draw_errors(r, &x);
+        text_add(&r->out, "</div>\n");
         compare_simplest(r, &x);
         s = r->out.status;
     }

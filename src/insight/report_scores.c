@@ -198,19 +198,25 @@ static void write_confusion(run_report *r)
     const double *counts = rondo_pipeline_confusion(r->pipeline, &n);
     if (!counts || n > MOST_SHOWN) return;
     const char *const *names = (const char *const *)r->pipeline->columns;
-    const chart_grid grid = {
-        .x = { .label = report_word(WORD_PREDICTED, r->chinese),
-               .names = names,
-               .n_names = (int)n },
-        .y = { .label = report_word(WORD_TRUE, r->chinese), .names = names, .n_names = (int)n },
-        .title = report_word(WORD_CONFUSION, r->chinese),
-        .values = counts,
-        .rows = (int)n,
-        .columns = (int)n,
-        .decimals = n <= MOST_NUMBERS ? 0 : -1
-    };
+    double most = 1;
+    for (int64_t i = 0; i < n * n; i++) most = fmax(most, counts[i]);
+    const int width = n <= MOST_NUMBERS / 2 ? 440 : 720;
+    const chart_axis across = { .names = names,
+                                .n_names = (int)n,
+                                .label = report_word(WORD_PREDICTED, r->chinese) };
+    const chart_axis down = { .names = names,
+                              .n_names = (int)n,
+                              .label = report_word(WORD_TRUE, r->chinese) };
+    const chart_grid grid = { .x = across,
+                              .y = down,
+                              .values = counts,
+                              .rows = (int)n,
+                              .columns = (int)n,
+                              .high = most,
+                              .decimals = n <= MOST_NUMBERS ? 0 : -1,
+                              .width = width };
     report_heading(r, WORD_CONFUSION);
-    text_add(&r->out, "<figure>\n");
+    text_add(&r->out, "<figure style=\"max-width:%dpx\">\n", width);
     chart_draw_grid(&r->out, &grid, false);
     text_add(&r->out, "</figure>\n");
     write_classes(r, counts, n);
