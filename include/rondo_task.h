@@ -238,7 +238,7 @@ typedef struct
     int64_t units, dead, constant; /* always 0; never changing */
     double largest;                /* |output| */
     /* Recurrent ones alone, NaN or 0 in others: */
-    double steps; /* of the median row */
+    double steps; /* of a row, in the mean */
     /* So many steps before the end of a row, the norm of ∂loss/∂h as a multiple of that at the end:
      * the median over rows. The loss is that of the row's last step. */
     int64_t n_distances, distance[RONDO_DISTANCES];
@@ -268,7 +268,7 @@ typedef struct rondo_diagnosis {
     bool training;   /* seen while training; else a trained model over data */
     bool diverged;   /* and its loss was not a number at last */
     int64_t samples; /* whose gradients over time, gates and units were looked at */
-    double steps;    /* of the median row */
+    double steps;    /* of a row, in the mean */
     double loss;
     double constant_loss; /* of the best answer that is always the same */
     double input_size;    /* root mean square of the largest input feature … */

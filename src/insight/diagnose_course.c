@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = 64, ENOUGH = 20, FIRST = 16 }; /* ENOUGH: batches before one can stand out */
+enum {
+    PARTS = 64,
+    ENOUGH = 20,
+    FIRST = 16,
+    ROWS = 8,
+    FRESH = 32
+}; /* ENOUGH: batches before one can stand out */
 static const double stands_out = 10;
 
 typedef struct course_options {
@@ -18,6 +24,9 @@ typedef struct course {
     course_options options;
     probe probe;
     bool open;
+    unsigned char *rows; /* of a batch: those that the probe is shown */
+    size_t room;
+    double median;                                /* of the norms, some batches ago */
     int64_t batches, exploding, clipped, updates; /* updates: made when `before` was taken */
     spread *norms, *ratios, *first_ratios;
     real *before; /* the weights some batches ago */
@@ -48,8 +57,11 @@ static void end(course *s)
     if (s->open) probe_close(&s->probe);
     alloc_free(s->norms);
     alloc_free_aligned(s->before);
+    alloc_free_aligned(s->rows);
     s->norms = NULL;
     s->before = NULL;
+    s->rows = NULL;
+    s->room = 0;
     s->open = false;
 }
 
@@ -114,7 +126,9 @@ static void note_gradients(course *s, const rondo_model *m)
     const double norm = sqrt(all);
     clipped |= o->global_clipnorm > 0 && norm > (double)o->global_clipnorm;
     s->clipped += clipped;
-    s->exploding += s->norms->n >= ENOUGH && norm > stands_out * spread_quantile(s->norms, 0.5);
+    if (s->norms->n >= ENOUGH && (s->batches % FRESH == 0 || s->norms->n == ENOUGH))
+        s->median = spread_quantile(s->norms, 0.5);
+    s->exploding += s->norms->n >= ENOUGH && norm > stands_out * s->median;
     spread_add(s->norms, norm);
 }
 
@@ -139,16 +153,62 @@ static void note_update(course *s, const rondo_model *m)
     }
 }
 
-/* The batch that was trained on last is still there. */
-static rondo_status look_now(course *s, const rondo_model *m)
+/* The first rows of every step of from[steps][all][bytes], copied to `at` bytes after base; without one
+ * they are only counted. */
+static const void *first_rows(unsigned char *base, size_t *at, const void *from, int64_t steps,
+                              int64_t all, int64_t rows, size_t bytes)
+{
+    const size_t of = (size_t)all * bytes, some = (size_t)rows * bytes;
+    unsigned char *to = base ? base + *at : NULL;
+    if (!from) return NULL;
+    for (int64_t t = 0; t < steps && to; t++)
+        memcpy(to + (size_t)t * some, (const unsigned char *)from + (size_t)t * of, some);
+    *at += ((size_t)steps * some + 63) / 64 * 64;
+    return to;
+}
+
+/* The batch that was trained on last, which is still there: its first rows. Returns how many bytes. */
+static size_t excerpt(const rondo_model *m, unsigned char *base, feed feeds[], truth truths[],
+                      int64_t rows)
 {
     const training *t = m->training;
-    feed feeds[MAX_FIELDS];
+    const int64_t all = pass_input(t->pass, 0)->batch;
+    size_t at = 0;
     for (int i = 0; i < m->n_inputs; i++) {
         const value *x = pass_input(t->pass, i);
-        feeds[i] = (feed){ x->steps, x->batch, x->data, x->tokens, x->lengths };
+        const size_t width = (size_t)x->shape.features * sizeof(real);
+        const real *data = x->tokens ? NULL : x->data;
+        feeds[i] = (feed){ x->steps, rows, NULL, NULL, x->lengths };
+        feeds[i].data = first_rows(base, &at, data, x->steps, all, rows, width);
+        feeds[i].tokens = first_rows(base, &at, x->tokens, x->steps, all, rows, sizeof(int32_t));
     }
-    return probe_see(&s->probe, m->n_inputs, feeds, t->comparison.truth);
+    for (int i = 0; i < t->comparison.n; i++) {
+        const truth *y = &t->comparison.truth[i];
+        const int64_t steps = y->rows / all;
+        const size_t width = (size_t)y->width * sizeof(real);
+        truths[i] = (truth){ .rows = steps * rows, .width = y->width };
+        truths[i].target = first_rows(base, &at, y->target, steps, all, rows, width);
+        truths[i].label = first_rows(base, &at, y->label, steps, all, rows, sizeof(int32_t));
+        truths[i].weight = first_rows(base, &at, y->weight, steps, all, rows, sizeof(real));
+    }
+    return at;
+}
+
+static rondo_status look_now(course *s, const rondo_model *m, int64_t most)
+{
+    feed feeds[MAX_FIELDS];
+    truth truths[MAX_PORTS];
+    const int64_t all = pass_input(m->training->pass, 0)->batch, rows = all < most ? all : most;
+    const size_t size = excerpt(m, NULL, feeds, truths, rows);
+    if (size > s->room) {
+        alloc_free_aligned(s->rows);
+        s->room = 0;
+        s->rows = alloc_aligned(size);
+        if (!s->rows) return RONDO_E_NOMEM;
+        s->room = size;
+    }
+    excerpt(m, s->rows, feeds, truths, rows);
+    return probe_see(&s->probe, m->n_inputs, feeds, truths);
 }
 
 /* ---- The report ---- */
@@ -194,7 +254,7 @@ static rondo_status report(course *s, const rondo_model *m, bool last)
     rondo_diagnosis *d;
     char *text = NULL;
     if (last && !diverged) probe_reset(&s->probe);
-    if (s->probe.samples == 0) RONDO_TRY(look_now(s, m));
+    if (s->probe.samples == 0) RONDO_TRY(look_now(s, m, INT64_MAX));
     const bool whole = last && kernel_table()->all_finite(m->weights, m->n_weights);
     RONDO_TRY(probe_report(&s->probe, whole, &d));
     add_course(s, d);
@@ -223,7 +283,7 @@ static rondo_status see_batch(course *s, const rondo_model *m)
     note_gradients(s, m);
     if (s->taken) note_update(s, m);
     if (measured(s, s->batches + 1) || s->batches <= FIRST) take_weights(s, m);
-    return measured(s, s->batches) ? look_now(s, m) : RONDO_OK;
+    return measured(s, s->batches) ? look_now(s, m, ROWS) : RONDO_OK;
 }
 
 static rondo_status on(rondo_event event, rondo_model *m, rondo_progress *p, void *user)

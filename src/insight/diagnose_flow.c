@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Values of gates that are looked at in a batch: enough for shares of a percent, whatever its size. */
-enum { GATE_VALUES = 1 << 16, EXACT = 16, PER_OCTAVE = 6 };
+/* Values of each gate that are looked at in a batch: enough for shares of a percent, whatever its size. */
+enum { GATE_VALUES = 1 << 13, EXACT = 16, PER_OCTAVE = 6 };
 static const double nearly_nothing = 1e-6, least_median = 1e-30, forgets = 0.05;
 
 int64_t probe_distance(int i)
@@ -23,11 +23,9 @@ rondo_status flow_open(look *l, const scan_cell *c)
     l->n_gates = cell_gate_count(row);
     for (int g = 0; g < l->n_gates; g++) gate_begin(&l->gate[g], &c->activation[g]);
     l->flow = alloc_array(RONDO_DISTANCES, sizeof *l->flow);
-    l->end = alloc_array(3, sizeof *l->end);
+    l->end = alloc_new(sizeof *l->end);
     l->scratch = alloc_array(vectors * c->units, sizeof *l->scratch);
     if (!l->flow || !l->end || !l->scratch) return RONDO_E_NOMEM;
-    l->kept = l->end + 1;
-    l->lengths = l->end + 2;
     return RONDO_OK;
 }
 
@@ -43,7 +41,7 @@ static void see_gradients(look *l, const scan_view *v, int64_t r)
     if (count == 0) return;
     const double at_end = norm(view_gradient(v, count - 1, r), u);
     l->rows++;
-    spread_add(l->lengths, (double)count);
+    l->steps += count;
     spread_add(l->end, at_end);
     if (!(at_end > 0) || !isfinite(at_end)) {
         l->unreached++;
@@ -102,7 +100,7 @@ static void see_kept(look *l, const call *c, const scan_view *v, int64_t t, int6
         const double factor = fabs((double)kept[k]);
         l->log_kept += log(fmax(factor, nearly_nothing));
         l->forgetting += factor < forgets;
-        spread_add(l->kept, factor);
+        l->hands_on |= factor > 0;
     }
     l->n_kept += v->cell->units;
 }
@@ -189,9 +187,9 @@ static void report_gradients(const look *l, rondo_layer_diagnosis *d)
 
 void flow_report(const look *l, rondo_layer_diagnosis *d)
 {
-    d->steps = spread_quantile(l->lengths, 0.5);
+    if (l->rows) d->steps = (double)l->steps / (double)l->rows;
     report_gradients(l, d);
-    if (l->n_kept && l->kept->zeros < l->kept->n) {
+    if (l->n_kept && l->hands_on) {
         d->kept = exp(l->log_kept / (double)l->n_kept);
         d->kept_half_life = half_life(d->kept);
         d->forgetting = (double)l->forgetting / (double)l->n_kept;

@@ -101,10 +101,11 @@ void probe_reset(probe *p)
         }
         if (!l->recurrent) continue;
         memset(l->flow, 0, RONDO_DISTANCES * sizeof *l->flow);
-        memset(l->end, 0, 3 * sizeof *l->end);
+        memset(l->end, 0, sizeof *l->end);
         for (int g = 0; g < l->n_gates; g++) gate_begin(&l->gate[g], l->gate[g].function);
-        l->rows = l->unreached = l->forgetting = l->n_kept = 0;
+        l->rows = l->steps = l->unreached = l->forgetting = l->n_kept = 0;
         l->log_kept = 0;
+        l->hands_on = false;
     }
     p->samples = 0;
 }

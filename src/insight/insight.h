@@ -49,10 +49,11 @@ typedef struct look { /* at one direction of a recurrent layer, or at the units 
     gate_stats gate[MAX_GATES];
     int n_gates;
     spread *flow; /* [RONDO_DISTANCES] norms of ∂loss/∂h, of that at the end */
-    spread *end, *kept, *lengths;
-    int64_t rows, unreached, forgetting;
+    spread *end;  /* the norms at the end */
+    int64_t rows, steps, unreached, forgetting;
     double log_kept;
     int64_t n_kept;
+    bool hands_on; /* something, at some step */
     real *scratch; /* for a step of the cell, and a row of slopes */
 } look;
 typedef struct probe {
