@@ -51,7 +51,7 @@ const command *command_at(int i);              /* NULL past the last */
 int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
     command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
-    command_explain(call *), command_report(call *), command_help(call *);
+    command_explain(call *), command_report(call *), command_study(call *), command_help(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
@@ -59,8 +59,9 @@ int options_read(call *, int argc, char **argv);
 int options_apply(call *); /* … this, after a recipe file was read */
 
 /* ---- recipe.c ---- */
-/* Reads FILE.yaml into the call's recipe; paths in it are relative to it. */
-int recipe_read(call *, const char *path);
+/* Reads FILE.yaml into the call's recipe; paths in it are relative to it. With a study, its keys and
+ * axes go there, but those that only say how it is made. */
+int recipe_read(call *, rondo_study *, const char *path);
 
 /* ---- help.c ---- */
 void help_all(FILE *);
@@ -123,6 +124,8 @@ typedef struct progress {
 } progress;
 void progress_init(progress *, FILE *, bool quiet);
 rondo_callback progress_callback(progress *);
+/* A bar of many runs: so many of all are done; work and left in runs, parts counted. */
+void progress_part(progress *, int64_t done, int64_t total, double work, double left);
 void progress_clear(progress *); /* before other text is written */
 
 /* ---- signals.c ---- */

@@ -106,6 +106,28 @@ static void draw(progress *p, const rondo_progress *e)
     p->under_way = true;
 }
 
+void progress_part(progress *p, int64_t done, int64_t total, double work, double left)
+{
+    char remaining[32], head[64];
+    const double t = now();
+    if (p->begun == 0) p->begun = t;
+    if (p->quiet || !p->width || (t - p->drawn < 0.1 && p->under_way)) return;
+    p->drawn = t;
+    clock_text(remaining, work > 0 ? (t - p->begun) / work * left : 0);
+    const int used = snprintf(head, sizeof head, "%lld/%lld runs ", (long long)done,
+                              (long long)total);
+    const int spare = p->width - used - 24;
+    fprintf(p->out, "\r\033[K%s", head);
+    draw_bar(p,
+             spare > 24  ? 24
+             : spare > 0 ? spare
+                         : 0,
+             total > 0 ? ((double)total - left) / (double)total : 1);
+    fprintf(p->out, "  %s left", work > 0 ? remaining : "?");
+    fflush(p->out);
+    p->under_way = true;
+}
+
 static void keep_scores(progress *p, const rondo_progress *e)
 {
     size_t n = 0;

@@ -67,6 +67,56 @@ rondo_status rondo_task_start(const char *task, const char *directory);
 int rondo_task_count(void);
 const char *rondo_task_name(int i, const char **help);
 
+/* ---- Studies: a recipe at every point of a grid ----------------------------------------- */
+typedef struct rondo_study rondo_study;
+rondo_study *rondo_study_new(void);
+void rondo_study_free(rondo_study *);
+/* A key of the recipe, of those that train takes; its text may hold {placeholders}: names of axes and
+ * of keys that an axis's values bring. Paths are relative to `folder` (NULL: to where we are). */
+rondo_status rondo_study_set(rondo_study *, const char *key, const char *text, const char *folder);
+/* The same, but it wins over all: an option of the command line. */
+rondo_status rondo_study_override(rondo_study *, const char *key, const char *text);
+/* One more value of an axis, which begins with its first one. */
+rondo_status rondo_study_vary(rondo_study *, const char *axis, const char *label);
+/* … and a key that the last value brings: one of train's, or a placeholder. */
+rondo_status rondo_study_bring(rondo_study *, const char *key, const char *text,
+                               const char *folder);
+/* Takes the axis away, for one that replaces it; nothing happens when there is none. */
+void rondo_study_drop(rondo_study *, const char *axis);
+rondo_status rondo_study_seed(rondo_study *, uint64_t seed); /* one more; none: 0 alone */
+/* A score to compare by, "test_accuracy"; none: the first of test data, else of validation. better:
+ * "higher", "lower", or NULL: what the metric's name says. */
+rondo_status rondo_study_measure(rondo_study *, const char *measure, const char *better);
+/* An axis whose values are compared; the other axes make the blocks that ranks are averaged over.
+ * None: all axes but those that choose the data. */
+rondo_status rondo_study_compare(rondo_study *, const char *axis);
+
+typedef struct rondo_study_event {
+    int64_t done, total; /* runs that have come to an end */
+    double work, left;   /* of this call: runs' worth done, parts counted, and to do */
+    const char *run;     /* that ended just now, "lstm-tanh-0"; NULL: one has come further */
+    const char *outcome; /* "finished", "diverged", "failed" */
+    const char *detail;  /* "test_accuracy 0.91", or what went wrong */
+    double seconds;      /* it took */
+} rondo_study_event;
+typedef struct rondo_study_report {
+    int64_t total, before, finished, diverged, failed; /* runs; before: of earlier calls */
+    bool stopped;
+    char failure[512]; /* of the first run that failed */
+} rondo_study_report;
+/* Makes every run that has not come to an end, `jobs` at a time (0: as many as the machine has
+ * processors), in folder/runs/, and writes what came out: results.csv, study.md, study.html and their
+ * pictures. What cannot work is found before anything is trained. A run that fails is counted, and
+ * tried again by the next call; one that diverges is a result. Stopped, the same call goes on.
+ * `tell` is called by one thread at a time. */
+rondo_status rondo_study_run(rondo_study *, const char *folder, int jobs,
+                             void (*tell)(const rondo_study_event *, void *user), void *user,
+                             rondo_study_report *);
+/* Writes it again, of the runs that a study's folder holds; `command` as for rondo_study_command. */
+rondo_status rondo_study_write(const char *folder, rondo_study_report *);
+rondo_status rondo_study_command(rondo_study *,
+                                 const char *command); /* for the pages: what made them */
+
 /* ---- Pipelines -------------------------------------------------------------------------- */
 typedef struct rondo_pipeline rondo_pipeline;
 /* A model file or a run directory; threads 0: as many as the machine has. */
