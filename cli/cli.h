@@ -51,7 +51,7 @@ const command *command_at(int i);              /* NULL past the last */
 int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
     command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
-    command_explain(call *), command_study(call *), command_help(call *);
+    command_explain(call *), command_report(call *), command_study(call *), command_help(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
@@ -97,14 +97,14 @@ int open_both(call *, job *, bool need_targets);
 int keep_weights(const call *, rondo_pipeline *); /* in what --weights says */
 void close_both(job *);
 
+/* ---- heat.c ---- */
+/* attribution: the numbers beside the lines are sums, not means. */
+rondo_status heat_print(const rondo_map *, bool attribution);
+
 /* ---- findings.c: what a diagnosis comes to, sentence by sentence ---- */
 void print_findings(FILE *, const rondo_diagnosis *);
 /* Those that are not in `before` (NULL: all), shorter, while something is under way. */
 void print_new_findings(FILE *, const rondo_diagnosis *, const rondo_diagnosis *before);
-
-/* ---- heat.c ---- */
-/* attribution: the numbers beside the lines are sums, not means. */
-rondo_status heat_print(const rondo_map *, bool attribution);
 
 /* ---- groups.c: what eval --by shows ---- */
 void print_groups(const rondo_breakdown *);

@@ -112,6 +112,16 @@ static const command commands[] = {
       "  rondo explain runs/a test.csv --class fast --logit --baseline mean --csv > why.csv\n"
       "  rondo explain runs/a test.csv --method gates --layer lstm --gate f\n",
       command_explain },
+    { "report", "RUN", 1, 1, "one HTML page about a run: curves, scores, samples, diagnosis",
+      "Writes RUN/report.html, which needs no network and no scripts. It judges the run by "
+      "--data,\n"
+      "else by its validation data, else by those it was trained on, and says which.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo report runs/a\n"
+      "  rondo report runs/a --data test.csv --by site -o a.html\n"
+      "  rondo report runs/a --lang zh\n",
+      command_report },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

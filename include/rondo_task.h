@@ -211,6 +211,61 @@ rondo_status rondo_pipeline_state_load(rondo_pipeline *, const char *path);
 rondo_status rondo_pipeline_check(rondo_pipeline *, double *worst);
 void rondo_pipeline_free(rondo_pipeline *);
 
+/* ---- Explaining one answer ---------------------------------------------------------------- */
+typedef struct rondo_map { /* numbers over time */
+    const char *kind;      /* "integrated_gradients" "occlusion" "gates" "units" */
+    char *of;              /* "input", or the layer: "lstm", "lstm.backward" */
+    int64_t steps, width;
+    char **names;   /* [width] of features, gates or units */
+    double *values; /* [steps][width]; NAN where the layer skipped the step */
+} rondo_map;
+typedef struct rondo_explain_options {
+    size_t size;         /* of this struct */
+    const char *methods; /* "integrated_gradients occlusion gates units"; NULL: the first */
+    int64_t sample;      /* from 0 */
+    const char
+        *output;  /* class or column to explain; NULL: the predicted class, the first column */
+    int64_t step; /* of answers over time, from 1; 0: the last */
+    bool logit;   /* not the probability but what the last activation takes */
+    const char
+        *baseline;     /* the input that says nothing: "zeros" (in the data's units), "mean" (of the
+                           * training data, where they were standardised; else of these), or a
+                           * number; NULL: zeros. Of tokens always the zero vector */
+    int64_t hide;      /* steps that occlusion hides at a time; 0: 1 */
+    const char *layer; /* gates and units of this one alone; NULL: of each recurrent layer */
+    const char *gate;  /* the units of this gate; NULL: each gate's mean over the units */
+} rondo_explain_options;
+typedef struct rondo_explanation {
+    int64_t sample, step; /* step 0: the answer is not over time */
+    const char *label;    /* the predicted class; NULL: none */
+    const char *output;   /* what is explained … */
+    const char *quantity; /* … as "probability" "logit" "value" */
+    char *baseline;       /* in words */
+    double f, f_baseline; /* of the sample, of the baseline */
+    /* Of integrated gradients: what they add up to, |sum - (f - f_baseline)| / |f - f_baseline|, the
+     * points on the way, and whether the gap is under 0.01. points 0: not asked for. */
+    double sum, gap;
+    int64_t points;
+    bool complete;
+    int n_maps;
+    rondo_map *maps;
+} rondo_explanation;
+/* Integrated gradients (Sundararajan, Taly and Yan 2017) of every input: (x - b) times the mean
+ * gradient on the straight way from the baseline b to x, at the midpoints of 32 parts; parts on which
+ * it does not add up to the difference of f at their ends are halved, up to 120 times and 8192 points.
+ * Occlusion: f less f with the feature (and as many steps as `hide` says) replaced by the baseline.
+ * All without dropout, from zero states. E_ARG or E_NAME in a sentence for a sample, class, step, layer
+ * or gate that there is not. */
+rondo_status rondo_explain(rondo_explanation **, rondo_pipeline *, const rondo_dataset *,
+                           const rondo_explain_options *);
+/* For drawing: the columns with the largest Σ |value|, at most so many, in the map's order; and the
+ * mean of the steps that share cell i of so many (NAN where all were skipped). */
+rondo_status rondo_map_choose(const rondo_map *, int64_t most, int64_t *columns, int64_t *n);
+double rondo_map_cell(const rondo_map *, int64_t column, int64_t i, int64_t cells);
+/* Its maps as heat maps on a page, FILE.html, or the only one alone, FILE.svg; atomic. */
+rondo_status rondo_explanation_write(const rondo_explanation *, const char *path);
+void rondo_explanation_free(rondo_explanation *);
+
 /* ---- Diagnosis --------------------------------------------------------------------------- */
 /* What a network does with gradients, gates and units over given data, in numbers, and what is wrong
  * with it, in sentences. docs/DIAGNOSING.md says what each number is and where it comes from. NaN:
@@ -299,60 +354,12 @@ rondo_status rondo_diagnosis_load(rondo_diagnosis **, const char *path);
 rondo_status rondo_diagnosis_write(const rondo_diagnosis *, const char *path, const char *lang);
 void rondo_diagnosis_free(rondo_diagnosis *);
 
-/* ---- Explaining one answer ---------------------------------------------------------------- */
-typedef struct rondo_map { /* numbers over time */
-    const char *kind;      /* "integrated_gradients" "occlusion" "gates" "units" */
-    char *of;              /* "input", or the layer: "lstm", "lstm.backward" */
-    int64_t steps, width;
-    char **names;   /* [width] of features, gates or units */
-    double *values; /* [steps][width]; NAN where the layer skipped the step */
-} rondo_map;
-typedef struct rondo_explain_options {
-    size_t size;         /* of this struct */
-    const char *methods; /* "integrated_gradients occlusion gates units"; NULL: the first */
-    int64_t sample;      /* from 0 */
-    const char
-        *output;  /* class or column to explain; NULL: the predicted class, the first column */
-    int64_t step; /* of answers over time, from 1; 0: the last */
-    bool logit;   /* not the probability but what the last activation takes */
-    const char
-        *baseline;     /* the input that says nothing: "zeros" (in the data's units), "mean" (of the
-                           * training data, where they were standardised; else of these), or a
-                           * number; NULL: zeros. Of tokens always the zero vector */
-    int64_t hide;      /* steps that occlusion hides at a time; 0: 1 */
-    const char *layer; /* gates and units of this one alone; NULL: of each recurrent layer */
-    const char *gate;  /* the units of this gate; NULL: each gate's mean over the units */
-} rondo_explain_options;
-typedef struct rondo_explanation {
-    int64_t sample, step; /* step 0: the answer is not over time */
-    const char *label;    /* the predicted class; NULL: none */
-    const char *output;   /* what is explained … */
-    const char *quantity; /* … as "probability" "logit" "value" */
-    char *baseline;       /* in words */
-    double f, f_baseline; /* of the sample, of the baseline */
-    /* Of integrated gradients: what they add up to, |sum - (f - f_baseline)| / |f - f_baseline|, the
-     * points on the way, and whether the gap is under 0.01. points 0: not asked for. */
-    double sum, gap;
-    int64_t points;
-    bool complete;
-    int n_maps;
-    rondo_map *maps;
-} rondo_explanation;
-/* Integrated gradients (Sundararajan, Taly and Yan 2017) of every input: (x - b) times the mean
- * gradient on the straight way from the baseline b to x, at the midpoints of 32 parts; parts on which
- * it does not add up to the difference of f at their ends are halved, up to 120 times and 8192 points.
- * Occlusion: f less f with the feature (and as many steps as `hide` says) replaced by the baseline.
- * All without dropout, from zero states. E_ARG or E_NAME in a sentence for a sample, class, step, layer
- * or gate that there is not. */
-rondo_status rondo_explain(rondo_explanation **, rondo_pipeline *, const rondo_dataset *,
-                           const rondo_explain_options *);
-/* For drawing: the columns with the largest Σ |value|, at most so many, in the map's order; and the
- * mean of the steps that share cell i of so many (NAN where all were skipped). */
-rondo_status rondo_map_choose(const rondo_map *, int64_t most, int64_t *columns, int64_t *n);
-double rondo_map_cell(const rondo_map *, int64_t column, int64_t i, int64_t cells);
-/* Its maps as heat maps on a page, FILE.html, or the only one alone, FILE.svg; atomic. */
-rondo_status rondo_explanation_write(const rondo_explanation *, const char *path);
-void rondo_explanation_free(rondo_explanation *);
+/* ---- Reports ---------------------------------------------------------------------------- */
+/* One page about a run directory: what it is, curves, scores, samples, diagnosis, layers, manifest; no
+ * scripts, nothing from a network. Keys of the recipe: data, labels, by, groups and the readers' (none:
+ * the run's validation data, or those of training), lang (en, zh), batch, threads. path NULL:
+ * RUN/report.html. Of a run that is not finished it says what there is. Atomic. */
+rondo_status rondo_report(const char *run, const rondo_recipe *, const char *path);
 
 /* ---- Speed ------------------------------------------------------------------------------ */
 typedef struct rondo_bench_case {

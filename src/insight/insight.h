@@ -6,70 +6,12 @@
  *   … integrated gradients, occlusion                                         attribution.c
  *   … gates and units over time                                               activity.c
  *   picture     maps over time as heat maps                                   picture.c
+ *   report      one HTML page about a run                          report.c, report_*.c
  *   diagnosis   gradients over time, gates, units; what is wrong              diagnose.c, diagnose_*.c */
 #ifndef RONDO_INSIGHT_H
 #define RONDO_INSIGHT_H
 #include "chart/chart.h"
 #include "task/task.h"
-
-/* ---- lens.c ---- */
-enum { LENS_ROWS = 32 }; /* versions that run at a time */
-
-/* One input of the model.  Tokens cannot be changed a little, so what stands for them is the share of
- * the embedded vector that is there, one number a step: 1 in the sample, 0 in the baseline. */
-typedef struct lens_input {
-    bool tokens;
-    int64_t steps, features; /* features of tokens: 1 */
-    real *sample, *baseline; /* [steps][features], scaled as the model sees them */
-    real *version;           /* [steps][LENS_ROWS][features] to be filled; holds the sample */
-    real *gradient;          /* as version: of the explained number, after lens_run */
-    int32_t *token;          /* [steps][LENS_ROWS] */
-    int node;                /* that embeds them … */
-    int64_t width;           /* … so wide; 0: not tokens */
-    real *embedded;          /* [steps][LENS_ROWS][width] as embedded */
-} lens_input;
-
-/* The explained number is factor · (column of the output at a step) + shift, in the data's own units. */
-typedef struct lens {
-    const rondo_model *model;
-    pass *pass;
-    real *gradients; /* of the weights; nobody reads them */
-    int n;
-    lens_input input[MAX_FIELDS];
-    int64_t step, column;
-    double factor, shift;
-    double f[LENS_ROWS]; /* of each version, after lens_run */
-} lens;
-/* Around the only row of a gathered batch. What is explained is the caller's to set. */
-rondo_status lens_open(lens *, const rondo_model *, const batch *);
-/* Forward, and backward when gradients are wanted. */
-rondo_status lens_run(lens *, bool gradients);
-/* Version r becomes baseline + share · (sample - baseline). */
-void lens_blend(lens *, int64_t r, double share);
-void lens_close(lens *);
-
-/* ---- explain.c, attribution.c, activity.c ---- */
-/* A map with room for its values and names (zeroed), added to the explanation; takes `of`. */
-rondo_status explain_map(rondo_explanation *, rondo_map **, const char *kind, char *of,
-                         int64_t steps, int64_t width);
-/* Maps of the inputs, whose features have these names (or, NULL, numbers). */
-rondo_status explain_gradients(rondo_explanation *, lens *, char *const *features);
-rondo_status explain_occlusion(rondo_explanation *, lens *, char *const *features, int64_t hide);
-/* Maps of gates or of units of the recurrent layers (or of the one named) for the only row of a
- * batch. gate NULL: each gate's mean over the units. */
-rondo_status explain_gates(rondo_explanation *, const rondo_pipeline *, const batch *,
-                           const char *layer, const char *gate);
-rondo_status explain_units(rondo_explanation *, const rondo_pipeline *, const batch *,
-                           const char *layer);
-
-/* ---- picture.c ---- */
-typedef struct map_style {
-    const char *title, *description;
-    const char *time; /* what runs to the right */
-    int64_t rows;     /* at most so many, those that weigh most; 0: 40 */
-    int width;        /* as a chart's */
-} map_style;
-rondo_status map_draw(text_buffer *, const rondo_map *, const map_style *, bool alone);
 
 void insight_register_all(void); /* callbacks: diagnose */
 
@@ -157,4 +99,154 @@ void diagnosis_body(text_buffer *, const rondo_diagnosis *, const char *lang);
 /* diagnose_json.c */
 rondo_status diagnosis_new(rondo_diagnosis **, int64_t layers); /* every figure NaN */
 extern const callback_row callback_diagnose;                    /* diagnose_course.c */
+
+/* ---- lens.c ---- */
+enum { LENS_ROWS = 32 }; /* versions that run at a time */
+
+/* One input of the model.  Tokens cannot be changed a little, so what stands for them is the share of
+ * the embedded vector that is there, one number a step: 1 in the sample, 0 in the baseline. */
+typedef struct lens_input {
+    bool tokens;
+    int64_t steps, features; /* features of tokens: 1 */
+    real *sample, *baseline; /* [steps][features], scaled as the model sees them */
+    real *version;           /* [steps][LENS_ROWS][features] to be filled; holds the sample */
+    real *gradient;          /* as version: of the explained number, after lens_run */
+    int32_t *token;          /* [steps][LENS_ROWS] */
+    int node;                /* that embeds them … */
+    int64_t width;           /* … so wide; 0: not tokens */
+    real *embedded;          /* [steps][LENS_ROWS][width] as embedded */
+} lens_input;
+
+/* The explained number is factor · (column of the output at a step) + shift, in the data's own units. */
+typedef struct lens {
+    const rondo_model *model;
+    pass *pass;
+    real *gradients; /* of the weights; nobody reads them */
+    int n;
+    lens_input input[MAX_FIELDS];
+    int64_t step, column;
+    double factor, shift;
+    double f[LENS_ROWS]; /* of each version, after lens_run */
+} lens;
+/* Around the only row of a gathered batch. What is explained is the caller's to set. */
+rondo_status lens_open(lens *, const rondo_model *, const batch *);
+/* Forward, and backward when gradients are wanted. */
+rondo_status lens_run(lens *, bool gradients);
+/* Version r becomes baseline + share · (sample - baseline). */
+void lens_blend(lens *, int64_t r, double share);
+void lens_close(lens *);
+
+/* ---- explain.c, attribution.c, activity.c ---- */
+/* A map with room for its values and names (zeroed), added to the explanation; takes `of`. */
+rondo_status explain_map(rondo_explanation *, rondo_map **, const char *kind, char *of,
+                         int64_t steps, int64_t width);
+/* Maps of the inputs, whose features have these names (or, NULL, numbers). */
+rondo_status explain_gradients(rondo_explanation *, lens *, char *const *features);
+rondo_status explain_occlusion(rondo_explanation *, lens *, char *const *features, int64_t hide);
+/* Maps of gates or of units of the recurrent layers (or of the one named) for the only row of a
+ * batch. gate NULL: each gate's mean over the units. */
+rondo_status explain_gates(rondo_explanation *, const rondo_pipeline *, const batch *,
+                           const char *layer, const char *gate);
+rondo_status explain_units(rondo_explanation *, const rondo_pipeline *, const batch *,
+                           const char *layer);
+
+/* ---- picture.c ---- */
+typedef struct map_style {
+    const char *title, *description;
+    const char *time; /* what runs to the right */
+    int64_t rows;     /* at most so many, those that weigh most; 0: 40 */
+    int width;        /* as a chart's */
+} map_style;
+rondo_status map_draw(text_buffer *, const rondo_map *, const map_style *, bool alone);
+/* ---- report.c, report_scores.c, report_samples.c: one HTML page about a run ---- */
+typedef struct verdict { /* of one sample of a classifier */
+    int64_t sample;
+    int truth, label;
+    double sure; /* the probability of the label */
+} verdict;
+typedef struct run_report {
+    text_buffer out;
+    bool chinese;
+    const char *folder;
+    rondo_pipeline *pipeline; /* NULL: the training is not finished */
+    rondo_dataset *data;      /* NULL: none to judge it by */
+    const char *data_path;
+    bool trained_on; /* they are the training data */
+    int64_t rows;    /* of a batch */
+} run_report;
+/* Texts of the table below, formatted and escaped. */
+void report_say(run_report *, int word, ...);
+void report_heading(run_report *, int word);
+void report_cell(run_report *, const char *tag, const char *text); /* <td>text</td> */
+rondo_status report_curves(run_report *);
+rondo_status report_scores(run_report *); /* and groups, where the data have them */
+rondo_status report_samples(run_report *);
+
+/* ---- report_words.c ---- */
+enum {
+    WORD_TITLE,
+    WORD_CLASSIFIER,
+    WORD_REGRESSION,
+    WORD_FORECASTER,
+    WORD_TRAINED,
+    WORD_BEST,
+    WORD_UNFINISHED,
+    WORD_JUDGED,
+    WORD_FLATTERS,
+    WORD_NO_DATA,
+    WORD_CURVES,
+    WORD_NO_LOG,
+    WORD_EPOCH,
+    WORD_TRAINING,
+    WORD_VALIDATION,
+    WORD_SCORES,
+    WORD_METRIC,
+    WORD_VALUE,
+    WORD_SCALED_LOSS,
+    WORD_SCALED_CURVES,
+    WORD_CONFUSION,
+    WORD_PREDICTED,
+    WORD_TRUE,
+    WORD_CLASS,
+    WORD_PRECISION,
+    WORD_RECALL,
+    WORD_F1,
+    WORD_SUPPORT,
+    WORD_GROUPS,
+    WORD_SAMPLES,
+    WORD_INTERVAL,
+    WORD_SMALL,
+    WORD_LEAST,
+    WORD_LARGEST,
+    WORD_DIFFERENCE,
+    WORD_RATIO,
+    WORD_TO_ALL,
+    WORD_RATIO_TO_ALL,
+    WORD_GROUPS_SAY,
+    WORD_WRONG,
+    WORD_RIGHT,
+    WORD_NONE_WRONG,
+    WORD_NONE_RIGHT,
+    WORD_WRONG_SAMPLE,
+    WORD_RIGHT_SAMPLE,
+    WORD_STEP,
+    WORD_ATTRIBUTION,
+    WORD_ANSWERS,
+    WORD_SAMPLE,
+    WORD_ERRORS,
+    WORD_ERROR,
+    WORD_COUNT,
+    WORD_BESIDE,
+    WORD_MODEL,
+    WORD_LAST,
+    WORD_MEAN,
+    WORD_WORSE,
+    WORD_DIAGNOSIS,
+    WORD_NO_DIAGNOSIS,
+    WORD_LAYERS,
+    WORD_RUN,
+    WORD_MADE,
+    WORDS
+};
+const char *report_word(int word, bool chinese);
 #endif

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_KEYS = 128 };
+enum { MAX_KEYS = 160 };
+/* Verbs that open data as a model has them. */
+#define READS_DATA "train eval predict diagnose explain report"
 
 typedef struct own_key {
     rondo_recipe_key key;
@@ -18,11 +20,10 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "task", "NAME", "auto", "what it is: classify, regress, forecast", "train", "" },
       OPTION_TEXT },
-    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
-        "train eval predict explain diagnose", "" },
+    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150", READS_DATA, "" },
       OPTION_TEXT },
     { { "labels", "FILE", NULL, "the file of labels, where they are in one of their own",
-        "train eval predict explain diagnose", "" },
+        READS_DATA, "" },
       OPTION_TEXT },
     { { "validation", "FILE", NULL, "data to judge each epoch by", "train", "" }, OPTION_TEXT },
     { { "validation_labels", "FILE", NULL, "labels of the validation data", "train", "" },
@@ -46,7 +47,7 @@ static const own_key own_keys[] = {
     { { "steps_per_epoch", "N", "0", "an epoch is so many batches, drawn anew; 0: all the data",
         "train", "" },
       OPTION_INT },
-    { { "batch", "N", "32", "samples at a time", "train eval predict diagnose", "" }, OPTION_INT },
+    { { "batch", "N", "32", "samples at a time", READS_DATA, "" }, OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
       OPTION_INT },
     { { "compute", "KIND", "f32",
@@ -65,7 +66,7 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_REAL },
     { { "output", "PATH", NULL, "where to: the run directory (runs/TASK-N), or a file (-o)",
-        "train study explain diagnose", "" },
+        "train study diagnose explain report", "" },
       OPTION_TEXT },
     { { "diagnose", NULL, NULL, "watch gradients, gates and updates; say at the end what is wrong",
         "train", "" },
@@ -105,9 +106,10 @@ static const own_key own_keys[] = {
     { { "list", NULL, NULL, "write the cases, measure nothing", "bench", "" }, OPTION_BOOL },
     { { "by", "COLUMNS", NULL,
         "also every metric for each group of samples: a column, or a,b for their combinations",
-        "eval", "," },
+        "eval report", "," },
       OPTION_TEXT },
-    { { "groups", "FILE", NULL, "the table with those columns, a row for each sample", "eval", "" },
+    { { "groups", "FILE", NULL, "the table with those columns, a row for each sample",
+        "eval report", "" },
       OPTION_TEXT },
     { { "method", "LIST", "integrated_gradients",
         "of them: integrated_gradients occlusion gates units", "explain", " " },
@@ -128,6 +130,7 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "gate", "NAME", NULL, "each unit of this gate, not each gate's mean", "explain", "" },
       OPTION_TEXT },
+    { { "lang", "en|zh", "en", "the language of the page", "report", "" }, OPTION_TEXT },
     { { "csv", NULL, NULL, "results as CSV, a number a line", "explain", "" }, OPTION_BOOL },
     { { "show", NULL, NULL, "draw each sample above its answer", "predict", "" }, OPTION_BOOL },
     { { "weights", "KIND", "f32", "what weights are kept in: f32, bf16 or int8; faster, less exact",
@@ -135,18 +138,15 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "seed", "N", "0", "of initial weights, shuffling, dropout", "train", "" }, OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
-        "new train study eval predict explain diagnose stream inspect check doctor bench help",
-        "" },
+        "new study " READS_DATA " stream inspect check doctor bench help", "" },
       OPTION_INT },
     { { "quiet", NULL, NULL, "no progress, no remarks",
-        "new train study eval predict explain diagnose stream check bench", "" },
+        "new study " READS_DATA " stream check bench", "" },
       OPTION_BOOL },
     { { "json", NULL, NULL, "results as JSON",
-        "new train study eval predict explain diagnose stream inspect check doctor bench", "" },
+        "new study " READS_DATA " stream inspect check doctor bench", "" },
       OPTION_BOOL },
-    { { "format", "NAME", "auto", "the reader: csv npy idx ts …",
-        "train eval predict explain diagnose", "" },
-      OPTION_TEXT },
+    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", READS_DATA, "" }, OPTION_TEXT },
 };
 
 static const struct {
@@ -209,7 +209,7 @@ static void build_table(void)
                 strcmp(own_keys[i].key.name, "format") == 0 ? KEY_READER : KEY_OWN);
     for (int i = 0; i < registry_count(REGISTRY_READER); i++)
         add_fields(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, KEY_READER,
-                   "train eval predict explain diagnose");
+                   READS_DATA);
     for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
         add_fields(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
                    KEY_OPTIMIZER, "train");

@@ -1,0 +1,102 @@
+/* report_words - all that a report says, in English and in Chinese, side by side. */
+#include "insight/insight.h"
+
+static const struct {
+    const char *en, *zh;
+} words[WORDS] = {
+    [WORD_TITLE] = { "%s: a training, reported", "%s：训练报告" },
+    [WORD_CLASSIFIER] = { "A classifier of %d classes: %s, with %lld parameters.",
+                          "%d 类分类器：%s，共 %lld 个参数。" },
+    [WORD_REGRESSION] = { "A regression: %s, with %lld parameters.",
+                          "回归模型：%s，共 %lld 个参数。" },
+    [WORD_FORECASTER] = { "A forecaster: %s, with %lld parameters.",
+                          "预测模型：%s，共 %lld 个参数。" },
+    [WORD_TRAINED] = { "Trained on %lld samples of %s, for %lld epochs, with %s; seed %lld.",
+                       "训练数据 %lld 个样本（%s），%lld 轮，优化器 %s，随机种子 %lld。" },
+    [WORD_BEST] = { "Best epoch: %lld, where %s was %.4g.", "最佳轮次：第 %lld 轮，%s 为 %.4g。" },
+    [WORD_UNFINISHED] = { "This training is not finished: the same rondo train command goes on. "
+                          "Until "
+                          "then there is no model to look into.",
+                          "训练尚未完成：再次运行同一条 rondo train "
+                          "命令即可继续。在此之前没有可供分析的模型。" },
+    [WORD_JUDGED] = { "Judged on %lld samples of %s:", "评估数据为 %lld 个样本（%s）：" },
+    [WORD_FLATTERS] = { "These are data that it was trained on, so the scores flatter it; rondo "
+                        "report RUN --data FILE judges it by others.",
+                        "这些是训练时用过的数据，分数会偏高；用 rondo report RUN --data FILE "
+                        "换成别的数据评估。" },
+    [WORD_NO_DATA] = { "There are no data to judge it by (%s); rondo report RUN --data FILE gives "
+                       "some.",
+                       "没有可用于评估的数据（%s）；用 rondo report RUN --data FILE 指定。" },
+    [WORD_CURVES] = { "Learning curves", "学习曲线" },
+    [WORD_NO_LOG] = { "The run has no epoch in its log.csv, so there is nothing to draw.",
+                      "log.csv 中没有任何一轮的记录，无曲线可画。" },
+    [WORD_EPOCH] = { "epoch", "轮次" },
+    [WORD_TRAINING] = { "training", "训练" },
+    [WORD_VALIDATION] = { "validation", "验证" },
+    [WORD_SCORES] = { "Scores", "分数" },
+    [WORD_METRIC] = { "metric", "指标" },
+    [WORD_VALUE] = { "value", "数值" },
+    [WORD_SCALED_LOSS] = { "The loss is that of scaled targets; the other metrics are in the "
+                           "data's "
+                           "own units.",
+                           "损失按缩放后的目标计算；其他指标使用数据自身的单位。" },
+    [WORD_SCALED_CURVES] = { "The curves are those of scaled targets.",
+                             "曲线按缩放后的目标计算。" },
+    [WORD_CONFUSION] = { "Confusion matrix", "混淆矩阵" },
+    [WORD_PREDICTED] = { "predicted", "预测" },
+    [WORD_TRUE] = { "true", "真实" },
+    [WORD_CLASS] = { "class", "类别" },
+    [WORD_PRECISION] = { "precision", "精确率" },
+    [WORD_RECALL] = { "recall", "召回率" },
+    [WORD_F1] = { "F1", "F1" },
+    [WORD_SUPPORT] = { "of them", "数量" },
+    [WORD_GROUPS] = { "Groups", "分组" },
+    [WORD_SAMPLES] = { "samples", "样本数" },
+    [WORD_INTERVAL] = { "95 % interval", "95 % 区间" },
+    [WORD_SMALL] = { "too few to say", "样本太少，不作判断" },
+    [WORD_LEAST] = { "least", "最小" },
+    [WORD_LARGEST] = { "largest", "最大" },
+    [WORD_DIFFERENCE] = { "difference", "差" },
+    [WORD_RATIO] = { "ratio", "比" },
+    [WORD_TO_ALL] = { "difference to all", "与总体之差" },
+    [WORD_RATIO_TO_ALL] = { "ratio to all", "与总体之比" },
+    [WORD_GROUPS_SAY] = { "Differences and ratios are those of Fairlearn's MetricFrame. A group "
+                          "under 30 "
+                          "samples, or with an interval wider than 0.2, is too small to say.",
+                          "差与比的定义同 Fairlearn 的 MetricFrame。样本少于 30 个或区间宽于 0.2 "
+                          "的组，样本太少，不作判断。" },
+    [WORD_WRONG] = { "Wrong, the surest first", "判断错误的样本（按把握从高到低）" },
+    [WORD_RIGHT] = { "Right, the least sure first", "判断正确的样本（按把握从低到高）" },
+    [WORD_NONE_WRONG] = { "No sample is wrong.", "没有判断错误的样本。" },
+    [WORD_NONE_RIGHT] = { "No sample is right.", "没有判断正确的样本。" },
+    [WORD_WRONG_SAMPLE] = { "Sample %lld: %s (%.0f %%), in truth %s",
+                            "样本 %lld：判为 %s（%.0f %%），实为 %s" },
+    [WORD_RIGHT_SAMPLE] = { "Sample %lld: %s (%.0f %%)", "样本 %lld：%s（%.0f %%）" },
+    [WORD_STEP] = { "step", "步" },
+    [WORD_ATTRIBUTION] = { "Below it: what the probability of %s owes to each feature at each "
+                           "step, by "
+                           "integrated gradients from the mean input, gap %.2g %%.",
+                           "下图：每个特征在每一步对“%"
+                           "s”概率的贡献，即以平均输入为基线的积分梯度，误差 %.2g %%。" },
+    [WORD_ANSWERS] = { "Predicted and true", "预测值与真实值" },
+    [WORD_SAMPLE] = { "sample", "样本" },
+    [WORD_ERRORS] = { "Errors", "误差" },
+    [WORD_ERROR] = { "true less predicted", "真实值减预测值" },
+    [WORD_COUNT] = { "samples", "样本数" },
+    [WORD_BESIDE] = { "Beside the simplest answer", "与最简单的答案比较" },
+    [WORD_MODEL] = { "this model", "本模型" },
+    [WORD_LAST] = { "the last value again (persistence)", "重复最后一个值（持续性预测）" },
+    [WORD_MEAN] = { "always the mean of these data", "总是这些数据的平均值" },
+    [WORD_WORSE] = { "The model is no better than that.", "本模型并不比它更好。" },
+    [WORD_DIAGNOSIS] = { "Diagnosis", "诊断" },
+    [WORD_NO_DIAGNOSIS] = { "There is no diagnosis: %s.", "没有诊断结果：%s。" },
+    [WORD_LAYERS] = { "Layers", "网络层" },
+    [WORD_RUN] = { "What this run is", "本次运行" },
+    [WORD_MADE] = { "Made by Rondo %s. This page asks nothing of any network.",
+                    "由 Rondo %s 生成。本页不访问网络。" },
+};
+
+const char *report_word(int word, bool chinese)
+{
+    return chinese ? words[word].zh : words[word].en;
+}
