@@ -352,6 +352,23 @@ static void note_decisions(plan *p)
     plan_note(p, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
 }
 
+/* What is to be said of the formulas among a layer's activations, each once. */
+static void note_formulas(plan *p, const rondo_layer *l)
+{
+    const rondo_function *f, *before;
+    for (int i = 0; l->type->functions && (f = l->type->functions(l, i)) != NULL; i++) {
+        const char *notes = activation_notes(f);
+        int k = 0;
+        while (k < i && (before = l->type->functions(l, k)) && !activation_is(before, f->row->name))
+            k++;
+        for (const char *line = k < i ? NULL : notes; line && *line;) {
+            const size_t n = strcspn(line, "\n");
+            plan_note(p, "%s: %s: %.*s", l->name, f->row->name, (int)n, line);
+            line += n + (line[n] == '\n');
+        }
+    }
+}
+
 rondo_status plan_make(plan *p, const rondo_recipe *r)
 {
     head h;
@@ -371,6 +388,8 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));
     note_decisions(p);
+    for (int i = 0; i < p->pipeline->model->n_layers; i++)
+        note_formulas(p, p->pipeline->model->layers[i]);
     RONDO_TRY(fit_scalers(p, r));
     return identify(p, r);
 }
