@@ -109,7 +109,7 @@ static int binding_of(const term *n)
 static void put_product(printer *p, const term *n)
 {
     if (n->in[0] != n->in[1]) {
-        put_binary(p, n, "*", PRODUCT, SIGN);
+        put_binary(p, n, "*", PRODUCT, PRODUCT);
         return;
     }
     print(p, n->in[0], PRIMARY);

@@ -44,12 +44,22 @@ static bool one_and_exp(const tree *t, int at, int *u)
     return true;
 }
 
+/* k in front of a product; *rest: what it multiplies. */
+static double coefficient(const tree *t, int at, int *rest)
+{
+    const bool has = is(t, at, PROGRAM_MUL) && constant(t, operand(t, at, 0));
+    *rest = has ? operand(t, at, 1) : at;
+    return has ? value(t, operand(t, at, 0)) : 1;
+}
+
 static int add(tree *t, int a, int b)
 {
+    int u, v;
+    const double times = coefficient(t, a, &u) + coefficient(t, b, &v);
+    if (u == v) return scaled(t, times, u);
     if (is_constant(t, a, 0)) return b;
     if (is(t, b, PROGRAM_NEG)) return make2(t, PROGRAM_SUB, a, operand(t, b, 0));
     if (is(t, a, PROGRAM_NEG)) return make2(t, PROGRAM_SUB, b, operand(t, a, 0));
-    if (a == b) return scaled(t, 2, a);
     if (constant(t, a) && is(t, b, PROGRAM_ADD) && constant(t, operand(t, b, 0)))
         return make2(t, PROGRAM_ADD, tree_constant(t, value(t, a) + value(t, operand(t, b, 0))),
                      operand(t, b, 1));
