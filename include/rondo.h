@@ -291,6 +291,9 @@ typedef struct rondo_activation {
      * of the parameters are then trained, from their arguments on: a value for every unit of the
      * layer, or one for all where a last parameter called "shared" is not 0. */
     int learned;
+    /* A name in the formula that is not learned but drawn evenly between the first two parameters,
+     * in training, for every unit once a step; otherwise it is their mean. NULL: none. */
+    const char *drawn;
     bool shared;         /* learned values are one for all units */
     bool takes_function; /* forward and backward get the rondo_function as args, not its args */
 } rondo_activation;

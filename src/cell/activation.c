@@ -44,6 +44,12 @@ static rondo_status parse_call(const rondo_activation **row, double args[RONDO_M
 static rondo_status row_formula(formula **made, const rondo_activation *row, const double *args)
 {
     formula_names names = { 0 };
+    if (row->drawn) {
+        names.list[0] = (formula_parameter){ .value = (args[0] + args[1]) / 2, .symbolic = true };
+        snprintf(names.list[0].name, LIMIT_WORD, "%.63s", row->drawn);
+        names.n = 1;
+        return formula_new(made, row->name, row->formula, &names);
+    }
     for (; names.n < RONDO_MAX_PARAMETERS; names.n++) {
         formula_parameter *p = &names.list[names.n];
         char name[LIMIT_NAME];
@@ -65,7 +71,14 @@ static rondo_status parse_row(rondo_function *f, formula **made, const char *tex
     RONDO_TRY(parse_call(&row, args, text));
     f->row = row;
     for (int i = 0; i < RONDO_MAX_PARAMETERS; i++) f->args[i] = (real)args[i];
-    return row->forward ? RONDO_OK : row_formula(made, row, args);
+    if (row->forward) return RONDO_OK;
+    RONDO_TRY(row_formula(made, row, args));
+    (*made)->row.drawn = row->drawn;
+    if (row->drawn) { /* after the value itself */
+        f->args[1] = (real)args[0];
+        f->args[2] = (real)args[1];
+    }
+    return RONDO_OK;
 }
 
 rondo_status activation_parse(rondo_function *f, const char *text)
@@ -105,7 +118,7 @@ rondo_status activation_derivative(char **text, const rondo_activation *row)
 {
     *text = NULL;
     if (!row->formula) return RONDO_OK;
-    return formula_derivative_text(text, row->formula, row->parameters);
+    return formula_derivative_text(text, row->formula, row->drawn ? row->drawn : row->parameters);
 }
 
 bool activation_is(const rondo_function *f, const char *name)

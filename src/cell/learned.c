@@ -48,6 +48,15 @@ static const rondo_activation rows[] = {
       .range = "(-a, inf)",
       .source = "Trottier et al. 2017",
       .note = "a and b have to stay above 0" },
+    { .name = "rrelu",
+      .parameters = "lower=0.125 upper=0.33333334",
+      .learned = 1,
+      .drawn = "slope",
+      .formula = "where(x > 0, x, slope*x)",
+      .range = "(-inf, inf)",
+      .source = "Xu et al. 2015; PyTorch RReLU",
+      .note = "in training the slope is drawn for every unit once a step; the layer rrelu draws it "
+              "for every element, as PyTorch does" },
 };
 
 /* Not by rondo_register_activation, which compiles a row to see whether it can be: these can. */

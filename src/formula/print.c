@@ -43,6 +43,10 @@ static void put_number(printer *p, double value)
         put(p, value == PI ? "pi" : "e");
         return;
     }
+    if (!isfinite(value)) { /* no number of the language, but what makes it is */
+        put(p, isnan(value) ? "(0/0)" : value > 0 ? "(1/0)" : "(-1/0)");
+        return;
+    }
     for (int n = 6; n <= 17; n++) {
         snprintf(digits, sizeof digits, "%.*g", n, value);
         if (strtod(digits, NULL) == value) break;

@@ -187,6 +187,9 @@ typedef struct kernels {
     void (*dropout_mask)(real *mask, real rate, uint64_t seed, uint32_t step, uint32_t layer,
                          int64_t row, int64_t rows, int64_t width);
 
+    /* y[i] drawn evenly between lower and upper, by the same rule. */
+    void (*draw_between)(real *y, real lower, real upper, uint64_t seed, uint32_t step,
+                         uint32_t layer, int64_t row, int64_t width);
     /* 1 where x > 0, else a slope drawn between lower and upper, by the same rule. */
     void (*rrelu_factors)(real *factor, const real *x, real lower, real upper, uint64_t seed,
                           uint32_t step, uint32_t layer, int64_t rows, int64_t width);

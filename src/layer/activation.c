@@ -10,6 +10,10 @@ static const option_field fields[] = {
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer" },
 };
 
+typedef struct memory {
+    real *dz;
+    real *drawn; /* [features] of an activation that draws */
+} memory;
 typedef struct extra {
     rondo_function activation;
     int learned;      /* the first of the params */
@@ -51,8 +55,11 @@ static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[],
 static void plan(call *c, arena *a)
 {
     layer_same_rows(&c->out[0], c->in[0]);
+    memory *m = c->memory;
+    m->drawn = layer_plan_drawn(&((const extra *)c->layer->extra)->activation, a, c->training,
+                                c->in[0]->shape.features);
     if (!c->gradients) return;
-    *(real **)c->memory = arena_scratch(a, (size_t)value_size(c->in[0]) * sizeof(real));
+    m->dz = arena_scratch(a, (size_t)value_size(c->in[0]) * sizeof(real));
 }
 
 static rondo_status forward(call *c)
@@ -62,6 +69,7 @@ static rondo_status forward(call *c)
     rondo_function f = e->activation;
     layer_same_rows(&c->out[0], x);
     layer_view_learned(&f, c, e->learned, false);
+    layer_draw(&f, ((const memory *)c->memory)->drawn, c, e->learned, x->shape.features);
     if (c->skip_activation)
         kernel_table()->scale(y->data, x->data, 1, value_size(x));
     else
@@ -74,10 +82,12 @@ static void backward(call *c)
 {
     const extra *e = c->layer->extra;
     value *x = c->in[0], *y = &c->out[0];
-    real *dz = *(real **)c->memory;
+    const memory *m = c->memory;
+    real *dz = m->dz;
     rondo_function f = e->activation;
     bool add;
     layer_view_learned(&f, c, e->learned, true);
+    if (m->drawn) f.learned[0] = m->drawn;
     if (c->skip_activation)
         kernel_table()->scale(dz, y->grad, 1, value_size(x));
     else
@@ -101,7 +111,7 @@ const layer_type layer_activation = { .name = "activation",
                                       .options_size = sizeof(options),
                                       .options = OPTION_TABLE(fields),
                                       .extra_size = sizeof(extra),
-                                      .call_size = sizeof(real *),
+                                      .call_size = sizeof(memory),
                                       .min_inputs = 1,
                                       .max_inputs = 1,
                                       .open = open,

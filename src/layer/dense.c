@@ -8,8 +8,9 @@ typedef struct extra {
     int product;
 } extra;
 typedef struct memory {
-    real *z;  /* [rows][units] pre-activations, when the activation's gradient needs them */
-    real *dz; /* [rows][units] */
+    real *z;     /* [rows][units] pre-activations, when the activation's gradient needs them */
+    real *dz;    /* [rows][units] */
+    real *drawn; /* [units] of an activation that draws */
 } memory;
 
 static const option_field fields[] = {
@@ -71,6 +72,7 @@ static void plan(call *c, arena *a)
     const extra *e = c->layer->extra;
     memory *m = c->memory;
     layer_same_rows(&c->out[0], c->in[0]);
+    m->drawn = layer_plan_drawn(&e->activation, a, c->training, c->out[0].shape.features);
     if (!c->gradients || c->skip_activation) return;
     const size_t bytes = (size_t)(value_rows(c->in[0]) * c->out[0].shape.features) * sizeof(real);
     m->z = e->activation.row->needs_input ? arena_keep(a, bytes) : NULL;
@@ -100,6 +102,7 @@ static rondo_status forward(call *c)
     forward_rows(c, z, 0, rows);
     rondo_function f = e->activation;
     layer_view_learned(&f, c, e->learned, false);
+    layer_draw(&f, m->drawn, c, e->learned, units);
     if (!c->skip_activation) activation_forward(&f, y->data, z, rows, units);
     return RONDO_OK;
 }
@@ -126,6 +129,7 @@ static void backward(call *c)
     if (!c->skip_activation) {
         rondo_function f = e->activation;
         layer_view_learned(&f, c, e->learned, true);
+        if (m->drawn) f.learned[0] = m->drawn;
         activation_backward(&f, m->dz, m->z, y->data, y->grad, rows, units);
         dz = m->dz;
     }

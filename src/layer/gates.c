@@ -61,7 +61,7 @@ rondo_status gates_choose(scan_cell *c, const rondo_rnn_options *o)
     c->sums = c->row->n_params > 0;
     for (int g = 0; g < n; g++) {
         c->keep_inputs |= c->activation[g].row->needs_input;
-        c->sums |= c->activation[g].row->learned > 0;
+        c->sums |= c->activation[g].row->learned > 0 && !c->activation[g].row->drawn;
     }
     c->keep_inputs = c->keep_inputs && (c->row->additive || c->row->input_saves > 0);
     return RONDO_OK;

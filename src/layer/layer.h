@@ -246,6 +246,7 @@ typedef struct scan {
     bool turned;                          /* scan_row: the next step takes weights from their end */
     bool single;                          /* one direction, without ports for states */
     rondo_function activation[MAX_GATES]; /* the cell's, seeing what this call has learned */
+    real *drawn[MAX_GATES];               /* [units] of those that draw */
     row_view row;                         /* scan_row */
     /* The caller's wishes: dropout; all steps of everything kept for backward; all steps of h kept;
      * in the caller's memory; the gradients of all outputs kept, too. */
@@ -295,6 +296,8 @@ void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][u
  * gradients; dx of the input via x. */
 void scan_backward(scan *, const scan_cell *, const call *, real *dh);
 real *scan_dinitial(const scan *, int k);
+/* Points the activations at their learned values, and going down at their gradients. */
+void scan_view_learned(scan *, const scan_cell *, const call *, bool down);
 /* scan_time.c: the same as scan_steps for cells whose state fades, parts of time at once: into how
  * many; 1: as the others. */
 enum { SCAN_TIME_PARTS = 16 };
@@ -359,6 +362,10 @@ rondo_status layer_learned(rondo_layer *, const char *prefix, const rondo_functi
                            int *first);
 /* Points the function at their values in a call, and going down at their gradients. */
 void layer_view_learned(rondo_function *, const call *, int first, bool down);
+/* What is drawn and not learned: [units] to keep where training draws, else NULL; drawn by forward,
+ * where there is something to draw. which: another number for every function of a layer. */
+real *layer_plan_drawn(const rondo_function *, arena *, bool training, int64_t units);
+void layer_draw(rondo_function *, real *values, const call *, int which, int64_t units);
 
 /* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)".
  * */

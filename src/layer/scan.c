@@ -55,6 +55,8 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
     const rondo_cell *row = c->row;
     const int64_t units = c->units, batch = x->batch, total = value_rows(x);
     memcpy(s->activation, c->activation, sizeof s->activation);
+    for (int g = 0; g < MAX_GATES; g++)
+        s->drawn[g] = layer_plan_drawn(&c->activation[g], a, s->training, units);
     route_plan(&s->route, a, x, reverse);
     if (!s->route.identity) s->gathered = keep(a, total, c->x->in);
     if (s->training && c->dropout > 0) {
@@ -90,9 +92,13 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
 
 void scan_view_learned(scan *s, const scan_cell *c, const call *run, bool down)
 {
-    for (int g = 0; g < MAX_GATES; g++)
-        if (c->activation[g].row && c->activation[g].row->learned)
-            layer_view_learned(&s->activation[g], run, c->learned[g], down);
+    for (int g = 0; g < MAX_GATES; g++) {
+        if (!c->activation[g].row) continue;
+        layer_view_learned(&s->activation[g], run, c->learned[g], down);
+        if (!down)
+            layer_draw(&s->activation[g], s->drawn[g], run, c->learned[g] * MAX_GATES + g,
+                       c->units);
+    }
 }
 
 /* A mask for every row of the batch, drawn by the caller's row number, laid out by rank. */

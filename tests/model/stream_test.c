@@ -24,7 +24,8 @@ static const char *const specs[] = {
     "softmax",
     "layer_normalization; gru 6 return_sequences; layer_normalization no_center; dense 2 "
     "leaky_relu(0.1)",
-    "dropout 0.5; rrelu; lstm 6 dropout=0.3 recurrent_dropout=0.4 return_sequences; activation "
+    "dropout 0.5; rrelu; dense 6 rrelu; simple_rnn 5 rrelu return_sequences; lstm 6 dropout=0.3 "
+    "recurrent_dropout=0.4 return_sequences; activation "
     "softplus",
     "embedding 6 input_dim=7; lstm 5 return_sequences; dense 7 softmax",
     "lstm 5 stateful return_sequences; gru 3 stateful return_sequences",

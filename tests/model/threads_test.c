@@ -10,6 +10,8 @@ static const char *const specs[] = {
     "mgu 33 merge=sum return_sequences; mingru 21 return_sequences; indrnn 40; dense 5",
     "peephole_lstm 24 return_sequences; layer_norm_lstm 17 return_sequences; janet 33; dense 5",
     "layer_normalization; lstm 17 go_backwards return_sequences; gru 31",
+    "lstm 33 rrelu return_sequences; gru 9 recurrent_activation=rrelu(0.1,0.2) return_sequences; "
+    "dense 7 rrelu; activation rrelu",
     "rrelu; dropout 0.3; lstm 33 dropout=0.2 recurrent_dropout=0.2 return_sequences; dense 70 gelu",
     "embedding 24 input_dim=12; gru 20 return_sequences; dense 12 softmax",
     "embedding 24 input_dim=12 mask_zero; lstm 20 merge=sum",
