@@ -93,6 +93,11 @@ int open_both(call *, job *, bool need_targets);
 int keep_weights(const call *, rondo_pipeline *); /* in what --weights says */
 void close_both(job *);
 
+/* ---- groups.c: what eval --by shows ---- */
+void print_groups(const rondo_breakdown *);
+void json_groups(const rondo_breakdown *); /* members of an object, after others */
+void remark_groups(const call *, const rondo_breakdown *);
+
 /* ---- progress.c ---- */
 typedef struct progress {
     FILE *out;

@@ -22,10 +22,15 @@ static const command commands[] = {
     { "eval", "MODEL [FILE]", 1, 2, "how good a model is on data that have the answers",
       "MODEL is a model file or a run directory. Metrics are in the data's own units; the loss is\n"
       "in those of training (of scaled targets, where they are scaled).\n"
+      "--by gives every metric for each group of samples, and between groups Fairlearn's\n"
+      "difference (largest - least) and ratio (least / largest), and those to all samples; a\n"
+      "group under 30 samples, or with a 95 % interval wider than 0.2, is too small to say.\n"
       "\n"
       "Examples:\n"
       "  rondo eval runs/a --data test.csv\n"
-      "  rondo eval runs/a/best.safetensors test.csv --json\n",
+      "  rondo eval runs/a/best.safetensors test.csv --json\n"
+      "  rondo eval runs/a --data test.csv --by station\n"
+      "  rondo eval runs/a --data test.ts --groups who.csv --by sex,age\n",
       command_eval },
     { "predict", "MODEL [FILE]", 1, 2, "the model's answers, one row a sample",
       "Writes CSV with a header: the label and each class's probability, or the numbers.\n"

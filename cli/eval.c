@@ -2,7 +2,7 @@
 #include "cli.h"
 #include <string.h>
 
-enum { MOST_SCORES = 32, MOST_CLASSES_SHOWN = 20, MOST_STEPS = 24 };
+enum { MOST_SCORES = RONDO_MAX_SCORES, MOST_CLASSES_SHOWN = 20, MOST_STEPS = 24 };
 
 static void print_confusion(const rondo_pipeline *p)
 {
@@ -33,6 +33,7 @@ typedef struct results { /* of one evaluation, or of two that are compared */
     int64_t step[MOST_STEPS];
     double drift[MOST_STEPS];
     int n_steps;
+    rondo_breakdown *groups; /* NULL: of all samples alone */
 } results;
 
 static void json_scores(const results *r, const double *values)
@@ -62,6 +63,7 @@ static void print_json(const results *r)
         }
         fputc(']', stdout);
     }
+    if (r->groups) json_groups(r->groups);
     fputs("}\n", stdout);
 }
 
@@ -115,23 +117,40 @@ static int judge(const call *c, job *j, results *r)
     return status ? fail(status) : EXIT_OK;
 }
 
+/* With --by: the scores of all samples, and of each group. */
+static int judge_groups(const call *c, job *j, results *r)
+{
+    const int code = keep_weights(c, j->pipeline);
+    if (code) return code;
+    const rondo_status status = rondo_breakdown_new(&r->groups, j->pipeline, j->data, j->batch);
+    if (status) return fail(status);
+    r->n = r->groups->n_scores;
+    memcpy(r->names, r->groups->name, sizeof r->names);
+    memcpy(r->values, r->groups->whole, sizeof r->values);
+    return EXIT_OK;
+}
+
 int command_eval(call *c)
 {
     job j;
     results r = { .n = 0 };
     int code = open_both(c, &j, true);
-    if (!code) code = judge(c, &j, &r);
+    const bool by = rondo_recipe_get(c->recipe, "by") != NULL;
+    if (!code) code = by ? judge_groups(c, &j, &r) : judge(c, &j, &r);
     if (!code) {
         if (c->json)
             print_json(&r);
         else
             print_scores(&r);
         if (!c->json) print_confusion(j.pipeline);
+        if (!c->json && r.groups) print_groups(r.groups);
+        if (r.groups) remark_groups(c, r.groups);
         if (!c->json && strstr(rondo_pipeline_json(j.pipeline), "\"scale_targets\""))
             remark(c,
                    "the loss is that of scaled targets; the metrics are in the data's own units");
         code = finish_output();
     }
+    rondo_breakdown_free(r.groups);
     close_both(&j);
     return code;
 }

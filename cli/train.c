@@ -28,10 +28,10 @@ static void print_json(const session *s, const rondo_run_report *r)
     fputs(", \"task\": ", stdout);
     json_text(stdout, r->task);
     printf(", \"parameters\": %lld, \"samples\": %lld, \"seed\": %llu, \"epochs\": %lld, "
-           "\"resumed\": %s, \"already_done\": %s%s}\n",
+           "\"steps\": %lld, \"resumed\": %s, \"already_done\": %s, \"reached\": %s%s}\n",
            (long long)r->parameters, (long long)r->samples, (unsigned long long)r->seed,
-           (long long)r->epochs, r->resumed ? "true" : "false", r->already_done ? "true" : "false",
-           s->progress.last);
+           (long long)r->epochs, (long long)r->steps, r->resumed ? "true" : "false",
+           r->already_done ? "true" : "false", r->reached ? "true" : "false", s->progress.last);
 }
 
 /* As a shell takes it: in quotes unless all of it is harmless. */
@@ -50,6 +50,7 @@ static void what_next(const session *s, const rondo_run_report *r)
     const call *c = s->call;
     const char *data = rondo_recipe_get(c->recipe, "validation");
     const char *labels = rondo_recipe_get(c->recipe, "validation_labels");
+    const char *until = rondo_recipe_get(c->recipe, "until");
     const double before = s->progress.judged[0], after = s->progress.judged[1];
     char file[512], second[512];
     if (r->already_done) {
@@ -59,7 +60,13 @@ static void what_next(const session *s, const rondo_run_report *r)
                r->output);
         return;
     }
-    if (before > 0 && after < before * (1 - still_learning))
+    if (r->reached)
+        remark(c, "%s is reached: %lld epochs, %lld batches", until, (long long)r->epochs,
+               (long long)r->steps);
+    else if (until)
+        remark(c, "%s is not reached in %lld batches; the same command with --epochs %lld goes on",
+               until, (long long)r->steps, 2 * (long long)r->epochs);
+    else if (before > 0 && after < before * (1 - still_learning))
         remark(c,
                "still learning: the loss fell by %.0f %% in the last epoch; the same command with "
                "--epochs %lld goes on",

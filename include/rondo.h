@@ -229,6 +229,7 @@ typedef struct rondo_fit_options {
         *checkpoint; /* a file: written each epoch and when stopped, resumed from when it exists */
     const char *identity;      /* what must agree to resume from it: data, recipe; may be NULL */
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
+    int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
@@ -246,7 +247,7 @@ rondo_status rondo_predict(const rondo_model *, const rondo_batch *, rondo_array
 rondo_status rondo_train_batch(rondo_model *, const rondo_batch *, double *loss);
 /* Fills the gradients, changes no weight; dropout off. */
 rondo_status rondo_gradients(rondo_model *, const rondo_batch *, double *loss);
-/* Worst relative error |a-n|/max(1e-8,|a|+|n|) against central differences, in double precision. */
+/* Worst relative error |a-n|/max(1e-7,|a|+|n|) against central differences, in double precision. */
 rondo_status rondo_check_gradients(const rondo_model *, const rondo_batch *, double *worst);
 rondo_status rondo_reset_states(rondo_model *); /* of stateful layers, as Keras' reset_states() */
 double rondo_learning_rate(const rondo_model *);
@@ -334,16 +335,22 @@ typedef struct rondo_step {
 } rondo_step;
 
 typedef struct rondo_cell_param {
-    const char *name, *initializer; /* "peephole", "zeros" */
-    int gates;                      /* it has gates*units values */
+    /* "peephole", "zeros". An initializer called "recurrent_initializer" is what the layer's option
+     * of that name says; called "bias_initializer" this is the layer's bias: the cell adds it, and
+     * not the scan to xp; with no_bias it is NULL. */
+    const char *name, *initializer;
+    int gates; /* it has gates*units values */
 } rondo_cell_param;
 
 typedef struct rondo_cell rondo_cell;
 struct rondo_cell {
     const char *name;
     int states, x_gates, h_gates, saves, n_params;
-    const char *gates; /* names of its activations, as in "i f c o h"; "" when it has none */
-    bool rowwise;      /* step mixes units of a row (layer norm): do not split units over threads */
+    /* Names of its activations, as in "i f c o h"; "" when it has none. What they give lies first in
+     * `saved` (and what they are given first in `inputs`), in this order, for those who watch; one
+     * that finds no place there gives next[0]. */
+    const char *gates;
+    bool rowwise; /* step mixes units of a row (layer norm): do not split units over threads */
     /* xp and hp would only ever be added, gate by gate (h_gates = x_gates): the scan gives their sum
      * as xp and no hp, and step_backward fills dxp alone. */
     bool additive;
@@ -360,13 +367,17 @@ struct rondo_cell {
     bool recurrent_bias;    /* hp has a bias of its own (GRU with reset_after) */
     const char *activation; /* default of the gates that Keras calls activation ("tanh") */
     const char *recurrent_activation;
-    const char *recurrent_gates;    /* which of `gates` take recurrent_activation: "i f o" */
-    const char *parameters;         /* numbers and flags only this cell has: "reset_after=1" */
-    int forget_gate;                /* 1 + its place in the bias, for unit_forget_bias; 0: none */
-    const rondo_cell_param *params; /* [n_params] */
+    const char *recurrent_gates; /* which of `gates` take recurrent_activation: "i f o" */
+    const char *parameters;      /* numbers and flags only this cell has: "reset_after=1" */
+    int forget_gate;             /* 1 + its place in the bias, for unit_forget_bias; 0: none */
+    int keep_gate, write_gate;   /* 1 + the places of the gates that keep what was, and that let
+                                     * in what is new, for chrono; 0: none */
+    const char *recurrent_initializer; /* its default; NULL: "orthogonal" */
+    const rondo_cell_param *params;    /* [n_params] */
     const rondo_cell *(*variant)(
         const rondo_real *args); /* the row that serves these args; NULL: this one */
     const char *help;
+    const char *formula, *source; /* its equations, a line each; who published it; or NULL */
 };
 
 rondo_status rondo_register_activation(const rondo_activation *);

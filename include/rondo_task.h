@@ -46,7 +46,10 @@ typedef struct rondo_run_report {
     bool resumed;      /* went on from a checkpoint */
     bool already_done; /* nothing to do: finished before */
     bool stopped;      /* by a signal; a checkpoint is there */
-    int64_t first_epoch, epochs, parameters, samples, validation_samples;
+    bool reached;      /* what `until` says, in the last epoch */
+    int64_t first_epoch, epochs;
+    int64_t steps; /* batches (or windows of them) trained on, in all epochs of the run */
+    int64_t parameters, samples, validation_samples;
     uint64_t seed;
     const char *task;  /* "classify" */
     char output[1024]; /* the run directory */
@@ -91,6 +94,40 @@ rondo_status rondo_pipeline_drift(rondo_pipeline *, const rondo_dataset *, const
 const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes);
 const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */
 
+/* ---- Groups: every metric for parts of the data, as Fairlearn's MetricFrame has them ---------- */
+enum { RONDO_MAX_BY = 4, RONDO_MAX_SCORES = 32 };
+typedef struct rondo_group {
+    const char *value[RONDO_MAX_BY]; /* of each column: "north" */
+    int64_t samples;
+    double score[RONDO_MAX_SCORES]; /* NAN where there are no samples */
+    /* For metrics that are shares: Wilson's 95 % interval of so many samples; else NAN. */
+    double low[RONDO_MAX_SCORES], high[RONDO_MAX_SCORES];
+    bool small; /* too few samples to say: under 30, or an interval wider than 0.2 */
+} rondo_group;
+typedef struct rondo_spread { /* of one metric over the groups; those that are NAN left out */
+    double min, max;
+    double difference, ratio; /* between groups: max - min, min / max */
+    double overall_difference,
+        overall_ratio; /* to the whole: the largest |group - whole|, the least
+                                               * of group / whole, or whole / group when that is
+                                               * over 1 */
+    bool overlap; /* the intervals of the least and the largest do: chance may tell them apart */
+} rondo_spread;
+typedef struct rondo_breakdown {
+    int n_by, n_scores;
+    const char *by[RONDO_MAX_BY], *name[RONDO_MAX_SCORES]; /* columns; "loss" "accuracy" … */
+    double whole[RONDO_MAX_SCORES];                        /* of all samples */
+    rondo_spread spread[RONDO_MAX_SCORES];
+    int64_t n_groups; /* every combination of values, in order, those without samples too */
+    rondo_group *group;
+} rondo_breakdown;
+/* By the columns that the data were opened with (`by`, `groups`). Borrows names from the dataset.
+ * E_ARG when there are none, or the model carries states from sample to sample. */
+rondo_status rondo_breakdown_new(rondo_breakdown **, rondo_pipeline *, const rondo_dataset *,
+                                 int64_t batch);
+void rondo_breakdown_free(rondo_breakdown *);
+
+/* ---- Answers ---------------------------------------------------------------------------- */
 /* One sample, or one step of a sample for outputs over time (step is -1 otherwise): label is the
  * predicted class or NULL; values are probabilities or numbers in the data's own units. */
 typedef struct rondo_prediction {

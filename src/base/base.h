@@ -140,6 +140,20 @@ rondo_status options_from_json(const option_table *, void *options, const char *
 void options_free(const option_table *, void *options);
 const option_field *options_find(const option_table *, const char *key);
 
+/* ---- text.c: a text that grows; zeroed is empty ---- */
+typedef struct text_buffer {
+    char *data; /* ends in a zero; NULL while nothing was added */
+    size_t size, capacity;
+    rondo_status status; /* the first failure: what is added after it is dropped */
+} text_buffer;
+void text_put(text_buffer *, const char *bytes, size_t n);
+/* Numbers have a decimal point, whatever the program's locale. */
+void text_add(text_buffer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_escaped(text_buffer *, const char *); /* as HTML and XML want it; bytes that are no UTF-8
+                                                 * become U+FFFD */
+void text_free(text_buffer *);
+int text_columns(const char *); /* of a terminal: a Chinese letter takes two */
+
 /* ---- registry.c: every table by kind; look-ups across folders ---- */
 typedef enum registry_kind {
     REGISTRY_ACTIVATION,

@@ -12,6 +12,17 @@ int cell_gate_count(const rondo_cell *cell)
     return n;
 }
 
+void cell_gate_name(char name[], size_t size, const rondo_cell *cell, int g)
+{
+    const char *at = cell->gates ? cell->gates : "";
+    size_t n = 0;
+    for (int i = 0; i <= g; i++) {
+        at += n + strspn(at + n, " ");
+        n = strcspn(at, " ");
+    }
+    snprintf(name, size, "%.*s", (int)n, at);
+}
+
 rondo_status cell_parse_args(const rondo_cell *cell, const char *options,
                              real args[RONDO_MAX_PARAMETERS])
 {

@@ -24,9 +24,10 @@ rondo_status cell_parse_args(const rondo_cell *, const char *options,
                              real args[RONDO_MAX_PARAMETERS]);
 /* Number of gate names in "i f c o h". */
 int cell_gate_count(const rondo_cell *);
+void cell_gate_name(char name[], size_t size, const rondo_cell *, int g); /* the g-th of them */
 rondo_status cell_check(const rondo_cell *); /* what rondo_register_cell asks of a row */
 
-enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 4 };
+enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 8 };
 
 /* The name of a built-in cell's row: each file is compiled for every ISA (cmake/cells.cmake), and
  * table.c takes the copy that goes with the kernels in use. */

@@ -3,34 +3,10 @@
  *   reset_after (cuDNN, PyTorch):   g = fh(xh + r q),   q = h·Uh + bh
  *   reset before (the paper):       g = fh(xh + m),     m = (r h)·Uh
  *   h' = z h + (1 - z) g */
-#include "cell.h"
+#include "loops.h"
 #include <string.h>
 
 enum { Z, R, H, GATES, Q = GATES, SAVES };
-
-/* The loops stand alone so that their arguments can be restrict: gcc makes vectors of them then. */
-static void sum(real *restrict z, const real *restrict xp, const real *restrict hp, int64_t n)
-{
-    for (int64_t k = 0; k < n; k++) z[k] = xp[k] + hp[k];
-}
-
-static void product(real *restrict y, const real *restrict a, const real *restrict b, int64_t n)
-{
-    for (int64_t k = 0; k < n; k++) y[k] = a[k] * b[k];
-}
-
-static void product_add(real *restrict y, const real *restrict x, const real *restrict a,
-                        const real *restrict b, int64_t n)
-{
-    for (int64_t k = 0; k < n; k++) y[k] = x[k] + a[k] * b[k];
-}
-
-static void update(real *restrict h_next, const real *restrict h, const real *restrict gate,
-                   int64_t u)
-{
-    const real *z = gate + Z * u, *g = gate + H * u;
-    for (int64_t k = 0; k < u; k++) h_next[k] = z[k] * h[k] + (1 - z[k]) * g[k];
-}
 
 /* The gates z and r of one row, from its parts of xp and hp. */
 static void gates(const rondo_step *s, int64_t row, int h_gates)
@@ -49,7 +25,7 @@ static void finish(const rondo_step *s, int64_t row)
     real *gate = s->saved + row * SAVES * u;
     const real *pre = s->inputs ? s->inputs + (row * GATES + H) * u : gate + H * u;
     rondo_activate(&s->activation[H], gate + H * u, pre, u);
-    update(s->next[0] + row * u, s->state[0] + row * u, gate, u);
+    mix(s->next[0] + row * u, gate + Z * u, s->state[0] + row * u, gate + H * u, u);
 }
 
 static real *candidate_input(const rondo_step *s, int64_t row)
@@ -67,23 +43,12 @@ static void gate_backward(const rondo_step *s, int64_t row, int g, real *dz)
 }
 
 /*   dz = dh (h - g)   dg = dh (1 - z)   dh_prev += dh z ;  candidate and z through their activations */
-static void update_backward(real *restrict dz, real *restrict dg, real *restrict dh_prev,
-                            const real *restrict dh, const real *restrict h,
-                            const real *restrict gate, int64_t u)
-{
-    const real *z = gate + Z * u, *g = gate + H * u;
-    for (int64_t k = 0; k < u; k++) {
-        dz[k] = dh[k] * (h[k] - g[k]);
-        dg[k] = dh[k] * (1 - z[k]);
-        dh_prev[k] += dh[k] * z[k];
-    }
-}
-
 static void finish_backward(const rondo_step *s, int64_t row, real *dz, real *dg)
 {
     const int64_t u = s->units;
-    update_backward(dz, dg, s->dstate[0] + row * u, s->dnext[0] + row * u, s->state[0] + row * u,
-                    s->saved + row * SAVES * u, u);
+    const real *gate = s->saved + row * SAVES * u;
+    mix_backward(dz, dg, s->dstate[0] + row * u, s->dnext[0] + row * u, gate + Z * u,
+                 s->state[0] + row * u, gate + H * u, u);
     gate_backward(s, row, Z, dz);
     gate_backward(s, row, H, dg);
 }
@@ -153,7 +118,7 @@ static void before_prepare_backward(const rondo_step *s)
         const real *r = s->saved + (row * SAVES + R) * u, *dmade = s->dmade + row * u;
         real *dr = s->dxp + (row * GATES + R) * u, *dh_prev = s->dstate[0] + row * u;
         product(dr, dmade, s->state[0] + row * u, u);
-        for (int64_t k = 0; k < u; k++) dh_prev[k] += dmade[k] * r[k];
+        accumulate(dh_prev, dmade, r, u);
         gate_backward(s, row, R, dr);
         memcpy(s->dhp + (row * 2 + R) * u, dr, (size_t)u * sizeof *dr);
     }
@@ -170,6 +135,7 @@ static const rondo_cell reset_before = { .name = "gru",
                                          .activation = "tanh",
                                          .recurrent_activation = "sigmoid",
                                          .recurrent_gates = "z r",
+                                         .keep_gate = 1 + Z,
                                          .parameters = "reset_after=1",
                                          .prepare = before_prepare,
                                          .prepare_backward = before_prepare_backward,
@@ -194,6 +160,13 @@ const rondo_cell
                   .activation = "tanh",
                   .recurrent_activation = "sigmoid",
                   .recurrent_gates = "z r",
+                  .keep_gate = 1 + Z,
+                  .formula = "z  = fz(x·Wz + h·Uz + bz + cz)\n"
+                             "r  = fr(x·Wr + h·Ur + br + cr)\n"
+                             "g  = fh(x·Wh + r (h·Uh + ch) + bh)\n"
+                             "h' = z h + (1 - z) g\n"
+                             "reset_after=false: g = fh(x·Wh + (r h)·Uh + bh), and no c",
+                  .source = "Cho et al. 2014, arXiv 1406.1078",
                   .parameters = "reset_after=1",
                   .variant = variant,
                   .step = after_step,

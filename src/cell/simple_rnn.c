@@ -21,6 +21,8 @@ const rondo_cell CELL(simple_rnn) = { .name = "simple_rnn",
                                       .gates = "h",
                                       .additive = true,
                                       .activation = "tanh",
+                                      .formula = "h' = f(x·W + h·U + b)",
+                                      .source = "Elman 1990",
                                       .step = step,
                                       .step_backward = step_backward,
                                       .help = "Elman's recurrent network, as Keras' SimpleRNN" };

@@ -2,7 +2,9 @@
 #include "cell.h"
 #include <string.h>
 
-#define CELLS(X) X(simple_rnn) X(lstm) X(gru)
+#define CELLS(X)                                                                                   \
+    X(simple_rnn)                                                                                  \
+    X(lstm) X(gru) X(mgu) X(mingru) X(indrnn) X(peephole_lstm) X(layer_norm_lstm) X(janet)
 
 #if defined(__x86_64__) && !defined(RONDO_DOUBLE)
 #define X(name)                                                                                    \

@@ -60,6 +60,7 @@ static rondo_status append_numbers(csv_table *c, spill *to, const int *columns, 
 static rondo_status append_row(csv_table *c)
 {
     RONDO_TRY(append_numbers(c, &c->store->inputs, c->features, c->n_features));
+    RONDO_TRY(groups_see(c->groups, c->request->n_groups, c->request->groups, &c->rows));
     if (!c->with_targets) return RONDO_OK;
     if (!c->classes) return append_numbers(c, &c->store->targets, c->targets, c->n_targets);
     char name[LIMIT_NAME];
@@ -135,6 +136,21 @@ static rondo_status list_names(char ***out, int *n_out, const csv_table *c, cons
     return RONDO_OK;
 }
 
+struct read_table {
+    const csv_table *table;
+    const row_store *store;
+};
+
+/* A sequence is of one group; a row, or a window, is of that of the row it is to tell. */
+static void rows_of(const void *user, int64_t item, int64_t *first, int64_t *n)
+{
+    const struct read_table *r = user;
+    const row_span *at = (const row_span *)(const void *)r->store->spans.data + item;
+    const bool sequence = r->table->sequence >= 0 && !r->table->options->window;
+    *first = sequence ? at->first : at->target;
+    *n = sequence ? at->steps : 1;
+}
+
 static rondo_status finish(csv_table *c, rondo_dataset *d)
 {
     const csv_options *o = c->options;
@@ -144,6 +160,8 @@ static rondo_status finish(csv_table *c, rondo_dataset *d)
     d->input[0] = sequence ? (field_shape){ RONDO_F32, { 2, { steps, s->width } } }
                            : (field_shape){ RONDO_F32, { 1, { s->width } } };
     RONDO_TRY(list_names(&d->features, &d->n_features, c, c->features, c->n_features));
+    const struct read_table read = { c, s };
+    RONDO_TRY(groups_give(d, c->groups, c->request->n_groups, c->request, rows_of, &read));
     if (!c->with_targets) return RONDO_OK;
     d->n_targets = 1;
     RONDO_TRY(list_names(&d->targets, &d->n_target_names, c, c->targets, c->n_targets));
@@ -190,6 +208,29 @@ static rondo_status choose_delimiter(csv_table *c)
                       "csv: delimiter is auto, comma, semicolon, tab or one character");
 }
 
+rondo_status csv_open(csv_table *c)
+{
+    RONDO_TRY(source_open(&c->source, c->request->path));
+    csv_begin(&c->rows, c->request->path, (const char *)c->source.data, c->source.size);
+    csv_skip_lines(&c->rows, c->options->skip);
+    RONDO_TRY(choose_delimiter(c));
+    return csv_read_header(c);
+}
+
+void csv_close(csv_table *c)
+{
+    store_free(c->store);
+    class_list_free(&c->labels);
+    groups_free(c->groups, c->request->n_groups);
+    alloc_free(c->row);
+    alloc_free(c->features);
+    alloc_free(c->targets);
+    alloc_free(c->kinds);
+    text_list_free(c->names);
+    csv_end(&c->rows);
+    source_close(&c->source);
+}
+
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
 {
     csv_table c = { .request = request, .options = options };
@@ -198,12 +239,9 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
         return rondo_fail(RONDO_E_ARG, "%s: labels are a column of it: target=NAME, no labels file",
                           request->path);
     RONDO_TRY(check_options(options));
-    RONDO_TRY(source_open(&c.source, request->path));
-    csv_begin(&c.rows, request->path, (const char *)c.source.data, c.source.size);
-    csv_skip_lines(&c.rows, c.options->skip);
-    rondo_status s = choose_delimiter(&c);
-    if (!s) s = csv_read_header(&c);
+    rondo_status s = csv_open(&c);
     if (!s) s = csv_choose_columns(&c);
+    if (!s) s = csv_choose_groups(&c);
     if (!s) s = read_rows(&c);
     if (!s) {
         s = store_dataset(out, c.store);
@@ -214,15 +252,7 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
         rondo_dataset_free(*out);
         *out = NULL;
     }
-    store_free(c.store);
-    class_list_free(&c.labels);
-    alloc_free(c.row);
-    alloc_free(c.features);
-    alloc_free(c.targets);
-    alloc_free(c.kinds);
-    text_list_free(c.names);
-    csv_end(&c.rows);
-    source_close(&c.source);
+    csv_close(&c);
     return s;
 }
 

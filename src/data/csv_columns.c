@@ -124,7 +124,8 @@ static bool names_are_asked_for(const csv_table *c)
                 return true;
         }
     return named_in(c, c->request->features, c->request->n_features) ||
-           named_in(c, c->request->targets, c->request->n_targets);
+           named_in(c, c->request->targets, c->request->n_targets) ||
+           named_in(c, c->request->groups, c->request->n_groups);
 }
 
 /* A header stands over numbers: text in the first row where the second has none. */
@@ -259,6 +260,19 @@ static rondo_status choose_target(csv_table *c)
                           c->n_targets);
     return c->classes && q->classes ? class_list_fix(&c->labels, q->classes, q->n_classes)
                                     : RONDO_OK;
+}
+
+rondo_status csv_choose_groups(csv_table *c)
+{
+    const int n = c->request->n_groups;
+    if (!n) return RONDO_OK;
+    c->groups = groups_new(n);
+    if (!c->groups) return RONDO_E_NOMEM;
+    for (int i = 0; i < n; i++) {
+        c->groups[i].column = find_column(c, c->request->groups[i]);
+        if (c->groups[i].column < 0) return unknown_column(c, c->request->groups[i]);
+    }
+    return RONDO_OK;
 }
 
 rondo_status csv_choose_columns(csv_table *c)

@@ -37,6 +37,14 @@ typedef struct cursor { /* memory for readers that convert on the way; one per u
 rondo_status cursor_reserve(cursor *, size_t bytes); /* grows memory */
 void cursor_free(cursor *);
 
+/* What samples can be told apart by, where the request asked for it. */
+typedef struct group_column {
+    char *name;
+    char **values; /* [n] */
+    int n;
+    int32_t *of; /* [count] the number of each sample's value */
+} group_column;
+
 struct rondo_dataset {
     int64_t count;
     int n_inputs, n_targets; /* no targets: data to predict */
@@ -53,6 +61,8 @@ struct rondo_dataset {
     int n_features;
     char **targets; /* names of target columns, or NULL */
     int n_target_names;
+    group_column *groups; /* [n_groups] */
+    int n_groups;
     uint64_t
         digest; /* of the content (first 8 bytes of its SHA-256), for manifests and resume; 0: not known */
     void *self; /* the reader's */
@@ -78,6 +88,11 @@ typedef struct reader_request {
      * spec says. E_FORMAT when one is missing. */
     char *const *features, *const *targets;
     int n_features, n_targets;
+    /* Columns that samples are to be grouped by: of the table that they are in, or of a table of its
+     * own with a row for each; where there is neither, "label" is their class. */
+    char *const *groups;
+    int n_groups;
+    const char *group_file;
 } reader_request;
 typedef struct reader_row {
     const char *name, *help;
@@ -254,6 +269,24 @@ rondo_status csv_next(csv_rows *, bool *more); /* blank lines are passed over */
 void csv_cell_text(const csv_cell *, char out[LIMIT_NAME]);
 void csv_end(csv_rows *);
 
+/* groups.c: columns of a table that tell samples apart, while they are read */
+typedef struct group_reader {
+    int column;
+    class_list values;
+    spill rows; /* [rows] int32_t, the number of each row's value */
+} group_reader;
+group_reader *groups_new(int n);
+/* Keeps the row's value in each column. */
+rondo_status groups_see(group_reader *, int n, char *const *names, const csv_rows *);
+/* The rows of each sample must be of one group. */
+typedef void group_rows(const void *user, int64_t item, int64_t *first, int64_t *n);
+rondo_status groups_give(rondo_dataset *, group_reader *, int n, const reader_request *,
+                         group_rows *, const void *user);
+void groups_free(group_reader *, int n);
+/* What the reader did not: by the request's table, or by the label. */
+rondo_status groups_find(rondo_dataset *, const reader_request *);
+void groups_close(rondo_dataset *);
+
 /* csv_columns.c: which column is what */
 typedef struct csv_options {
     char *target, *features, *sequence, *delimiter, *header, *missing;
@@ -277,14 +310,21 @@ typedef struct csv_table {
     bool with_targets; /* they are to be read */
     class_list labels;
     row_store *store;
-    real *row;           /* [max(n_features, n_targets)] */
-    int64_t kept, begun; /* rows in the table; of them the first of the present segment */
-    csv_cell group;      /* of the sequence column, in the row before */
+    real *row;            /* [max(n_features, n_targets)] */
+    int64_t kept, begun;  /* rows in the table; of them the first of the present segment */
+    csv_cell group;       /* of the sequence column, in the row before */
+    group_reader *groups; /* [request's n_groups] */
 } csv_table;
 bool csv_is_missing(const csv_table *, const csv_cell *);
 rondo_status csv_check_width(const csv_table *); /* of the row just read */
 rondo_status csv_read_header(csv_table *);
 rondo_status csv_choose_columns(csv_table *);
+rondo_status csv_choose_groups(csv_table *); /* those that the request asks for */
+
+/* csv.c: a table as far as the names of its columns; request and options are set. Close it, also
+ * after a failure. */
+rondo_status csv_open(csv_table *);
+void csv_close(csv_table *);
 
 /* grid.c: arrays of numbers in a file, sample after sample */
 typedef enum grid_type {
@@ -305,6 +345,7 @@ typedef struct number_grid {
     double factor; /* of every value: 1/255 for images */
     int rank;
     int64_t dim[5]; /* [samples] … */
+    int64_t *order; /* [elements of a sample] which one comes in its place; NULL: itself */
 } number_grid;
 int64_t grid_bytes(grid_type); /* of one element */
 /* E_FORMAT unless the elements fill exactly the `size` bytes there are. */

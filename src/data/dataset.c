@@ -38,6 +38,7 @@ void rondo_dataset_free(rondo_dataset *d)
     text_list_free(d->classes);
     text_list_free(d->features);
     text_list_free(d->targets);
+    groups_close(d);
     alloc_free(d);
 }
 
@@ -99,6 +100,8 @@ rondo_status dataset_subset(rondo_dataset **out, const rondo_dataset *of, const 
     d->get = subset_get;
     d->close = subset_close;
     d->self = s;
+    d->groups = NULL;
+    d->n_groups = 0;
     s->of = of;
     if (n) memcpy(s->items, items, (size_t)n * sizeof *items);
     if (of->digest) {

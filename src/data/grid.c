@@ -41,6 +41,7 @@ rondo_status grid_check(const number_grid *g, size_t size)
 void grid_close(number_grid *g)
 {
     source_close(&g->source);
+    alloc_free(g->order);
     *g = (number_grid){ 0 };
 }
 
@@ -82,20 +83,24 @@ static void read_bytes(real *restrict out, const unsigned char *restrict from, d
     for (int64_t i = 0; i < size; i++) out[i] = value[from[i]];
 }
 
-static rondo_status read_reals(real *out, const number_grid *g, int64_t item, int64_t size)
+static rondo_status check_finite(const number_grid *g, int64_t item, const real *x, int64_t size)
 {
-    double check = 0;
-    if (g->type == GRID_U8) {
-        read_bytes(out, g->data + item * size, g->factor, size);
-        return RONDO_OK;
-    }
-    for (int64_t i = 0; i < size; i++) {
-        out[i] = (real)(value_at(g, item * size + i) * g->factor);
-        check += out[i] * 0.0;
-    }
+    real check = 0;
+    for (int64_t i = 0; i < size; i++) check += x[i] * 0;
     if (check == 0) return RONDO_OK; /* not so with NaN or infinity among them */
     return rondo_fail(RONDO_E_FORMAT, "%s: sample %lld (from 0) has a value that is not finite",
                       g->path, (long long)item);
+}
+
+static rondo_status read_reals(real *out, const number_grid *g, int64_t item, int64_t size)
+{
+    if (g->type == GRID_U8 && !g->order) {
+        read_bytes(out, g->data + item * size, g->factor, size);
+        return RONDO_OK;
+    }
+    for (int64_t i = 0; i < size; i++)
+        out[i] = (real)(value_at(g, item * size + (g->order ? g->order[i] : i)) * g->factor);
+    return check_finite(g, item, out, size);
 }
 
 static rondo_status read_tokens(int32_t *out, const number_grid *g, int64_t item, int64_t size)
@@ -108,15 +113,6 @@ static rondo_status read_tokens(int32_t *out, const number_grid *g, int64_t item
         out[i] = (int32_t)v;
     }
     return RONDO_OK;
-}
-
-static rondo_status check_finite(const number_grid *g, int64_t item, const real *x, int64_t size)
-{
-    real check = 0;
-    for (int64_t i = 0; i < size; i++) check += x[i] * 0;
-    if (check == 0) return RONDO_OK;
-    return rondo_fail(RONDO_E_FORMAT, "%s: sample %lld (from 0) has a value that is not finite",
-                      g->path, (long long)item);
 }
 
 static int64_t length(const rondo_dataset *d, int64_t i)
@@ -191,8 +187,9 @@ static rondo_status describe_input(rondo_dataset *d, grids *g)
         uint16_t word;
         unsigned char first;
     } probe = { 1 };
-    g->direct = !g->tokens && x->type == GRID_F32 && sizeof(real) == 4 && x->factor == 1 &&
-                x->big_endian == (probe.first == 0) && (uintptr_t)x->data % sizeof(real) == 0;
+    g->direct = !g->tokens && !x->order && x->type == GRID_F32 && sizeof(real) == 4 &&
+                x->factor == 1 && x->big_endian == (probe.first == 0) &&
+                (uintptr_t)x->data % sizeof(real) == 0;
     return RONDO_OK;
 }
 

@@ -3,11 +3,14 @@
 
 typedef struct idx_options {
     bool pixels;
+    int64_t permute;
 } idx_options;
 
 static const option_field fields[] = {
     { "pixels", OPTION_BOOL, offsetof(idx_options, pixels), NULL,
       "one pixel a time step, not one row" },
+    { "permute", OPTION_INT, offsetof(idx_options, permute), "0",
+      "one order of the pixels for all images, drawn from this seed; 0: as they stand" },
 };
 
 /* 0 0 type rank, then the dimensions as big-endian 32-bit counts. */
@@ -54,6 +57,21 @@ static rondo_status read(number_grid *g, const char *path)
     return s;
 }
 
+/* One order for every sample (Le, Jaitly & Hinton 2015: permuted MNIST). */
+static rondo_status permute(number_grid *g, int64_t seed)
+{
+    int64_t size = 1;
+    if (seed < 0) return rondo_fail(RONDO_E_ARG, "idx: permute is a seed from 1 on, or 0");
+    if (!seed) return RONDO_OK;
+    for (int k = 1; k < g->rank; k++) size *= g->dim[k];
+    g->order = alloc_array(size, sizeof *g->order);
+    if (!g->order) return RONDO_E_NOMEM;
+    for (int64_t i = 0; i < size; i++) g->order[i] = i;
+    rng r = rng_new((uint64_t)seed, rng_stream(RNG_DATA, 0));
+    rng_shuffle(&r, g->order, size);
+    return RONDO_OK;
+}
+
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
 {
     const idx_options *o = options;
@@ -69,7 +87,8 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
         x.dim[2] = 1;
     }
     const bool labelled = request->labels && !request->no_target;
-    rondo_status s = labelled ? read(&y, request->labels) : RONDO_OK;
+    rondo_status s = permute(&x, o->permute);
+    if (!s && labelled) s = read(&y, request->labels);
     if (s) {
         grid_close(&x);
         return s;

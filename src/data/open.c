@@ -206,10 +206,12 @@ rondo_status reader_open(rondo_dataset **out, const reader_request *request)
         q.labels = c.labels;
         q.target = c.target;
         q.no_target |= c.no_target;
+        if (q.group_file) q.n_groups = 0; /* not the reader's */
         s = strncmp(q.path, task_prefix, sizeof task_prefix - 1)
                 ? open_kept(out, &q, c.format, &words, n)
                 : open_task(out, &q, &words, n);
     }
+    if (!s && request->n_groups && !(*out)->n_groups) s = groups_find(*out, request);
     spec_free(&words);
     if (s) {
         rondo_dataset_free(*out);

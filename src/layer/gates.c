@@ -12,17 +12,6 @@ static bool listed(const char *names, const char *name)
     return false;
 }
 
-/* The g-th of "i f c o h" */
-static void gate_name(char name[LIMIT_NAME], const char *gates, int g)
-{
-    size_t n = 0;
-    for (int i = 0; i <= g; i++) {
-        gates += n + strspn(gates + n, " ");
-        n = strcspn(gates, " ");
-    }
-    snprintf(name, LIMIT_NAME, "%.*s", (int)n, gates);
-}
-
 /* "i=hard_sigmoid c=elu" */
 static rondo_status set_gates(scan_cell *c, const char *text)
 {
@@ -37,7 +26,7 @@ static rondo_status set_gates(scan_cell *c, const char *text)
         const int n = cell_gate_count(c->row);
         int g = 0;
         for (; w->key && g < n; g++) {
-            gate_name(gate, c->row->gates, g);
+            cell_gate_name(gate, sizeof gate, c->row, g);
             if (!strcmp(gate, w->key)) break;
         }
         if (!w->key || g == n)
@@ -55,7 +44,7 @@ rondo_status gates_choose(scan_cell *c, const rondo_rnn_options *o)
     char gate[LIMIT_NAME];
     const int n = cell_gate_count(c->row);
     for (int g = 0; g < n; g++) {
-        gate_name(gate, c->row->gates, g);
+        cell_gate_name(gate, sizeof gate, c->row, g);
         const bool recurrent = listed(c->row->recurrent_gates, gate);
         const char *given = recurrent ? o->recurrent_activation : o->activation;
         const char *standard = recurrent ? c->row->recurrent_activation : c->row->activation;

@@ -2,8 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const layer_type layer_recurrent; /* serves every cell */
-
 static rondo_status find_type(const layer_type **type, const char *kind)
 {
     const void *row = registry_find(REGISTRY_LAYER, kind);

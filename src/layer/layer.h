@@ -106,6 +106,7 @@ typedef struct call { /* one application in one pass */
     real *gradients;      /* NULL: no backward will come */
     bool notes_rows;      /* they are the model's own: params that are sparse know their rows */
     bool training;        /* dropout is on, running statistics move */
+    bool watched;         /* keep what a view shows (view.c), as if it were to go backward */
     uint64_t seed;        /* of dropout masks … */
     uint32_t step;        /* … at this step */
     bool skip_activation; /* the loss takes logits: leave the last activation out, both ways */
@@ -220,11 +221,14 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     int64_t units;
     bool keep_inputs;            /* an activation's gradient needs its input */
     const linear *x, *h, *made;  /* made NULL: one phase */
-    int params[MAX_CELL_PARAMS]; /* of the layer's params */
+    int params[MAX_CELL_PARAMS]; /* of the layer's params; -1: left out */
     real dropout, recurrent_dropout;
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
 rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
+/* direction.c: declares the parameters of one direction ("forward.kernel") and the products over
+ * them, for so many input features. */
+rondo_status direction_build(rondo_layer *, scan_cell *, const char *prefix, int64_t in);
 typedef struct row_view { /* what a cell sees of one row, and the weights that it is set for */
     const real *weights;
     rondo_step step;
@@ -235,10 +239,9 @@ typedef struct scan {
     bool turned;  /* scan_row: the next step takes weights from their end */
     bool single;  /* one direction, without ports for states */
     row_view row; /* scan_row */
-    bool training, keep, full,
-        outside; /* the caller's wishes: dropout; all steps of everything kept
-                                         * for backward; all steps of h kept; in the caller's memory
-                                         * */
+    /* The caller's wishes: dropout; all steps of everything kept for backward; all steps of h kept;
+     * in the caller's memory; the gradients of all outputs kept, too. */
+    bool training, keep, full, outside, watched;
     route route;
     real *gathered; /* [total][in] */
     real *dropped;  /* [total][in] after dropout */
@@ -259,7 +262,8 @@ typedef struct scan {
     real *dmade, *dh_dropped;   /* [batch][units] */
     real *carry[2][MAX_STATES]; /* [batch][units] gradient of the states, two in turn */
     real *dh; /* [total][units] gradient of the outputs in scan order; NULL: of the last alone */
-    real *dh_gathered; /* memory for it, unless the outputs lie in scan order; else NULL */
+    real *dh_gathered; /* memory for it, unless the outputs lie in scan order; else NULL. Of one
+                        * that is watched, always */
     real *dx;          /* [total][in] */
 } scan;
 void scan_plan(scan *, const scan_cell *, arena *, const value *x,
@@ -291,6 +295,44 @@ real *scan_state(const scan *, const scan_cell *, int k, int64_t t, int64_t r);
  * where only the last output is given. Before the first step it is that of the initial state. */
 real *scan_dh(const scan *, const scan_cell *, int64_t t, int64_t r);
 
+/* recurrent.c: what a recurrent layer has in `extra`, and a call of it in `memory`. */
+enum { MAX_DIRECTIONS = 2 };
+typedef struct recurrent_extra {
+    int directions;
+    merge_kind merge;
+    scan_cell cell[MAX_DIRECTIONS];
+} recurrent_extra;
+typedef struct recurrent_memory {
+    scan scan[MAX_DIRECTIONS];
+    real *part[MAX_DIRECTIONS]; /* what each direction gives to the merge: as out, [units] wide */
+    real *dpart[MAX_DIRECTIONS];
+    real *row;       /* [batch][units] a gradient on its way to a state */
+    uint8_t *turned; /* [steps][batch] the mask of outputs in the order of processing */
+} recurrent_memory;
+extern const layer_type layer_recurrent; /* serves every cell */
+
+/* view.c: what the scans of a watched pass computed, for those who look into a network; it stays
+ * until the pass goes forward again. Rows are ranks: the longest first, so that those that run at
+ * step t of the scan are the first view_rows(t). */
+typedef struct scan_view {
+    const scan_cell *cell; /* its row names the gates; activation[g] is that of gate g */
+    const scan *scan;
+} scan_view;
+/* false: the layer is not recurrent, or has no such direction (0; 1 of a bidirectional one). */
+bool layer_view(const call *, int direction, scan_view *);
+int64_t view_steps(const scan_view *);
+int64_t view_rows(const scan_view *, int64_t t);            /* that run at step t … */
+int64_t view_count(const scan_view *, int64_t r);           /* steps that row r has */
+int64_t view_batch_row(const scan_view *, int64_t r);       /* the caller's row */
+int64_t view_time(const scan_view *, int64_t t, int64_t r); /* the step of the input it took */
+/* [units] each. State k after step t (-1: before the first); the value of gate g; what its activation
+ * was given, or NULL where that was not kept, as no derivative reads it. */
+const real *view_state(const scan_view *, int k, int64_t t, int64_t r);
+const real *view_gate(const scan_view *, int g, int64_t t, int64_t r);
+const real *view_gate_input(const scan_view *, int g, int64_t t, int64_t r);
+/* After backward: ∂loss/∂h of step t, all that comes of it later included. */
+const real *view_gradient(const scan_view *, int64_t t, int64_t r);
+
 /* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)".
  * */
 typedef struct initializer_row {
@@ -299,6 +341,8 @@ typedef struct initializer_row {
 } initializer_row;
 rondo_status initializer_run(const char *text, real *w, const rondo_shape *, rng *);
 rondo_status initializer_check(const char *text); /* E_NAME, E_ARG */
+/* Whether it (the first, of several) has a parameter of this name, which the layer is to give. */
+bool initializer_asks(const char *text, const char *name);
 
 void layer_register_all(void);       /* table.c */
 void initializer_register_all(void); /* initializer.c */

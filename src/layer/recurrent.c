@@ -4,20 +4,8 @@
 #include <string.h>
 
 typedef rondo_rnn_options options;
-enum { MAX_DIRECTIONS = 2 };
-
-typedef struct extra {
-    int directions;
-    merge_kind merge;
-    scan_cell cell[MAX_DIRECTIONS];
-} extra;
-typedef struct memory {
-    scan scan[MAX_DIRECTIONS];
-    real *part[MAX_DIRECTIONS]; /* what each direction gives to the merge: as out, [units] wide */
-    real *dpart[MAX_DIRECTIONS];
-    real *row;       /* [batch][units] a gradient on its way to a state */
-    uint8_t *turned; /* [steps][batch] the mask of outputs in the order of processing */
-} memory;
+typedef recurrent_extra extra;
+typedef recurrent_memory memory;
 
 static const option_field fields[] = {
     { "units", OPTION_INT, offsetof(options, units), NULL, "size of the state and of the output" },
@@ -29,8 +17,8 @@ static const option_field fields[] = {
       "per gate: activations=\"i=hard_sigmoid c=elu\"" },
     { "kernel_initializer", OPTION_TEXT, offsetof(options, kernel_initializer), "glorot_uniform",
       "" },
-    { "recurrent_initializer", OPTION_TEXT, offsetof(options, recurrent_initializer), "orthogonal",
-      "" },
+    { "recurrent_initializer", OPTION_TEXT, offsetof(options, recurrent_initializer), NULL,
+      "orthogonal, or the cell's own" },
     { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), NULL, "zeros" },
     { "no_unit_forget_bias", OPTION_BOOL, offsetof(options, no_unit_forget_bias), NULL,
       "do not begin with 1 at the forget gate's bias" },
@@ -107,70 +95,12 @@ static rondo_status open(rondo_layer *l)
         RONDO_TRY(cell_parse_args(c->row, o->options, c->args));
         const rondo_cell *variant = c->row->variant ? c->row->variant(c->args) : NULL;
         if (variant) c->row = variant;
+        if (o->recurrent_dropout > 0 && c->row->h_gates == 0)
+            return rondo_fail(RONDO_E_ARG,
+                              "%s multiplies its state with no matrix, so recurrent_dropout has "
+                              "nothing to drop; dropout drops inputs",
+                              l->kind);
         RONDO_TRY(gates_choose(c, o));
-    }
-    return RONDO_OK;
-}
-
-typedef struct builder { /* of one direction */
-    rondo_layer *layer;
-    scan_cell *cell;
-    const char *prefix; /* "forward." */
-} builder;
-
-static rondo_status add_param(const builder *b, const char *name, int rank, int64_t rows,
-                              int64_t columns, const char *initializer, int *index)
-{
-    char full[LIMIT_NAME];
-    const rondo_shape matrix = { 2, { rows, columns } }, vector = { 1, { columns } };
-    snprintf(full, sizeof full, "%s%s", b->prefix, name);
-    return layer_param(b->layer, full, rank == 1 ? vector : matrix, initializer, index);
-}
-
-static rondo_status add_biases(const builder *b, int *bias, int *recurrent_bias)
-{
-    const options *o = b->layer->options;
-    const rondo_cell *row = b->cell->row;
-    const int64_t u = o->units;
-    char bias_text[LIMIT_NAME + 64];
-    const char *given = o->bias_initializer ? o->bias_initializer : "zeros";
-    *bias = *recurrent_bias = -1;
-    if (o->no_bias) return RONDO_OK;
-    int at = snprintf(bias_text, sizeof bias_text, "%s", given);
-    if (row->forget_gate && !o->no_unit_forget_bias && at < LIMIT_NAME)
-        snprintf(bias_text + at, sizeof bias_text - (size_t)at, "; range(%lld,%lld,1)",
-                 (long long)((row->forget_gate - 1) * u), (long long)(row->forget_gate * u));
-    RONDO_TRY(add_param(b, "bias", 1, 1, row->x_gates * u, bias_text, bias));
-    if (!row->recurrent_bias) return RONDO_OK;
-    return add_param(b, "recurrent_bias", 1, 1, row->h_gates * u, given, recurrent_bias);
-}
-
-/* The parameters of one direction, and the products over them; their addresses are set in
- * `outputs`. */
-static rondo_status build_direction(const builder *b, int64_t in)
-{
-    const options *o = b->layer->options;
-    const rondo_cell *row = b->cell->row;
-    const int64_t u = o->units, h_columns = row->h_gates * u, made_columns = row->made_gates * u;
-    int kernel, recurrent, bias, recurrent_bias, product;
-    RONDO_TRY(add_param(b, "kernel", 2, in, row->x_gates * u, o->kernel_initializer, &kernel));
-    if (h_columns + made_columns)
-        RONDO_TRY(add_param(b, "recurrent_kernel", 2, u, h_columns + made_columns,
-                            o->recurrent_initializer, &recurrent));
-    RONDO_TRY(add_biases(b, &bias, &recurrent_bias));
-    for (int i = 0; i < row->n_params; i++)
-        RONDO_TRY(add_param(b, row->params[i].name, 1, 1, row->params[i].gates * u,
-                            row->params[i].initializer, &b->cell->params[i]));
-    RONDO_TRY(layer_linear(b->layer, kernel, bias, in, 0, row->x_gates * u, &product));
-    b->layer->linears[product].meets_input = true;
-    b->cell->x = &b->layer->linears[product];
-    if (h_columns) {
-        RONDO_TRY(layer_linear(b->layer, recurrent, recurrent_bias, u, 0, h_columns, &product));
-        b->cell->h = &b->layer->linears[product];
-    }
-    if (made_columns) {
-        RONDO_TRY(layer_linear(b->layer, recurrent, -1, u, h_columns, made_columns, &product));
-        b->cell->made = &b->layer->linears[product];
     }
     return RONDO_OK;
 }
@@ -180,10 +110,9 @@ static rondo_status build(rondo_layer *l, int n, const value_shape in[])
     static const char *const prefixes[] = { "forward.", "backward." };
     extra *e = l->extra;
     (void)n;
-    for (int d = 0; d < e->directions; d++) {
-        const builder b = { l, &e->cell[d], e->directions > 1 ? prefixes[d] : "" };
-        RONDO_TRY(build_direction(&b, in[0].features));
-    }
+    for (int d = 0; d < e->directions; d++)
+        RONDO_TRY(
+            direction_build(l, &e->cell[d], e->directions > 1 ? prefixes[d] : "", in[0].features));
     return RONDO_OK;
 }
 
@@ -261,7 +190,8 @@ static void plan(call *c, arena *a)
         scan *s = &m->scan[d];
         const bool identity = !reversed(c->layer, d) && !x->lengths && !x->masked;
         *s = (scan){ .training = c->training,
-                     .keep = c->gradients != NULL,
+                     .keep = c->gradients || c->watched,
+                     .watched = c->watched,
                      .full = o->return_sequences,
                      .single = !several && c->n_in == 1 && c->n_out == 1,
                      .outside = !several && identity && o->return_sequences };
@@ -452,7 +382,10 @@ static void backward(call *c)
         gather_final(c, s, d, dpart);
         if (dh) {
             k->fill(dh, 0, s->route.total * o->units);
-            k->scatter_add(dh, dpart, s->route.output, value_rows(y), o->units);
+            if (o->return_sequences && s->route.identity)
+                k->add(dh, dpart, s->route.total * o->units);
+            else if (o->return_sequences)
+                k->scatter_add(dh, dpart, s->route.output, value_rows(y), o->units);
         } else if (o->return_sequences) {
             dh = dpart;
         }

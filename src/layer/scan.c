@@ -41,7 +41,10 @@ static void plan_backward(scan *s, const scan_cell *c, arena *a, const value *x,
     s->dmp = scratch(a, some, row->made_gates * units);
     s->dmade = scratch(a, row->made_gates ? batch : 0, units);
     s->dh_dropped = scratch(a, c->recurrent_dropout > 0 ? batch : 0, units);
-    if (s->full && !s->route.identity) s->dh_gathered = scratch(a, total, units);
+    if (s->watched)
+        s->dh_gathered = keep(a, total, units);
+    else if (s->full && !s->route.identity)
+        s->dh_gathered = scratch(a, total, units);
     s->dx = scratch(a, s->route.identity && !(c->dropout > 0) ? 0 : total, c->x->in);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < row->states; k++) s->carry[i][k] = scratch(a, batch, units);

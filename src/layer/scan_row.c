@@ -98,7 +98,8 @@ static void one_step(row *r)
 static void view_row(scan *s, const scan_cell *c, const real *weights, const param *params)
 {
     row_view *v = &s->row;
-    for (int i = 0; i < c->row->n_params; i++) v->own[i] = weights + params[c->params[i]].offset;
+    for (int i = 0; i < c->row->n_params; i++)
+        v->own[i] = c->params[i] < 0 ? NULL : weights + params[c->params[i]].offset;
     v->weights = weights;
     v->step = (rondo_step){ .rows = 1,
                             .units = c->units,

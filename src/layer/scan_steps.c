@@ -64,6 +64,7 @@ static void view_up(rondo_step *step, pointers *p, const walk *w, int64_t t, int
     const scan *s = w->s;
     const scan_cell *c = w->c;
     const rondo_cell *cell = c->row;
+    const param *own = w->call->layer->params;
     const int64_t at = route_offset(&s->route, t) + row, kept = kept_row(s, t, row), u = c->units;
     const int64_t wide = cell->additive ? cell->x_gates : cell->input_saves;
     for (int i = 0; i < cell->states; i++) {
@@ -71,7 +72,7 @@ static void view_up(rondo_step *step, pointers *p, const walk *w, int64_t t, int
         p->next[i] = scan_state(s, c, i, t, row);
     }
     for (int i = 0; i < cell->n_params; i++)
-        p->own[i] = w->call->weights + w->call->layer->params[c->params[i]].offset;
+        p->own[i] = c->params[i] < 0 ? NULL : w->call->weights + own[c->params[i]].offset;
     step->xp = scan_xp(s, c, at);
     step->hp = s->hp ? s->hp + row * cell->h_gates * u : NULL;
     step->mp = s->mp + row * cell->made_gates * u;
@@ -90,6 +91,7 @@ static void view_down(rondo_step *step, pointers *p, const walk *w, int64_t t, i
     const scan *s = w->s;
     const scan_cell *c = w->c;
     const rondo_cell *cell = c->row;
+    const param *own = w->call->layer->params;
     const int64_t at = route_offset(&s->route, t) + row - s->first, u = c->units;
     p->dnext[0] = scan_dh(s, c, t, row);
     p->dstate[0] = scan_dh(s, c, t - 1, row);
@@ -98,7 +100,7 @@ static void view_down(rondo_step *step, pointers *p, const walk *w, int64_t t, i
         p->dstate[i] = s->carry[~t & 1][i] + row * u;
     }
     for (int i = 0; i < cell->n_params; i++)
-        p->dparam[i] = w->call->gradients + w->call->layer->params[c->params[i]].offset;
+        p->dparam[i] = c->params[i] < 0 ? NULL : w->call->gradients + own[c->params[i]].offset;
     step->dnext = p->dnext;
     step->dstate = p->dstate;
     step->dparam = p->dparam;

@@ -1,4 +1,4 @@
-/* Metrics that are weighted means over rows: accuracies, errors, perplexity.  State: {Σ
+/* Metrics that are weighted means over rows: accuracies, errors, likelihoods.  State: {Σ
  * weight·value, Σ weight}. */
 #include "loss/loss.h"
 #include <math.h>
@@ -20,6 +20,12 @@ static double mean(const double *s, int64_t width)
 static double root(const double *s, int64_t width)
 {
     return sqrt(mean(s, width));
+}
+
+/* Of a loss that is a mean over the outputs: their sum. */
+static double summed(const double *s, int64_t width)
+{
+    return mean(s, width) * (double)width;
 }
 
 /* exp(mean loss per token). */
@@ -130,8 +136,15 @@ static rondo_status cross_entropies_only(const metric_row **row, const loss *l, 
 {
     (void)width;
     if (l->row->fused) return RONDO_OK;
-    return rondo_fail(RONDO_E_ARG, "metric %s is exp of a cross-entropy, but the loss is %s",
+    return rondo_fail(RONDO_E_ARG, "metric %s is told from a cross-entropy, but the loss is %s",
                       (*row)->name, l->row->name);
+}
+
+static rondo_status nll_for(const metric_row **row, const loss *l, int64_t width)
+{
+    RONDO_TRY(cross_entropies_only(row, l, width));
+    if (metric_is_binary(l, width)) *row = &metric_binary_nll;
+    return RONDO_OK;
 }
 
 const metric_row metric_accuracy = {
@@ -140,6 +153,7 @@ const metric_row metric_accuracy = {
     .help = "share of right answers; binary, categorical or sparse as the loss asks",
     .resolve = by_loss,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_binary_accuracy = {
     .name = "binary_accuracy",
@@ -149,6 +163,7 @@ const metric_row metric_binary_accuracy = {
     .update = update_bits,
     .result = mean,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_categorical_accuracy = {
     .name = "categorical_accuracy",
@@ -158,6 +173,7 @@ const metric_row metric_categorical_accuracy = {
     .update = update_class,
     .result = mean,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_sparse_accuracy = {
     .name = "sparse_categorical_accuracy",
@@ -167,6 +183,7 @@ const metric_row metric_sparse_accuracy = {
     .update = update_class,
     .result = mean,
     .higher_is_better = true,
+    .share = true,
 };
 const metric_row metric_mae = {
     .name = "mae",
@@ -202,4 +219,20 @@ const metric_row metric_perplexity = {
     .state = state,
     .update = update_loss,
     .result = exponential,
+};
+const metric_row metric_nll = {
+    .name = "nll",
+    .help = "negative log-likelihood of a step: cross-entropy in nats, summed over the outputs",
+    .resolve = nll_for,
+    .state = state,
+    .update = update_loss,
+    .result = mean,
+};
+const metric_row metric_binary_nll = {
+    .name = "binary_nll",
+    .help = "nll of outputs that are each a yes or a no",
+    .resolve = cross_entropies_only,
+    .state = state,
+    .update = update_loss,
+    .result = summed,
 };

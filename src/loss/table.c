@@ -19,6 +19,8 @@ static const metric_row *const metrics[] = {
     &metric_mse,
     &metric_rmse,
     &metric_perplexity,
+    &metric_nll,
+    &metric_binary_nll,
     &metric_precision,
     &metric_recall,
     &metric_f1,

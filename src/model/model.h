@@ -119,6 +119,7 @@ typedef struct pass {
     /* The caller's wishes, set before the first plan: */
     bool training;          /* dropout is on */
     bool input_gradients;   /* also of the inputs */
+    bool watched;           /* layers keep what a view shows, see layer_view */
     bool fused[MAX_PORTS];  /* output i leaves its activation to the loss … */
     bool blocks[MAX_PORTS]; /* … and is then, where it can, made a block of rows at a time */
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
@@ -140,7 +141,7 @@ typedef struct pass {
     struct plan_key {      /* what the layout was made for */
         int64_t steps[MAX_PORTS], batch[MAX_PORTS], adapted;
         bool ragged[MAX_PORTS], fused[MAX_PORTS], blocks[MAX_PORTS];
-        bool training, backward, input_gradients, planned;
+        bool training, backward, input_gradients, watched, planned;
     } key;
 } pass;
 rondo_status pass_new(pass **, const rondo_model *);

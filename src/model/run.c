@@ -151,6 +151,7 @@ static void lay_out(pass *p, arena *a)
         p->needs[i] = needs_gradient(p, i);
         c->gradients = p->needs[i] ? p->gradients : NULL;
         c->training = p->training;
+        c->watched = p->watched;
         c->skip_activation = makes(p, i, p->fused);
         if (c->layer) {
             memset(c->memory, 0, c->layer->type->call_size);
@@ -201,6 +202,7 @@ static struct plan_key key_of(const pass *p, int n, const feed feeds[])
     key.training = p->training;
     key.backward = p->gradients != NULL;
     key.input_gradients = p->input_gradients;
+    key.watched = p->watched;
     key.planned = true;
     return key;
 }

@@ -275,7 +275,7 @@ rondo_status rondo_pipeline_open(rondo_pipeline **out, const char *path, int thr
 rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const rondo_recipe *r,
                                  bool need_targets)
 {
-    char *options = NULL;
+    char *options = NULL, **by = NULL;
     reader_request request = {
         .path = rondo_recipe_get(r, "data"),
         .labels = rondo_recipe_get(r, "labels"),
@@ -287,13 +287,17 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
         .n_features = p->n_features,
         .targets = rondo_recipe_get(r, "target") ? NULL : p->targets,
         .n_targets = p->n_targets,
+        .group_file = rondo_recipe_get(r, "groups"),
     };
     *data = NULL;
     if (!request.path) return rondo_fail(RONDO_E_ARG, "which data? say --data FILE");
-    RONDO_TRY(recipe_spec(&options, r, KEY_READER, p->reader_spec));
+    RONDO_TRY(recipe_groups(&by, &request.n_groups, r));
+    request.groups = by;
+    rondo_status status = recipe_spec(&options, r, KEY_READER, p->reader_spec);
     request.spec = options;
-    rondo_status status = reader_open(data, &request);
+    if (!status) status = reader_open(data, &request);
     alloc_free(options);
+    text_list_free(by);
     if (!status && need_targets && (*data)->n_targets == 0)
         status = rondo_fail(RONDO_E_ARG, "%s: there are no targets to compare with%s", request.path,
                             request.labels ? "" : "; say --labels FILE or --target COLUMN");

@@ -36,20 +36,26 @@ static rondo_status first_guess(const task_row **task, const rondo_recipe *r, co
     return RONDO_OK;
 }
 
-/* One column of nothing but zeros and ones. */
+/* Targets of nothing but zeros and ones. */
 static rondo_status all_bits(bool *yes, const rondo_dataset *d)
 {
     cursor c = { 0 };
     sample s;
-    *yes = d->n_targets == 1 && d->target[0].type == RONDO_F32 && d->target[0].shape.rank == 1 &&
-           d->target[0].shape.dim[0] == 1;
+    *yes = d->n_targets == 1 && d->target[0].type == RONDO_F32;
     rondo_status status = RONDO_OK;
     for (int64_t i = 0; *yes && !status && i < d->count; i++) {
         status = d->get(d, &c, i, &s);
-        if (!status) *yes = s.target[0].data[0] == 0 || s.target[0].data[0] == 1;
+        const field *y = &s.target[0];
+        const int64_t n = status ? 0 : y->steps * field_features(&d->target[0]);
+        for (int64_t k = 0; *yes && k < n; k++) *yes = y->data[k] == 0 || y->data[k] == 1;
     }
     cursor_free(&c);
     return status;
+}
+
+static bool is_one_number(const field_shape *f)
+{
+    return f->type == RONDO_F32 && f->shape.rank == 1 && f->shape.dim[0] == 1;
 }
 
 static rondo_status open_as(rondo_dataset **data, const plan *p, const char *path,
@@ -72,7 +78,6 @@ static rondo_status open_as(rondo_dataset **data, const plan *p, const char *pat
 
 static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
 {
-    bool bits = false;
     spool *files = p->files;
     if (!rondo_recipe_get(r, "data"))
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
@@ -93,10 +98,11 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
                           "%s: what is to be learnt? say --target COLUMN or --labels "
                           "FILE",
                           rondo_recipe_get(r, "data"));
+    if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&p->bits, data));
     if (p->task) return RONDO_OK;
-    if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&bits, data));
-    p->task = data->target[0].type == RONDO_I32 || bits ? &task_classify : &task_regress;
-    if (!bits) return RONDO_OK;
+    const bool two = p->bits && is_one_number(&data->target[0]);
+    p->task = data->target[0].type == RONDO_I32 || two ? &task_classify : &task_regress;
+    if (!two) return RONDO_OK;
     RONDO_TRY(open_as(&data, p, files[0].path, files[1].path, NULL, TARGET_CLASSES));
     rondo_dataset_free(p->data);
     p->data = data;
@@ -222,9 +228,15 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 }
 
 /* ---- How to train ---- */
+static bool is_scaled(const rondo_recipe *r)
+{
+    const char *kind = rondo_recipe_get(r, "scale");
+    return kind && strcmp(kind, "none") != 0;
+}
+
 static const char *default_loss(const plan *p, const head *h)
 {
-    if (p->task != &task_classify) return "mse";
+    if (p->task != &task_classify) return p->bits ? "binary_crossentropy" : "mse";
     if (strcmp(h->activation, "sigmoid") == 0) return "binary_crossentropy";
     return "sparse_categorical_crossentropy";
 }
@@ -238,7 +250,9 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
         plan_note(p, "loss: %s, the same numbers from labels as from one-hot targets", given);
     }
     p->loss = alloc_text(given ? given : default_loss(p, h));
-    p->metrics = alloc_text(metrics ? metrics : p->task->metrics);
+    p->metrics = alloc_text(metrics                                ? metrics
+                            : p->bits && p->task != &task_classify ? "nll"
+                                                                   : p->task->metrics);
     return p->loss && p->metrics ? RONDO_OK : RONDO_E_NOMEM;
 }
 
@@ -246,6 +260,7 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
 {
     int64_t seed;
     RONDO_TRY(recipe_int(r, "epochs", 10, 1, &p->epochs));
+    RONDO_TRY(recipe_int(r, "steps_per_epoch", 0, 0, &p->steps_per_epoch));
     RONDO_TRY(recipe_int(r, "batch", 32, 1, &p->batch));
     RONDO_TRY(recipe_int(r, "bptt", 0, 0, &p->bptt));
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
@@ -253,6 +268,7 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
+    p->until = rondo_recipe_get(r, "until");
     p->compute = rondo_recipe_get(r, "compute");
     if (!p->compute) p->compute = "f32";
     int kind;
@@ -282,7 +298,7 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
 {
     const char *kind = rondo_recipe_get(r, "scale");
     rondo_pipeline *line = p->pipeline;
-    if (!kind || strcmp(kind, "none") == 0) return RONDO_OK;
+    if (!is_scaled(r)) return RONDO_OK;
     if (strcmp(kind, "standard") != 0 && strcmp(kind, "minmax") != 0)
         return rondo_fail(RONDO_E_NAME, "unknown scale \"%s\"; there are standard, minmax and none",
                           kind);
@@ -299,19 +315,24 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
     return RONDO_OK;
 }
 
-/* What two runs must share to be one: all that changes a weight. */
+/* What two runs must share to be one: all that changes a weight. Later keys are named only where
+ * they are set, so that older runs still go on. */
 static rondo_status identify(plan *p, const rondo_recipe *r)
 {
     const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
     const rondo_dataset *v = p->validation;
+    char steps[48] = "";
+    if (p->steps_per_epoch)
+        snprintf(steps, sizeof steps, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
     p->identity = alloc_format(
         "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
         "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
-        "patience %lld\ncallbacks %s",
+        "patience %lld\ncallbacks %s%s%s%s",
         p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
         (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
         (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
-        scale ? scale : "none", (long long)p->patience, more ? more : "");
+        scale ? scale : "none", (long long)p->patience, more ? more : "", steps,
+        p->until ? "\nuntil " : "", p->until ? p->until : "");
     return p->identity ? RONDO_OK : RONDO_E_NOMEM;
 }
 

@@ -38,6 +38,9 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "metrics", "LIST", NULL, "default: accuracy, or mae", "train", " " }, OPTION_TEXT },
     { { "epochs", "N", "10", "times through the data", "train", "" }, OPTION_INT },
+    { { "steps_per_epoch", "N", "0", "an epoch is so many batches, drawn anew; 0: all the data",
+        "train", "" },
+      OPTION_INT },
     { { "batch", "N", "32", "samples at a time", "train eval predict", "" }, OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
       OPTION_INT },
@@ -47,6 +50,9 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "patience", "N", "0", "stop after so many epochs without progress; 0: never", "train", "" },
       OPTION_INT },
+    { { "until", "CONDITION", NULL, "stop once a score is reached: \"val_loss < 0.02\"", "train",
+        "" },
+      OPTION_TEXT },
     { { "callbacks", "SPECS", NULL, "more of them: \"reduce_lr_on_plateau patience=3\"", "train",
         "; " },
       OPTION_TEXT },
@@ -66,6 +72,12 @@ static const own_key own_keys[] = {
         "bench", "" },
       OPTION_TEXT },
     { { "list", NULL, NULL, "write the cases, measure nothing", "bench", "" }, OPTION_BOOL },
+    { { "by", "COLUMNS", NULL,
+        "also every metric for each group of samples: a column, or a,b for their combinations",
+        "eval", "," },
+      OPTION_TEXT },
+    { { "groups", "FILE", NULL, "the table with those columns, a row for each sample", "eval", "" },
+      OPTION_TEXT },
     { { "show", NULL, NULL, "draw each sample above its answer", "predict", "" }, OPTION_BOOL },
     { { "weights", "KIND", "f32", "what weights are kept in: f32, bf16 or int8; faster, less exact",
         "eval predict stream", "" },
@@ -302,6 +314,21 @@ rondo_status recipe_spec(char **out, const rondo_recipe *r, key_source from, con
         *out = longer;
     }
     return *out ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *r)
+{
+    const char *by = rondo_recipe_get(r, "by");
+    *names = NULL;
+    *n = 0;
+    if (!by && rondo_recipe_get(r, "groups"))
+        return rondo_fail(RONDO_E_ARG, "groups without by: which of its columns? say --by COLUMN");
+    if (!by) return RONDO_OK;
+    RONDO_TRY(text_split(names, n, by, ','));
+    if (*n >= 1 && *n <= RONDO_MAX_BY) return RONDO_OK;
+    text_list_free(*names);
+    *names = NULL;
+    return rondo_fail(RONDO_E_ARG, "by is \"%s\"; it names 1 to %d columns", by, RONDO_MAX_BY);
 }
 
 json_t *recipe_to_json(const rondo_recipe *r)

@@ -8,13 +8,15 @@ enum { MAX_CALLBACKS = 24 };
 
 /* What the run's own callback writes down while training. */
 typedef struct diary {
-    int64_t first_epoch, epochs;
-    bool begun;
-    json_t *result; /* the last epoch's scores */
+    int64_t first_epoch, epochs, steps;
+    bool begun, reached;
+    const condition *until; /* NULL: none */
+    json_t *result;         /* the last epoch's scores */
 } diary;
 
 typedef struct run {
     plan plan;
+    condition until;
     manifest before;
     char *folder, *model_file, *checkpoint;
     diary diary;
@@ -27,15 +29,17 @@ typedef struct run {
 static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
 {
     diary *d = user;
-    (void)m;
     if (!d->begun) d->first_epoch = p->epoch;
     d->begun = true;
     if (event != RONDO_EPOCH_END) return RONDO_OK;
     d->epochs = p->epoch + 1;
+    d->steps = m->training->step;
+    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     for (int i = 0; i < p->n_metrics; i++)
         RONDO_TRY(json_put(d->result, p->metric[i],
                            isfinite(p->value[i]) ? json_real(p->value[i]) : json_null()));
-    return RONDO_OK;
+    if (d->until) RONDO_TRY(json_put(d->result, "reached", json_boolean(d->reached)));
+    return json_put(d->result, "steps", json_integer(d->steps));
 }
 
 /* ---- Callbacks: ours, the recipe's, the caller's ---- */
@@ -71,6 +75,14 @@ static rondo_status add_given(run *r, const char *specs)
     return status;
 }
 
+static rondo_status add_until(run *r)
+{
+    char *text = alloc_format("until condition=\"%s\"", r->plan.until);
+    const rondo_status status = text ? add_callback(r, text) : RONDO_E_NOMEM;
+    alloc_free(text);
+    return status;
+}
+
 static rondo_status add_callbacks(run *r, const rondo_recipe *recipe)
 {
     char text[96];
@@ -84,6 +96,11 @@ static rondo_status add_callbacks(run *r, const rondo_recipe *recipe)
         snprintf(text, sizeof text, "early_stopping monitor=%s patience=%lld",
                  p->validation ? "val_loss" : "loss", (long long)p->patience);
         RONDO_TRY(add_callback(r, text));
+    }
+    if (p->until) {
+        RONDO_TRY(condition_parse(&r->until, p->until));
+        r->diary.until = &r->until;
+        RONDO_TRY(add_until(r));
     }
     return add_given(r, rondo_recipe_get(recipe, "callbacks"));
 }
@@ -136,13 +153,15 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     rondo_model *m = p->pipeline->model;
     if (r->over) RONDO_TRY(folder_start_over(r->folder));
     RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL));
-    rondo_status status = rondo_fit(m, p->train, .epochs = p->epochs, .batch_size = p->batch,
-                                    .bptt = p->bptt, .validation = p->validation,
-                                    .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
-                                    .checkpoint = r->checkpoint, .identity = p->identity,
-                                    .checkpoint_seconds = p->checkpoint_seconds);
+    rondo_status status = rondo_fit(
+        m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
+        .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,
+        .callbacks = r->callbacks, .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
+        .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
+    report->steps = r->diary.steps;
+    report->reached = r->diary.reached;
     report->stopped = status == RONDO_E_STOPPED;
     RONDO_TRY(status);
     RONDO_TRY(rondo_save(m, r->model_file));

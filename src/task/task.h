@@ -41,6 +41,8 @@ rondo_status recipe_int(const rondo_recipe *, const char *key, int64_t initial, 
 rondo_status recipe_real(const rondo_recipe *, const char *key, double initial, double *value);
 /* "first key=value …" of the keys that are set and come from there; alloc_free it. */
 rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const char *first);
+/* The columns that `by` names; text_list_free them. */
+rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *);
 json_t *recipe_to_json(const rondo_recipe *); /* what is set; NULL when memory is out */
 
 /* ---- pipeline.c ---- */
@@ -86,10 +88,12 @@ typedef struct plan {
     const char *compute;              /* of the recipe */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
+    bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
     spool files[2]; /* the data and their labels, when they come as a stream */
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, batch, bptt, threads, patience;
+    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
+    const char *until; /* of the recipe; NULL: none */
     double checkpoint_seconds;
     uint64_t seed;
     char notes[1024];

@@ -10,6 +10,7 @@
 static const callback_row *const rows[] = {
     &callback_early_stopping, &callback_model_checkpoint, &callback_reduce_lr_on_plateau,
     &callback_csv_logger,     &callback_tensorboard,      &callback_terminate_on_nan,
+    &callback_until,
 };
 
 void callback_register_all(void)
@@ -85,8 +86,7 @@ rondo_status monitor_value(const rondo_progress *p, const char *who, const char 
     const rondo_status status = rondo_fail(
         RONDO_E_ARG, "%s monitors \"%s\", but this run gives %s: %s", who, monitor,
         list ? list : "others",
-        !strncmp(monitor, "val_", 4) ? "add validation data, or say monitor=loss"
-                                     : "say monitor= one of these");
+        !strncmp(monitor, "val_", 4) ? "add validation data, or watch loss" : "name one of these");
     alloc_free(list);
     return status;
 }
@@ -99,6 +99,35 @@ rondo_status monitor_mode(const char *who, const char *mode, const char *monitor
         *higher = !strcmp(mode, "max");
     else
         return rondo_fail(RONDO_E_ARG, "%s: mode=%s is none of auto, min, max", who, mode);
+    return RONDO_OK;
+}
+
+rondo_status condition_parse(condition *c, const char *text)
+{
+    *c = (condition){ 0 };
+    text = text ? text + strspn(text, " ") : "";
+    const size_t name = strcspn(text, " <>=");
+    const char *at = text + name + strspn(text + name, " ");
+    c->above = *at == '>';
+    c->or_equal = *at && at[1] == '=';
+    const char *number = at + 1 + c->or_equal;
+    char *end = NULL;
+    if (name && name < sizeof c->score && (*at == '<' || *at == '>'))
+        c->value = strtod(number, &end);
+    if (!end || end == number || end[strspn(end, " ")] || !isfinite(c->value))
+        return rondo_fail(RONDO_E_ARG,
+                          "until: \"%s\" is no condition; say a score, < or >, and a number, as in "
+                          "\"val_loss < 0.02\"",
+                          text);
+    memcpy(c->score, text, name);
+    return RONDO_OK;
+}
+
+rondo_status condition_met(const condition *c, const rondo_progress *p, bool *met)
+{
+    double now;
+    RONDO_TRY(monitor_value(p, "until", c->score, &now));
+    *met = (c->above ? now > c->value : now < c->value) || (c->or_equal && now == c->value);
     return RONDO_OK;
 }
 

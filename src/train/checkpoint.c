@@ -52,7 +52,10 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));
     RONDO_TRY(put_number(run, "bptt", o->bptt));
-    RONDO_TRY(json_put(run, "shuffling", json_string(o->no_shuffle ? "off" : "on")));
+    RONDO_TRY(json_put(run, "shuffling",
+                       o->steps_per_epoch
+                           ? json_sprintf("%lld batches an epoch", (long long)o->steps_per_epoch)
+                           : json_string(o->no_shuffle ? "off" : "on")));
     RONDO_TRY(put_number(run, "number of samples", data->count));
     RONDO_TRY(put_digest(run, "data (its digest)", data->digest));
     RONDO_TRY(put_number(run, "number of callbacks", o->n_callbacks));

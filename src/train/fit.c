@@ -42,9 +42,13 @@ static double seconds(void)
 static rondo_status check_options(const fit *f)
 {
     const rondo_fit_options *o = &f->options;
-    if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0)
-        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt and checkpoint_seconds "
-                                       "cannot be under 0");
+    if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0 ||
+        o->steps_per_epoch < 0)
+        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds and "
+                                       "steps_per_epoch cannot be under 0");
+    if (o->steps_per_epoch && o->no_shuffle)
+        return rondo_fail(RONDO_E_ARG, "fit: steps_per_epoch draws an epoch's batches from all the "
+                                       "data; with no_shuffle none is drawn");
     if (f->data->count < 1) return rondo_fail(RONDO_E_ARG, "fit: the data has no samples");
     RONDO_TRY(data_check(f->model, f->data, true));
     if (o->validation)
@@ -109,6 +113,7 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     if (!f->data) return rondo_fail(RONDO_E_ARG, "rondo_fit: the data is NULL");
     RONDO_TRY(check_options(f));
     f->batches = (f->data->count - 1) / o->batch_size + 1;
+    if (o->steps_per_epoch && o->steps_per_epoch < f->batches) f->batches = o->steps_per_epoch;
     f->order = alloc_array(f->data->count, sizeof *f->order);
     if (!f->order) return RONDO_E_NOMEM;
     RONDO_TRY(make_names(f));
@@ -181,7 +186,7 @@ static void shuffle(fit *f)
 static void ask(fit *f, int64_t i)
 {
     const int64_t size = f->options.batch_size, left = f->data->count - i * size;
-    if (left > 0) feeder_ask(f->feeder, f->order + i * size, left < size ? left : size);
+    if (i < f->batches) feeder_ask(f->feeder, f->order + i * size, left < size ? left : size);
 }
 
 static rondo_status train_batch(fit *f)

@@ -189,7 +189,7 @@ static inline void *callback_options(callback_self *self)
 }
 extern const callback_row callback_early_stopping, callback_model_checkpoint,
     callback_reduce_lr_on_plateau, callback_csv_logger, callback_tensorboard,
-    callback_terminate_on_nan;
+    callback_terminate_on_nan, callback_until;
 
 void optimizer_register_all(void); /* table.c */
 void schedule_register_all(void);
@@ -206,6 +206,14 @@ static inline bool monitor_better(bool higher, double now, double best, double m
 {
     return higher ? now - min_delta > best : now + min_delta < best;
 }
+typedef struct condition { /* "val_accuracy >= 0.99" */
+    char score[LIMIT_NAME];
+    double value;
+    bool above, or_equal;
+} condition;
+rondo_status condition_parse(condition *, const char *text);
+/* Never of a score that is not a number; E_ARG when there is none of that name. */
+rondo_status condition_met(const condition *, const rondo_progress *, bool *met);
 void number_text(char text[32], double number); /* the shortest that reads back as the same */
 /* Opens a log to go on after its first `keep` bytes; flushes it and says how long it is now. */
 rondo_status log_open(FILE **, const char *path, int64_t keep);

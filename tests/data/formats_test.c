@@ -209,6 +209,38 @@ static void idx_images(void **state)
     must_fail(put("s.idx", labels, sizeof labels), "no_target pixel", RONDO_E_NAME, "\"pixels\"");
 }
 
+/* One order for all images, another for another seed; every pixel stays. */
+static void idx_permuted(void **state)
+{
+    (void)state;
+    const char *path = put("p.idx", images, sizeof images);
+    rondo_dataset *d[] = { must_open(path, "no_target pixels"),
+                           must_open(path, "no_target pixels permute=1"),
+                           must_open(path, "no_target permute=1"),
+                           must_open(path, "no_target permute=2") };
+    cursor c[4] = { { 0 }, { 0 }, { 0 }, { 0 } };
+    sample s[4];
+    for (int i = 0; i < 2; i++) {
+        real sum = 0;
+        bool moved = false, other = false;
+        for (int k = 0; k < 4; k++) assert_int_equal(d[k]->get(d[k], &c[k], i, &s[k]), RONDO_OK);
+        for (int k = 0; k < 6; k++) {
+            const real x = s[1].input[0].data[k];
+            sum += x - s[0].input[0].data[k];
+            moved |= x != s[0].input[0].data[k];
+            other |= x != s[3].input[0].data[k];
+            assert_true(x == s[2].input[0].data[k]);
+        }
+        assert_near(sum, 0, 1e-6);
+        assert_true(i || (moved && other)); /* the second has but two values */
+    }
+    for (int k = 0; k < 4; k++) {
+        cursor_free(&c[k]);
+        rondo_dataset_free(d[k]);
+    }
+    must_fail(path, "no_target permute=-1", RONDO_E_ARG, "permute is a seed");
+}
+
 static void idx_of_other_types(void **state)
 {
     (void)state;
@@ -286,6 +318,7 @@ int main(void)
         cmocka_unit_test(npz_stored_and_deflated),
         cmocka_unit_test(claims_are_checked_first),
         cmocka_unit_test(idx_images),
+        cmocka_unit_test(idx_permuted),
         cmocka_unit_test(idx_of_other_types),
         cmocka_unit_test(ts_of_unequal_lengths),
         cmocka_unit_test(ts_sentences),

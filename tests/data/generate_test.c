@@ -111,32 +111,6 @@ static void copying(void **state)
     rondo_dataset_free(d);
 }
 
-static void parity(void **state)
-{
-    (void)state;
-    rondo_dataset *d = must_open("task:parity?length=20&min_length=5&count=2000", "");
-    int64_t odd = 0, steps[21] = { 0 };
-    cursor c = { 0 };
-    assert_int_equal(d->input[0].shape.dim[0], 0);
-    for (int64_t i = 0; i < 2000; i++) {
-        sample s;
-        int ones = 0;
-        get(d, &c, i, &s);
-        assert_int_equal(s.input[0].steps, d->length(d, i));
-        assert_in_range(s.input[0].steps, 5, 20);
-        steps[s.input[0].steps]++;
-        for (int64_t t = 0; t < s.input[0].steps; t++) ones += s.input[0].data[t] == 1;
-        assert_int_equal(s.target[0].tokens[0], ones % 2);
-        odd += ones % 2;
-    }
-    assert_in_range(odd, 900, 1100);
-    for (int k = 5; k <= 20; k++) assert_in_range(steps[k], 80, 175);
-    rondo_dataset_free(d);
-    d = must_open("task:parity?count=3", "");
-    assert_int_equal(d->input[0].shape.dim[0], 40);
-    rondo_dataset_free(d);
-}
-
 static void temporal_order(void **state)
 {
     (void)state;
@@ -247,7 +221,6 @@ int main(void)
         cmocka_unit_test(a_function_of_seed_and_item),
         cmocka_unit_test(adding),
         cmocka_unit_test(copying),
-        cmocka_unit_test(parity),
         cmocka_unit_test(temporal_order),
         cmocka_unit_test(sine),
         cmocka_unit_test(digits),

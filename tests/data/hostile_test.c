@@ -8,7 +8,7 @@ typedef struct specimen {
     size_t n;
 } specimen;
 
-enum { SPECIMENS = 9 };
+enum { SPECIMENS = 11 };
 static specimen specimens[SPECIMENS];
 
 static void add(int i, const char *name, const char *spec_text, const void *bytes, size_t n)
@@ -31,6 +31,7 @@ static void add_file(int i, const char *name, const char *spec_text, const char 
 static int begin(void **state)
 {
     static const char csv[] = "id,x,y,c\n\"a\",1,2,up\na,3,4,down\nb,5,6,\"u\"\"p\"\nb,7,8.5,up\n";
+    static const char rolls[] = "[[0,87],[],[12]]\n[[3],[4]]\n";
     static const char ts[] = "@dimensions 2\n@classLabel true a b\n@data\n1,2:3,4:a\n5:6:b\n";
     static const unsigned char idx[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2,
                                          0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -52,6 +53,8 @@ static int begin(void **state)
     zip_add(&z, "y.npy", npy, n, false);
     add(7, "h.npz", "", z.bytes, zip_end(&z));
     add_file(8, "i.csv.gz", "target=c", put_gzip("t.gz", csv, sizeof csv - 1));
+    add(9, "j.idx", "no_target pixels permute=3", idx, sizeof idx);
+    add_file(10, "k.jsonl.gz", "", put_gzip("t.gz", rolls, sizeof rolls - 1));
     return 0;
 }
 

@@ -110,12 +110,43 @@ static void forecasts(void **state)
               "did you mean \"pm2.5\"?");
 }
 
+/* The counts of the data's authors; 3.8 to 4 keys a frame. */
+static void music(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        int64_t songs, frames;
+    } sets[] = { { "jsb_chorales.train", 229, 13807 },
+                 { "jsb_chorales.test", 77, 4725 },
+                 { "nottingham.valid", 173, 0 } };
+    for (int k = 0; k < 3; k++) {
+        char name[100];
+        int64_t frames = 0;
+        snprintf(name, sizeof name, "music/%s.jsonl", sets[k].file);
+        rondo_dataset *d = must_open(shared(name), "");
+        assert_int_equal(d->count, sets[k].songs);
+        for (int64_t i = 0; i < d->count; i++) frames += d->length(d, i) + 1;
+        if (sets[k].frames) assert_int_equal(frames, sets[k].frames);
+        rondo_dataset_free(d);
+    }
+    cursor c = { 0 };
+    sample s;
+    rondo_dataset *d = must_open(shared("music/jsb_chorales.train.jsonl"), "");
+    assert_int_equal(d->get(d, &c, 0, &s), RONDO_OK);
+    for (int k = 0; k < 88; k++)
+        assert_true(s.input[0].data[k] == (k == 39 || k == 51 || k == 58 || k == 67));
+    cursor_free(&c);
+    rondo_dataset_free(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mnist),
         cmocka_unit_test(japanese_vowels),
         cmocka_unit_test(forecasts),
+        cmocka_unit_test(music),
     };
     return cmocka_run_group_tests(tests, files_begin, files_end);
 }

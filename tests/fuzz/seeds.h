@@ -34,6 +34,11 @@ static const char *const seed_ts[] = {
     "@classLabel true 1 2\n@data\n1,2,3:1\n4,5:2\n",
 };
 
+static const char *const seed_rolls[] = {
+    "[[1,8],[],[3]]\n\n[[2]]\n[]\n",
+    " [ [ 0 , 5 ] , [ 5 ] ]",
+};
+
 static void seed_put(seed *s, const void *bytes, size_t n)
 {
     fuzz_expect(n <= SEED_BYTES, "a seed is too large");
@@ -146,6 +151,8 @@ static bool seed_make(seed *s, const char *target, int i)
         seed_put(s, seed_csv[i], strlen(seed_csv[i]));
     } else if (!strcmp(target, "ts") && i < SEEDS(seed_ts)) {
         seed_put(s, seed_ts[i], strlen(seed_ts[i]));
+    } else if (!strcmp(target, "piano_roll") && i < SEEDS(seed_rolls)) {
+        seed_put(s, seed_rolls[i], strlen(seed_rolls[i]));
     } else if (!strcmp(target, "idx") && i < 1) {
         seed_put(s, idx, sizeof idx);
     } else if (!strcmp(target, "npz") && i < 1) {

@@ -223,6 +223,13 @@ static int fuzz_ts(const uint8_t *data, size_t size)
     return 0;
 }
 
+static int fuzz_piano_roll(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.jsonl", "format=piano_roll", data, size);
+    fuzz_read("input.jsonl", "format=piano_roll keys=9 no_target", data, size);
+    return 0;
+}
+
 static const fuzz_target fuzz_targets[] = {
     { "model", ".safetensors", fuzz_model },
     { "graph", ".json", fuzz_graph },
@@ -232,6 +239,7 @@ static const fuzz_target fuzz_targets[] = {
     { "npz", ".npz", fuzz_npz },
     { "idx", ".idx", fuzz_idx },
     { "ts", ".ts", fuzz_ts },
+    { "piano_roll", ".jsonl", fuzz_piano_roll },
 };
 enum { FUZZ_TARGETS = sizeof fuzz_targets / sizeof *fuzz_targets };
 #endif

@@ -21,6 +21,7 @@ from keras import ops
 from safetensors.numpy import save_file
 
 import cases
+import papers
 
 STEPS = 10  # of training
 keras.config.set_floatx("float64")
@@ -465,6 +466,8 @@ def main():
     jobs = [(c, record, f"keras {keras.__version__}", c) for c in cases.keras_cases()]
     jobs += [(c, record_torch, f"torch {torch.__version__.split('+')[0]}", rondo_case(c))
              for c in cases.torch_cases()]
+    jobs += [(c, papers.record_paper, f"torch {torch.__version__.split('+')[0]}", c)
+             for c in papers.paper_cases()]
     total = 0
     for source, make, made_with, case in jobs:
         if wanted and case["name"] not in wanted:

@@ -236,7 +236,8 @@ typedef struct activation_truth {
     X(skewed_sig, truth_sigmoid(x) * truth_sigmoid(2 * x) + 0.5, truth_skewed_slope(x), 0, 2)      \
     X(gaussian, truth_gauss(x), -2 * truth_clip(-30, 30, x) * truth_gauss(x), 0, 1)                \
     X(wave, truth_wave(x), truth_wave_slope(x), 0, 2)                                              \
-    X(sech, 1 / cosh(x), -tanh(x) / cosh(x), 0, 1)
+    X(sech, 1 / cosh(x), -tanh(x) / cosh(x), 0, 1)                                                 \
+    X(mingru_g, x < 0 ? truth_sigmoid(x) : x + 0.5, x < 0 ? truth_sigmoid_slope(x) : 1, 0, 1)
 
 #define X(name, f, slope, least, loose) TRUTH_F(name, f, slope)
 TRUTHS(X)

@@ -34,6 +34,13 @@ static void distributions(void **state)
         { "glorot_normal", 2, 2.0 / (IN + OUT), 0.1607745 },     /* 2 sqrt(2/400) / 0.8796 */
         { "he_uniform", 2, 2.0 / IN, 0.1936491673 },             /* sqrt(6/160) */
         { "he_normal", 2, 2.0 / IN, 0.2542068 },
+        { "lecun_uniform", 2, 1.0 / IN, 0.1369306394 }, /* sqrt(3/160) */
+        { "lecun_normal", 2, 1.0 / IN, 0.1797513 },
+        { "variance_scaling", 2, 1.0 / IN, 0.1797513 },
+        { "variance_scaling(2 fan_in=0 fan_out=1)", 2, 2.0 / OUT, 0.2075588 },
+        { "variance_scaling(fan_in=0.5 fan_out=0.5 uniform=1)", 2, 2.0 / (IN + OUT), 0.1224744871 },
+        { "truncated_normal(stddev=0.1)", 2, 0.1 * 0.1 * 0.7737413, 0.2 },
+        { "torch_rnn(60)", 2, 1.0 / 180, 0.1290994449 },
         { "glorot_uniform", 1, 1.0 / N, 0.0088388348 },
         { "he_uniform", 1, 2.0 / N, 0.0125 },
         { "uniform", 2, 0.1 * 0.1 / 12, 0.05 },
@@ -114,13 +121,100 @@ static void orthogonal(void **state)
         }
 }
 
+/* Each gate's square by itself: symmetric, positive definite, its largest eigenvalue 1; the trace
+ * says that A = R'R/n was drawn: its eigenvalues have the mean 1 and reach up to 4. */
+static void np_rnn(void **state)
+{
+    enum { UNITS = 40, GATES = 3 };
+    static double v[UNITS], next[UNITS];
+    (void)state;
+    run("np_rnn", RONDO_SHAPE(UNITS, GATES * UNITS));
+    for (int g = 0; g < GATES; g++) {
+        double largest = 0, trace = 0;
+        for (int i = 0; i < UNITS; i++) v[i] = 1 + 0.01 * i;
+        for (int turn = 0; turn < 5000; turn++) {
+            largest = 0;
+            for (int i = 0; i < UNITS; i++) {
+                next[i] = 0;
+                for (int j = 0; j < UNITS; j++)
+                    next[i] += (double)w[i * GATES * UNITS + g * UNITS + j] * v[j];
+                largest = fmax(largest, fabs(next[i]));
+            }
+            for (int i = 0; i < UNITS; i++) v[i] = next[i] / largest;
+        }
+        near("the largest eigenvalue", largest, 1, 1e-5);
+        for (int i = 0; i < UNITS; i++)
+            for (int j = 0; j <= i; j++) {
+                const real *block = w + g * UNITS;
+                assert_true(block[i * GATES * UNITS + j] == block[j * GATES * UNITS + i]);
+                if (i == j) trace += (double)block[i * GATES * UNITS + j];
+            }
+        near("the mean eigenvalue", trace / UNITS, 2.0 / 4.9, 0.05);
+    }
+    assert_true(w[0] != w[UNITS]);
+}
+
+/* Which part of a layer's bias keeps and which writes; exp(b) is spread over 1 … max-1. */
+static void chrono(void **state)
+{
+    enum { UNITS = 3000 };
+    static const struct {
+        const char *spec;
+        int keep, write, gates; /* places in the bias, -1: none */
+    } cases[] = { { "lstm 3000 bias_initializer=chrono(40)", 1, 0, 4 },
+                  { "gru 3000 bias_initializer='chrono(max=40)'", 0, -1, 3 },
+                  { "gru 3000 bias_initializer=chrono(40) reset_after=false", 0, -1, 3 },
+                  { "mgu 3000 bias_initializer=chrono(40)", -1, 0, 2 },
+                  { "mingru 3000 bias_initializer=chrono(40)", -1, 0, 2 } };
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        rondo_layer *l = NULL;
+        const value_shape in = { RONDO_F32, true, 0, 1 };
+        double sum = 0, squares = 0;
+        assert_int_equal(layer_parse_into(&l, cases[c].spec), RONDO_OK);
+        assert_int_equal(l->type->build(l, 1, &in), RONDO_OK);
+        for (int i = 0; i < l->n_params; i++) {
+            const param *p = &l->params[i];
+            if (!strstr(p->name, "bias")) continue;
+            run(p->initializer, p->shape);
+            for (int64_t k = 0; k < p->shape.dim[0]; k++) {
+                const int part = (int)(k / UNITS);
+                const bool recurrent = strcmp(p->name, "recurrent_bias") == 0;
+                const bool keeps = part == cases[c].keep, writes = part == cases[c].write;
+                if (recurrent || (!keeps && !writes)) {
+                    assert_true(w[k] == 0);
+                    continue;
+                }
+                const double time = exp(keeps ? (double)w[k] : -(double)w[k]);
+                assert_true(time > 0.999 && time < 39.001);
+                if (writes && cases[c].keep >= 0)
+                    assert_true(w[k] == -w[k + (cases[c].keep - part) * UNITS]);
+                sum += time, squares += time * time;
+            }
+        }
+        const int parts = (cases[c].keep >= 0) + (cases[c].write >= 0);
+        sum /= parts * UNITS, squares /= parts * UNITS;
+        near(cases[c].spec, sum, 20, 0.8);
+        near(cases[c].spec, squares - sum * sum, 38 * 38 / 12.0, 8);
+        layer_free(l);
+    }
+}
+
+/* With what only a layer would give them. */
+static const char *completed(const char *name)
+{
+    if (strcmp(name, "torch_rnn") == 0) return "torch_rnn(24)";
+    return strcmp(name, "chrono") == 0 ? "chrono(40 units=12 keep=2 write=1)" : name;
+}
+
 static void the_seed_decides(void **state)
 {
     static real again[N];
-    const rondo_shape shape = { 2, { 24, 96 } };
     (void)state;
     for (int i = 0; i < registry_count(REGISTRY_INITIALIZER); i++) {
-        const char *name = registry_name(REGISTRY_INITIALIZER, i);
+        const char *name = completed(registry_name(REGISTRY_INITIALIZER, i));
+        const rondo_shape matrix = { 2, { 24, 96 } }, vector = { 1, { 24 * 96 } };
+        const rondo_shape shape = strstr(name, "chrono") ? vector : matrix;
         rng other = rng_new(6, rng_stream(RNG_INIT, 0));
         assert_int_equal(initializer_check(name), RONDO_OK);
         run(name, shape);
@@ -129,8 +223,7 @@ static void the_seed_decides(void **state)
         run(name, shape);
         assert_memory_equal(w, again, 24 * 96 * sizeof(real));
         assert_int_equal(initializer_run(name, again, &shape, &other), RONDO_OK);
-        const bool random = strstr(name, "uniform") || strstr(name, "normal") ||
-                            strstr(name, "orthogonal");
+        const bool random = !strstr("identity zeros ones range constant", name);
         assert_int_equal(memcmp(w, again, 24 * 96 * sizeof(real)) != 0, random);
     }
 }
@@ -148,6 +241,7 @@ static void refused(void **state)
         { "constant(one)", RONDO_E_ARG, "not a number" },
         { "constant(1,2)", RONDO_E_ARG, "takes 1 parameter" },
         { "normal(sd=1)", RONDO_E_NAME, "no parameter \"sd\"" },
+        { "chrono(1,2,3,4,5)", RONDO_E_ARG, "takes 4 parameters" },
         { "", RONDO_E_NAME, "missing" },
     };
     const rondo_shape vector = { 1, { 4 } };
@@ -160,6 +254,13 @@ static void refused(void **state)
     }
     assert_int_equal(initializer_run("identity", w, &vector, &r), RONDO_E_SHAPE);
     assert_int_equal(initializer_run("orthogonal", w, &vector, &r), RONDO_E_SHAPE);
+    assert_int_equal(initializer_run("np_rnn", w, &vector, &r), RONDO_E_SHAPE);
+    assert_int_equal(initializer_run("np_rnn", w, &RONDO_SHAPE(3, 4), &r), RONDO_E_SHAPE);
+    assert_int_equal(initializer_run("torch_rnn", w, &vector, &r), RONDO_E_ARG);
+    assert_int_equal(initializer_run("variance_scaling(fan_in=0)", w, &vector, &r), RONDO_E_ARG);
+    assert_int_equal(initializer_run("chrono(40)", w, &vector, &r), RONDO_E_ARG);
+    assert_int_equal(initializer_run("chrono(2 units=2 keep=2)", w, &vector, &r), RONDO_E_ARG);
+    assert_int_equal(initializer_run("chrono(9 units=2 keep=3)", w, &vector, &r), RONDO_E_ARG);
     assert_int_equal(initializer_run("range(2,5,1)", w, &vector, &r), RONDO_E_ARG);
     assert_int_equal(initializer_run("range(-1,2,1)", w, &vector, &r), RONDO_E_ARG);
     assert_int_equal(initializer_run("range(3,2,1)", w, &vector, &r), RONDO_E_ARG);
@@ -198,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distributions),    cmocka_unit_test(plain_values),
         cmocka_unit_test(identity),         cmocka_unit_test(orthogonal),
+        cmocka_unit_test(np_rnn),           cmocka_unit_test(chrono),
         cmocka_unit_test(the_seed_decides), cmocka_unit_test(refused),
         cmocka_unit_test(unit_forget_bias),
     };

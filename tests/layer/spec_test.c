@@ -35,7 +35,7 @@ static void words(void **state)
     option_is(l, "return_sequences", "true");
     option_is(l, "return_state", "false");
     option_is(l, "dropout", "0.2");
-    option_is(l, "recurrent_initializer", "\"orthogonal\"");
+    option_is(l, "kernel_initializer", "\"glorot_uniform\"");
     layer_free(l);
 
     l = parsed("dense units=3 activation=leaky_relu(0.1) no_bias=yes name=head");

@@ -100,6 +100,32 @@ static void perplexity(void **state)
     assert_int_equal(metric_parse(&m, "perplexity", &l, 2), RONDO_E_ARG);
 }
 
+/* Summed over yes/no outputs, whose loss is a mean; of a distribution it is the loss. */
+static void likelihoods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *loss;
+        double times;
+    } cases[] = { { scce, 1 }, { "binary_crossentropy", 88 } };
+    for (int i = 0; i < 2; i++) {
+        loss l;
+        metric m;
+        const truth none = { .rows = 0, .width = 88 };
+        assert_int_equal(loss_parse(&l, cases[i].loss), RONDO_OK);
+        assert_int_equal(metric_parse(&m, "nll", &l, 88), RONDO_OK);
+        metric_update(&m, NULL, &none, 0.5, 1);
+        metric_update(&m, NULL, &none, 0.7, 3);
+        assert_float_equal(metric_result(&m), cases[i].times * 1.2 / 4, 1e-6);
+        metric_free(&m);
+    }
+    loss l;
+    metric m;
+    assert_int_equal(loss_parse(&l, mse), RONDO_OK);
+    assert_int_equal(metric_parse(&m, "nll", &l, 2), RONDO_E_ARG);
+    assert_false(metric_higher_is_better("val_nll"));
+}
+
 /* Every row: two batches give what one batch of both gives, a reset forgets, and results are
  * finite. */
 static void walk(void **state)
@@ -175,7 +201,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keras_examples), cmocka_unit_test(macro_means),
         cmocka_unit_test(perplexity),     cmocka_unit_test(walk),
-        cmocka_unit_test(directions),     cmocka_unit_test(refuses),
+        cmocka_unit_test(likelihoods),    cmocka_unit_test(directions),
+        cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

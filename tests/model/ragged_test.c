@@ -12,6 +12,8 @@ static const char *const specs[] = {
     "gru 5 return_sequences; layer_normalization; gru 4 reset_after=false",
     "lstm 5 merge=concat return_sequences; gru 3 merge=ave return_sequences; dense 2",
     "gru 4 merge=sum",
+    "mgu 4 return_sequences; mingru 5 merge=concat return_sequences; indrnn 3 go_backwards",
+    "peephole_lstm 4 return_sequences; layer_norm_lstm 3 merge=concat return_sequences; janet 3",
     "lstm 4 go_backwards return_sequences; gru 3 return_sequences",
     "gru 4 go_backwards; dense 3 tanh",
     "masking mask_value=9; lstm 4 return_sequences; gru 3",

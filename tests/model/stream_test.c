@@ -14,6 +14,11 @@ static const char *const specs[] = {
     "lstm 7 activations=\"i=hard_sigmoid f=gelu c=elu o=softsign h=mish\" return_sequences",
     "gru 5 return_sequences",
     "gru 9 reset_after=false return_sequences",
+    "mgu 9 return_sequences; mingru 7 return_sequences; indrnn 5 return_sequences",
+    "mingru 19 gelu no_bias return_sequences; indrnn 6 mish return_sequences",
+    "peephole_lstm 9 return_sequences; layer_norm_lstm 6 return_sequences; janet 5 "
+    "return_sequences",
+    "peephole_lstm 5 silu return_sequences; layer_norm_lstm 3 gelu no_bias return_sequences",
     "gru 6 reset_after=false no_bias recurrent_activation=hard_sigmoid return_sequences",
     "lstm 6 return_sequences; gru 5 return_sequences; simple_rnn 4 return_sequences; dense 3 "
     "softmax",

@@ -7,6 +7,8 @@ static const char *const specs[] = {
     "simple_rnn 33 relu return_sequences; dense 20 softmax",
     "lstm 40 return_sequences; lstm 24",
     "gru 40 merge=concat return_sequences; gru 16 reset_after=false; dense 5",
+    "mgu 33 merge=sum return_sequences; mingru 21 return_sequences; indrnn 40; dense 5",
+    "peephole_lstm 24 return_sequences; layer_norm_lstm 17 return_sequences; janet 33; dense 5",
     "layer_normalization; lstm 17 go_backwards return_sequences; gru 31",
     "dropout 0.3; lstm 33 dropout=0.2 recurrent_dropout=0.2 return_sequences; dense 70 gelu",
     "embedding 24 input_dim=12; gru 20 return_sequences; dense 12 softmax",

@@ -115,6 +115,40 @@ static void early_stopping(void **state)
     }
 }
 
+static void until(void **state)
+{
+    (void)state;
+    static const double losses[] = { 1, NAN, 0.5, 0.25, 0.1 };
+    static const struct {
+        const char *condition;
+        int after;
+    } cases[] = {
+        { "val_loss < 0.5", 3 },       { "val_loss<=0.5", 2 }, { "val_accuracy >= 0.75", 3 },
+        { " val_accuracy > 0.8 ", 4 }, { "val_loss < 0", -1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rondo_callback c = parse("until condition=\"%s\"", cases[i].condition);
+        const int after = stops_after(&c, 5, losses);
+        if (after != cases[i].after)
+            fail_msg("%s: after %d, expected %d", cases[i].condition, after, cases[i].after);
+        rondo_callback_free(&c);
+    }
+    static const char *const wrong[] = { "",    "val_loss",     "val_loss 3",     "val_loss <",
+                                         "< 3", "val_loss < x", "val_loss < 3 4", "val_loss = 3" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        rondo_callback c;
+        char text[64];
+        snprintf(text, sizeof text, "until condition=\"%s\"", wrong[i]);
+        assert_int_equal(rondo_callback_parse(&c, text), RONDO_E_ARG);
+        assert_non_null(strstr(rondo_error(), "is no condition"));
+    }
+    rondo_callback c = parse("until condition=\"val_los < 3\"");
+    rondo_progress p = { .n_metrics = 4, .metric = names, .value = losses };
+    assert_int_equal(c.on(RONDO_FIT_BEGIN, model, &p, c.user), RONDO_E_ARG);
+    assert_non_null(strstr(rondo_error(), "this run gives loss, accuracy, val_loss"));
+    rondo_callback_free(&c);
+}
+
 /* The best epoch's weights come back at the end, also when a resumed run ends. */
 static void best_weights(void **state)
 {
@@ -325,10 +359,15 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(early_stopping),   cmocka_unit_test(best_weights),
-        cmocka_unit_test(reduce_lr),        cmocka_unit_test(csv_logger),
-        cmocka_unit_test(tensorboard),      cmocka_unit_test(terminate_on_nan),
-        cmocka_unit_test(model_checkpoint), cmocka_unit_test(refuses),
+        cmocka_unit_test(early_stopping),
+        cmocka_unit_test(best_weights),
+        cmocka_unit_test(until),
+        cmocka_unit_test(reduce_lr),
+        cmocka_unit_test(csv_logger),
+        cmocka_unit_test(tensorboard),
+        cmocka_unit_test(terminate_on_nan),
+        cmocka_unit_test(model_checkpoint),
+        cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -77,6 +77,31 @@ static void resumes_exactly(void **state)
     remove(checkpoint);
 }
 
+/* Epochs of two batches each, drawn from all the data: other samples in each, all of them in time. */
+static void epochs_of_some_batches(void **state)
+{
+    (void)state;
+    bench whole = open_bench(WHOLE, last_layers, 1), all = open_bench(WHOLE, last_layers, 1);
+    ok(rondo_fit(whole.model, whole.data, .epochs = 6, .batch_size = BATCH, .steps_per_epoch = 2));
+    assert_int_equal(whole.model->training->step, 12);
+    ok(rondo_fit(all.model, all.data, .epochs = 2, .batch_size = BATCH, .steps_per_epoch = 99));
+    assert_int_equal(all.model->training->step, 2 * BATCHES);
+    remove(checkpoint);
+    for (int epochs = 3; epochs <= 6; epochs += 3) {
+        bench b = open_bench(WHOLE, last_layers, 1);
+        ok(rondo_fit(b.model, b.data, .epochs = epochs, .batch_size = BATCH, .steps_per_epoch = 2,
+                     .checkpoint = checkpoint));
+        if (epochs == 6) same_weights(&whole, &b);
+        close_bench(&b);
+    }
+    remove(checkpoint);
+    assert_int_equal(rondo_fit(all.model, all.data, .steps_per_epoch = 2, .no_shuffle = true),
+                     RONDO_E_ARG);
+    assert_non_null(strstr(rondo_error(), "no_shuffle"));
+    close_bench(&whole);
+    close_bench(&all);
+}
+
 static int events[4];
 
 static rondo_status count_events(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
@@ -156,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumes_exactly),
         cmocka_unit_test(finished_runs),
+        cmocka_unit_test(epochs_of_some_batches),
         cmocka_unit_test(other_runs),
     };
     const struct CMUnitTest bf16[] = { cmocka_unit_test(resumes_exactly) };
