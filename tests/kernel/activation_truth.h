@@ -210,9 +210,9 @@ typedef struct activation_truth {
     X(minsin, x > 0 ? sin(x) : x, x > 0 ? cos(x) : 1, 0, 1)                                        \
     X(cosid, cos(x) - x, -sin(x) - 1, 1, 1)                                                        \
     X(arctid, pow(atan(x), 2) - x, 2 * atan(x) / (1 + x * x) - 1, 1, 2)                            \
-    X(aranda, truth_aranda(x), x > 600 ? 0 : exp(x) * pow(1 + 2 * exp(x), -1.5), 0, 2)             \
-    X(bisig1, truth_pair(x, -1, 1), truth_pair_slope(x, -1, 1), 0, 2)                              \
-    X(bisig2, truth_pair(x, 0, 1), truth_pair_slope(x, 0, 1), 0, 2)                                \
+    X(aranda, truth_aranda(x), x > 600 ? 0 : exp(x) * pow(1 + 2 * exp(x), -1.5), 0, 3)             \
+    X(bisig1, truth_pair(x, -1, 1), truth_pair_slope(x, -1, 1), 0, 3)                              \
+    X(bisig2, truth_pair(x, 0, 1), truth_pair_slope(x, 0, 1), 0, 3)                                \
     X(bitanh1, (tanh(x / 2) + tanh((x + 1) / 2)) / 2 + 0.5, 2 * truth_pair_slope(x, 0, 1), 1, 2)   \
     X(bitanh2, (tanh((x - 1) / 2) + tanh((x + 1) / 2)) / 2 + 0.5, 2 * truth_pair_slope(x, -1, 1),  \
       1, 2)                                                                                        \
@@ -236,7 +236,7 @@ typedef struct activation_truth {
     X(skewed_sig, truth_sigmoid(x) * truth_sigmoid(2 * x) + 0.5, truth_skewed_slope(x), 0, 2)      \
     X(gaussian, truth_gauss(x), -2 * truth_clip(-30, 30, x) * truth_gauss(x), 0, 1)                \
     X(wave, truth_wave(x), truth_wave_slope(x), 0, 2)                                              \
-    X(sech, 1 / cosh(x), -tanh(x) / cosh(x), 0, 1)                                                 \
+    X(sech, 1 / cosh(x), -tanh(x) / cosh(x), 0, 2)                                                 \
     X(mingru_g, x < 0 ? truth_sigmoid(x) : x + 0.5, x < 0 ? truth_sigmoid_slope(x) : 1, 0, 1)
 
 #define X(name, f, slope, least, loose) TRUTH_F(name, f, slope)

@@ -169,6 +169,9 @@ static void recurrent_options(void **state)
         "embedding 3 input_dim=4; lstm 2 return_sequences",
         "embedding 3 input_dim=4 mask_zero; gru 2",
         "activation softplus; simple_rnn 3",
+        "dense 4; glu; lstm 2",
+        "simple_rnn 4 return_sequences; glu silu; dense 2",
+        "dense 6; glu softmax; gru 2",
     };
     (void)state;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {

@@ -28,7 +28,8 @@ typedef struct sweep {
     double at_zero, rise[2]; /* f(0), f' right and left of it */
 } sweep;
 
-/* Nearer to 0 than this, f(0) + f'(0) x and f'(0) are f and f' to a part in 2^31: most floats. */
+/* Nearer to 0 than this, f(0) + f'(0) x and f'(0) are f and f' to a part in 2^31: most floats.
+ * Where both f(0) and f'(0) are 0 that says nothing. */
 static const double linear_below = 0x1p-32;
 
 static void worse(worst *w, double error, double at)
@@ -61,8 +62,8 @@ static void check_block(const sweep *s, worst *value, worst *slope, uint64_t fir
     for (int i = 0; i < n; i++) {
         x[i] = float_of((first + (uint64_t)i) * s->stride);
         dy[i] = one;
-        bool linear = fabs((double)x[i]) < linear_below;
         double rise = s->rise[x[i] < 0];
+        bool linear = fabs((double)x[i]) < linear_below && (s->at_zero != 0 || fabs(rise) > 0.001);
         want[i] = linear ? s->at_zero + rise * (double)x[i] : truth_at(s->truth, (double)x[i]);
         want_slope[i] = linear ? rise : s->truth->slope((double)x[i]);
     }
