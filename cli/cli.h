@@ -50,7 +50,7 @@ const command *command_find(const char *name); /* NULL with a message on stderr 
 const command *command_at(int i);              /* NULL past the last */
 int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
     command_stream(call *), command_inspect(call *), command_check(call *), command_doctor(call *),
-    command_bench(call *), command_help(call *);
+    command_bench(call *), command_explain(call *), command_study(call *), command_help(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
@@ -58,8 +58,9 @@ int options_read(call *, int argc, char **argv);
 int options_apply(call *); /* … this, after a recipe file was read */
 
 /* ---- recipe.c ---- */
-/* Reads FILE.yaml into the call's recipe; paths in it are relative to it. */
-int recipe_read(call *, const char *path);
+/* Reads FILE.yaml into the call's recipe; paths in it are relative to it. With a study, its keys and
+ * axes go there, but those that only say how it is made. */
+int recipe_read(call *, rondo_study *, const char *path);
 
 /* ---- help.c ---- */
 void help_all(FILE *);
@@ -75,6 +76,8 @@ void json_number(FILE *, double);         /* null when it is none */
 void csv_text(FILE *, const char *text);  /* quoted where it must be */
 void prediction_row(FILE *, const rondo_pipeline *, const rondo_prediction *, bool json);
 int terminal_width(FILE *); /* 0: no terminal */
+bool shows_colour(FILE *);
+bool speaks_utf8(void); /* by the locale */
 /* Facts as an aligned list, or as members of a JSON object. */
 typedef struct fact_sheet {
     FILE *out;
@@ -92,6 +95,10 @@ typedef struct job { /* a model and data for it */
 int open_both(call *, job *, bool need_targets);
 int keep_weights(const call *, rondo_pipeline *); /* in what --weights says */
 void close_both(job *);
+
+/* ---- heat.c ---- */
+/* attribution: the numbers beside the lines are sums, not means. */
+rondo_status heat_print(const rondo_map *, bool attribution);
 
 /* ---- groups.c: what eval --by shows ---- */
 void print_groups(const rondo_breakdown *);
@@ -111,6 +118,8 @@ typedef struct progress {
 } progress;
 void progress_init(progress *, FILE *, bool quiet);
 rondo_callback progress_callback(progress *);
+/* A bar of many runs: so many of all are done; work and left in runs, parts counted. */
+void progress_part(progress *, int64_t done, int64_t total, double work, double left);
 void progress_clear(progress *); /* before other text is written */
 
 /* ---- signals.c ---- */

@@ -19,6 +19,23 @@ static const command commands[] = {
       "      --horizon 1 --scale standard --validation-split 0.2\n"
       "  rondo train --model \"lstm 64; dense\" --data 'task:adding?length=50' --epochs 3\n",
       command_train },
+    { "study", "[RECIPE.yaml]", 0, 1, "train a recipe at every point of a grid, and compare",
+      "The recipe is one of rondo train, with axes under `vary`; {axis} in it stands for a value.\n"
+      "Every option of rondo train is one of rondo study, too, and wins over the recipe. Runs "
+      "that\n"
+      "have come to an end are never repeated: stopped or killed, the same command goes on. "
+      "Writes\n"
+      "results.csv, study.md and study.html into -o DIR (studies/RECIPE).\n"
+      "\n"
+      "Examples:\n"
+      "  rondo study study.yaml --seeds 5\n"
+      "  rondo study study.yaml --epochs 1 -o try\n"
+      "  rondo study --model \"{cell} 32 {function}; dense\" --vary \"cell=simple_rnn,lstm,gru\" "
+      "\\\n"
+      "      --vary \"function=tanh,relu\" --data 'task:adding?length=20' --seeds 3 -o "
+      "activations\n"
+      "  rondo study --report -o activations\n",
+      command_study },
     { "eval", "MODEL [FILE]", 1, 2, "how good a model is on data that have the answers",
       "MODEL is a model file or a run directory. Metrics are in the data's own units; the loss is\n"
       "in those of training (of scaled targets, where they are scaled).\n"
@@ -71,6 +88,19 @@ static const command commands[] = {
       "  rondo bench\n"
       "  rondo bench --case d --cell lstm --threads 1 --json\n",
       command_bench },
+    { "explain", "MODEL [FILE]", 1, 2, "why the model answers so: what it owes to which input",
+      "Integrated gradients: how much of the answer's difference to that of a baseline is due to\n"
+      "each feature at each step; they add up to it, and the gap that is left is printed.\n"
+      "occlusion: what the answer loses when a feature is hidden at a step, or at --hide of them.\n"
+      "gates, units: what happens inside recurrent layers, step by step. docs/EXPLAINING.md says\n"
+      "how to read them.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo explain runs/a test.csv --sample 3\n"
+      "  rondo explain runs/a test.csv --method \"occlusion gates\" --hide 5 -o why.html\n"
+      "  rondo explain runs/a test.csv --class fast --logit --baseline mean --csv > why.csv\n"
+      "  rondo explain runs/a test.csv --method gates --layer lstm --gate f\n",
+      command_explain },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

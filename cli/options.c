@@ -61,12 +61,6 @@ static int add_word(call *c, const char *word)
                     c->command->name, c->command->words);
 }
 
-static bool is_recipe(const char *word)
-{
-    const char *dot = strrchr(word, '.');
-    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
-}
-
 int options_apply(call *c)
 {
     for (int i = 0; i < c->n_options; i++) {
@@ -109,12 +103,7 @@ int options_read(call *c, int argc, char **argv)
         return complain(EXIT_USAGE, "which one? rondo %s %s [--options]", c->command->name,
                         c->command->words);
     if (c->command->run == command_train && c->n_words > 0) {
-        if (!is_recipe(c->words[0]))
-            return complain(EXIT_USAGE,
-                            "\"%s\" is no recipe (FILE.yaml); data are given with "
-                            "--data %s",
-                            c->words[0], c->words[0]);
-        const int code = recipe_read(c, c->words[0]);
+        const int code = recipe_read(c, NULL, c->words[0]);
         if (code) return code;
     }
     return options_apply(c);

@@ -151,6 +151,23 @@ int terminal_width(FILE *out)
     return 80;
 }
 
+bool shows_colour(FILE *out)
+{
+    const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
+    return isatty(fileno(out)) && !(no_colour && *no_colour) &&
+           !(kind && strcmp(kind, "dumb") == 0);
+}
+
+bool speaks_utf8(void)
+{
+    const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
+    for (int i = 0; i < 3; i++) {
+        const char *locale = getenv(names[i]);
+        if (locale && *locale) return strstr(locale, "UTF-8") || strstr(locale, "utf8");
+    }
+    return false;
+}
+
 /* As JSON writes numbers: no hexadecimal, no leading plus or zero. */
 static bool is_number(const char *text)
 {

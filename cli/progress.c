@@ -14,22 +14,12 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static bool speaks_utf8(void)
-{
-    const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
-    for (int i = 0; i < 3; i++) {
-        const char *locale = getenv(names[i]);
-        if (locale && *locale) return strstr(locale, "UTF-8") || strstr(locale, "utf8");
-    }
-    return false;
-}
-
 void progress_init(progress *p, FILE *out, bool quiet)
 {
-    const char *no_colour = getenv("NO_COLOR"), *kind = getenv("TERM");
+    const char *kind = getenv("TERM");
     *p = (progress){ .out = out, .quiet = quiet };
     p->width = kind && strcmp(kind, "dumb") == 0 ? 0 : terminal_width(out);
-    p->colour = p->width && !(no_colour && *no_colour);
+    p->colour = shows_colour(out);
     p->unicode = speaks_utf8();
 }
 
@@ -112,6 +102,28 @@ static void draw(progress *p, const rondo_progress *e)
     draw_bar(p, cells, part);
     fputs(tail, p->out);
     fputs(scores, p->out);
+    fflush(p->out);
+    p->under_way = true;
+}
+
+void progress_part(progress *p, int64_t done, int64_t total, double work, double left)
+{
+    char remaining[32], head[64];
+    const double t = now();
+    if (p->begun == 0) p->begun = t;
+    if (p->quiet || !p->width || (t - p->drawn < 0.1 && p->under_way)) return;
+    p->drawn = t;
+    clock_text(remaining, work > 0 ? (t - p->begun) / work * left : 0);
+    const int used = snprintf(head, sizeof head, "%lld/%lld runs ", (long long)done,
+                              (long long)total);
+    const int spare = p->width - used - 24;
+    fprintf(p->out, "\r\033[K%s", head);
+    draw_bar(p,
+             spare > 24  ? 24
+             : spare > 0 ? spare
+                         : 0,
+             total > 0 ? ((double)total - left) / (double)total : 1);
+    fprintf(p->out, "  %s left", work > 0 ? remaining : "?");
     fflush(p->out);
     p->under_way = true;
 }

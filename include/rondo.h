@@ -362,6 +362,10 @@ struct rondo_cell {
     int made_gates;
     void (*prepare)(const rondo_step *);
     void (*prepare_backward)(const rondo_step *);
+    /* d[rows][units] *= a, for cells with h' = a h + b, a and b of xp alone: one state, no h_gates,
+     * no params, and saved that does not depend on the state. Where a row has it, parts of time are
+     * computed at once when training: the same to rounding, not to the bit. */
+    void (*fade)(const rondo_step *, rondo_real *d);
     int input_saves;        /* per-unit values kept as well when an activation needs its input; none
                              * of an additive cell's own */
     bool recurrent_bias;    /* hp has a bias of its own (GRU with reset_after) */

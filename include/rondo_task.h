@@ -17,7 +17,7 @@ extern "C" {
 typedef struct rondo_recipe rondo_recipe;
 typedef struct rondo_recipe_key {
     const char *name;     /* "learning_rate"; --learning-rate on a command line */
-    const char *argument; /* "N" "FILE" "DIR" "TEXT" …, NULL for a flag */
+    const char *argument; /* "N" "FILE" "PATH" "TEXT" …, NULL for a flag */
     const char *initial;  /* the default, for people; NULL: none */
     const char *help;
     const char *verbs; /* "train eval": who takes it */
@@ -66,6 +66,56 @@ rondo_status rondo_run_train(const rondo_recipe *, const rondo_callback *, int n
 rondo_status rondo_task_start(const char *task, const char *directory);
 int rondo_task_count(void);
 const char *rondo_task_name(int i, const char **help);
+
+/* ---- Studies: a recipe at every point of a grid ----------------------------------------- */
+typedef struct rondo_study rondo_study;
+rondo_study *rondo_study_new(void);
+void rondo_study_free(rondo_study *);
+/* A key of the recipe, of those that train takes; its text may hold {placeholders}: names of axes and
+ * of keys that an axis's values bring. Paths are relative to `folder` (NULL: to where we are). */
+rondo_status rondo_study_set(rondo_study *, const char *key, const char *text, const char *folder);
+/* The same, but it wins over all: an option of the command line. */
+rondo_status rondo_study_override(rondo_study *, const char *key, const char *text);
+/* One more value of an axis, which begins with its first one. */
+rondo_status rondo_study_vary(rondo_study *, const char *axis, const char *label);
+/* … and a key that the last value brings: one of train's, or a placeholder. */
+rondo_status rondo_study_bring(rondo_study *, const char *key, const char *text,
+                               const char *folder);
+/* Takes the axis away, for one that replaces it; nothing happens when there is none. */
+void rondo_study_drop(rondo_study *, const char *axis);
+rondo_status rondo_study_seed(rondo_study *, uint64_t seed); /* one more; none: 0 alone */
+/* A score to compare by, "test_accuracy"; none: the first of test data, else of validation. better:
+ * "higher", "lower", or NULL: what the metric's name says. */
+rondo_status rondo_study_measure(rondo_study *, const char *measure, const char *better);
+/* An axis whose values are compared; the other axes make the blocks that ranks are averaged over.
+ * None: all axes but those that choose the data. */
+rondo_status rondo_study_compare(rondo_study *, const char *axis);
+
+typedef struct rondo_study_event {
+    int64_t done, total; /* runs that have come to an end */
+    double work, left;   /* of this call: runs' worth done, parts counted, and to do */
+    const char *run;     /* that ended just now, "lstm-tanh-0"; NULL: one has come further */
+    const char *outcome; /* "finished", "diverged", "failed" */
+    const char *detail;  /* "test_accuracy 0.91", or what went wrong */
+    double seconds;      /* it took */
+} rondo_study_event;
+typedef struct rondo_study_report {
+    int64_t total, before, finished, diverged, failed; /* runs; before: of earlier calls */
+    bool stopped;
+    char failure[512]; /* of the first run that failed */
+} rondo_study_report;
+/* Makes every run that has not come to an end, `jobs` at a time (0: as many as the machine has
+ * processors), in folder/runs/, and writes what came out: results.csv, study.md, study.html and their
+ * pictures. What cannot work is found before anything is trained. A run that fails is counted, and
+ * tried again by the next call; one that diverges is a result. Stopped, the same call goes on.
+ * `tell` is called by one thread at a time. */
+rondo_status rondo_study_run(rondo_study *, const char *folder, int jobs,
+                             void (*tell)(const rondo_study_event *, void *user), void *user,
+                             rondo_study_report *);
+/* Writes it again, of the runs that a study's folder holds; `command` as for rondo_study_command. */
+rondo_status rondo_study_write(const char *folder, rondo_study_report *);
+rondo_status rondo_study_command(rondo_study *,
+                                 const char *command); /* for the pages: what made them */
 
 /* ---- Pipelines -------------------------------------------------------------------------- */
 typedef struct rondo_pipeline rondo_pipeline;
@@ -160,6 +210,61 @@ rondo_status rondo_pipeline_state_load(rondo_pipeline *, const char *path);
 /* Gradient check of the pipeline's model on generated inputs of its own shapes, in double. */
 rondo_status rondo_pipeline_check(rondo_pipeline *, double *worst);
 void rondo_pipeline_free(rondo_pipeline *);
+
+/* ---- Explaining one answer ---------------------------------------------------------------- */
+typedef struct rondo_map { /* numbers over time */
+    const char *kind;      /* "integrated_gradients" "occlusion" "gates" "units" */
+    char *of;              /* "input", or the layer: "lstm", "lstm.backward" */
+    int64_t steps, width;
+    char **names;   /* [width] of features, gates or units */
+    double *values; /* [steps][width]; NAN where the layer skipped the step */
+} rondo_map;
+typedef struct rondo_explain_options {
+    size_t size;         /* of this struct */
+    const char *methods; /* "integrated_gradients occlusion gates units"; NULL: the first */
+    int64_t sample;      /* from 0 */
+    const char
+        *output;  /* class or column to explain; NULL: the predicted class, the first column */
+    int64_t step; /* of answers over time, from 1; 0: the last */
+    bool logit;   /* not the probability but what the last activation takes */
+    const char
+        *baseline;     /* the input that says nothing: "zeros" (in the data's units), "mean" (of the
+                           * training data, where they were standardised; else of these), or a
+                           * number; NULL: zeros. Of tokens always the zero vector */
+    int64_t hide;      /* steps that occlusion hides at a time; 0: 1 */
+    const char *layer; /* gates and units of this one alone; NULL: of each recurrent layer */
+    const char *gate;  /* the units of this gate; NULL: each gate's mean over the units */
+} rondo_explain_options;
+typedef struct rondo_explanation {
+    int64_t sample, step; /* step 0: the answer is not over time */
+    const char *label;    /* the predicted class; NULL: none */
+    const char *output;   /* what is explained … */
+    const char *quantity; /* … as "probability" "logit" "value" */
+    char *baseline;       /* in words */
+    double f, f_baseline; /* of the sample, of the baseline */
+    /* Of integrated gradients: what they add up to, |sum - (f - f_baseline)| / |f - f_baseline|, the
+     * points on the way, and whether the gap is under 0.01. points 0: not asked for. */
+    double sum, gap;
+    int64_t points;
+    bool complete;
+    int n_maps;
+    rondo_map *maps;
+} rondo_explanation;
+/* Integrated gradients (Sundararajan, Taly and Yan 2017) of every input: (x - b) times the mean
+ * gradient on the straight way from the baseline b to x, at the midpoints of 32 parts; parts on which
+ * it does not add up to the difference of f at their ends are halved, up to 120 times and 8192 points.
+ * Occlusion: f less f with the feature (and as many steps as `hide` says) replaced by the baseline.
+ * All without dropout, from zero states. E_ARG or E_NAME in a sentence for a sample, class, step, layer
+ * or gate that there is not. */
+rondo_status rondo_explain(rondo_explanation **, rondo_pipeline *, const rondo_dataset *,
+                           const rondo_explain_options *);
+/* For drawing: the columns with the largest Σ |value|, at most so many, in the map's order; and the
+ * mean of the steps that share cell i of so many (NAN where all were skipped). */
+rondo_status rondo_map_choose(const rondo_map *, int64_t most, int64_t *columns, int64_t *n);
+double rondo_map_cell(const rondo_map *, int64_t column, int64_t i, int64_t cells);
+/* Its maps as heat maps on a page, FILE.html, or the only one alone, FILE.svg; atomic. */
+rondo_status rondo_explanation_write(const rondo_explanation *, const char *path);
+void rondo_explanation_free(rondo_explanation *);
 
 /* ---- Speed ------------------------------------------------------------------------------ */
 typedef struct rondo_bench_case {

@@ -4,6 +4,7 @@
 #define RONDO_BASE_H
 #include "rondo.h"
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 typedef rondo_real real;
@@ -149,6 +150,9 @@ typedef struct text_buffer {
 void text_put(text_buffer *, const char *bytes, size_t n);
 /* Numbers have a decimal point, whatever the program's locale. */
 void text_add(text_buffer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, of the arguments of a function like it. */
+void text_add_list(text_buffer *, const char *format, va_list)
+    __attribute__((format(printf, 2, 0)));
 void text_escaped(text_buffer *, const char *); /* as HTML and XML want it; bytes that are no UTF-8
                                                  * become U+FFFD */
 void text_free(text_buffer *);
@@ -261,6 +265,7 @@ rondo_status file_map_open(file_map *,
 void file_map_close(file_map *);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
+bool file_folder_empty(const char *path);
 rondo_status file_make_folder(const char *path);       /* with parents */
 char *file_join(const char *folder, const char *name); /* alloc_free it */
 /* Atomic: temporary file beside it, write, fsync, rename, fsync the folder; on failure the old file

@@ -4,7 +4,6 @@
 #include "base/base.h"
 #include <locale.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <string.h>
 #include <utf8proc.h>
 #ifdef __APPLE__
@@ -43,13 +42,12 @@ static void make_plain(void)
     plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-void text_add(text_buffer *t, const char *format, ...)
+void text_add_list(text_buffer *t, const char *format, va_list args)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    va_list args, again;
+    va_list again;
     pthread_once(&once, make_plain);
     const locale_t before = plain ? uselocale(plain) : (locale_t)0;
-    va_start(args, format);
     va_copy(again, args);
     const int n = vsnprintf(NULL, 0, format, args);
     if (n < 0 && !t->status) t->status = rondo_fail(RONDO_E_ARG, "cannot format a text");
@@ -58,8 +56,15 @@ void text_add(text_buffer *t, const char *format, ...)
         t->size += (size_t)n;
     }
     va_end(again);
-    va_end(args);
     if (before) uselocale(before);
+}
+
+void text_add(text_buffer *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    text_add_list(t, format, args);
+    va_end(args);
 }
 
 void text_escaped(text_buffer *t, const char *raw)

@@ -54,6 +54,10 @@ rondo_status cell_check(const rondo_cell *cell)
                           "cell %s: additive cells have as many h_gates as x_gates, one bias and "
                           "no input_saves: xp holds the sums, and is kept where it is needed",
                           cell->name);
+    if (cell->fade && (cell->states != 1 || cell->h_gates || cell->made_gates || cell->n_params))
+        return rondo_fail(RONDO_E_ARG,
+                          "cell %s: fade is for cells with one state, no h_gates and no params",
+                          cell->name);
     if (cell->n_params && !cell->params)
         return rondo_fail(RONDO_E_ARG, "cell %s has n_params but no params", cell->name);
     if (cell_gate_count(cell) > MAX_GATES || cell->n_params > MAX_CELL_PARAMS)

@@ -48,23 +48,39 @@ static void step_backward(const rondo_step *s)
     }
 }
 
+/*   d *= 1 - z */
+static void fade_row(real *restrict d, const real *restrict z, int64_t u)
+{
+    for (int64_t k = 0; k < u; k++) d[k] *= 1 - z[k];
+}
+
+static void fade(const rondo_step *s, real *d)
+{
+    const int64_t u = s->units;
+    for (int64_t row = 0; row < s->rows; row++)
+        fade_row(d + row * u, s->saved + (row * GATES + Z) * u, u);
+}
+
+#define MINGRU                                                                                     \
+    .name = "mingru", .states = 1, .x_gates = GATES, .saves = GATES, .input_saves = GATES,         \
+    .gates = "z h", .activation = "mingru_g", .recurrent_activation = "sigmoid",                   \
+    .recurrent_gates = "z", .parameters = "parallel=0", .write_gate = 1 + Z, .step = step,         \
+    .step_backward = step_backward
+
+static const rondo_cell parallel = { MINGRU, .fade = fade };
+
+static const rondo_cell *variant(const real *args)
+{
+    return args[0] != 0 ? &parallel : NULL;
+}
+
 extern const rondo_cell CELL(mingru);
-const rondo_cell CELL(mingru) = { .name = "mingru",
-                                  .states = 1,
-                                  .x_gates = GATES,
-                                  .saves = GATES,
-                                  .input_saves = GATES,
-                                  .gates = "z h",
-                                  .activation = "mingru_g",
-                                  .recurrent_activation = "sigmoid",
-                                  .recurrent_gates = "z",
-                                  .write_gate = 1 + Z,
-                                  .step = step,
-                                  .step_backward = step_backward,
+const rondo_cell CELL(mingru) = { MINGRU, .variant = variant,
                                   .formula = "z  = fz(x·Wz + bz)\n"
                                              "g  = fh(x·Wh + bh)\n"
                                              "h' = (1 - z) h + z g",
                                   .source = "Feng, Tung, Ahmed, Bengio and Hajimirsadeghi 2024, "
                                             "arXiv 2410.01201",
                                   .help = "minimal GRU: gates of the input alone, no recurrent "
-                                          "weights; `linear` or `tanh` instead of the paper's g" };
+                                          "weights; `linear` or `tanh` instead of the paper's g; "
+                                          "parallel=1: training shares out time" };

@@ -11,7 +11,7 @@ static double round_up(double x)
     return power * (part <= 1.0000001 ? 1 : part <= 2.0000001 ? 2 : part <= 5.0000001 ? 5 : 10);
 }
 
-static void fit_linear(axis *a, bool fixed, int wanted)
+static void fit_linear(chart_scale *a, bool fixed, int wanted)
 {
     if (a->to <= a->from) {
         const double room = a->from != 0 ? fabs(a->from) * 0.1 : 1;
@@ -32,7 +32,7 @@ static void fit_linear(axis *a, bool fixed, int wanted)
 }
 
 /* Whole decades, or 1-2-5 where there are few. */
-static void fit_log(axis *a, bool fixed, int wanted)
+static void fit_log(chart_scale *a, bool fixed, int wanted)
 {
     static const double within[] = { 1, 2, 5 };
     if (a->from <= 0) a->from = a->to > 0 ? a->to / 1000 : 1;
@@ -52,10 +52,10 @@ static void fit_log(axis *a, bool fixed, int wanted)
         }
 }
 
-void axis_fit(axis *a, const chart_axis *asked, double least, double most, int wanted)
+void axis_fit(chart_scale *a, const chart_axis *asked, double least, double most, int wanted)
 {
     const bool fixed = asked->from != asked->to;
-    *a = (axis){ .log = asked->log, .begin = a->begin, .end = a->end };
+    *a = (chart_scale){ .log = asked->log, .begin = a->begin, .end = a->end };
     a->from = fixed ? asked->from : least;
     a->to = fixed ? asked->to : most;
     if (!(a->from <= a->to)) a->from = 0, a->to = 1;
@@ -69,14 +69,14 @@ void axis_fit(axis *a, const chart_axis *asked, double least, double most, int w
     }
 }
 
-double axis_place(const axis *a, double value)
+double axis_place(const chart_scale *a, double value)
 {
     const double part = a->log ? log(fmax(value, 1e-300) / a->from) / log(a->to / a->from)
                                : (value - a->from) / (a->to - a->from);
     return a->begin + (a->end - a->begin) * part;
 }
 
-void axis_label(char text[32], const axis *a, double value)
+void axis_label(char text[32], const chart_scale *a, double value)
 {
     text_buffer t = { 0 };
     const double size = fabs(value), most = fmax(fabs(a->from), fabs(a->to));

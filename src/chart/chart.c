@@ -8,7 +8,7 @@ enum { WIDTH = 640, HEIGHT = 360, TITLE = 22, LEGEND = 18, TICK = 5 };
 typedef struct frame {
     text_buffer *out;
     const chart *c;
-    axis x, y;                       /* of the data; sideways x is the upright one */
+    chart_scale x, y;                /* of the data; sideways x is the upright one */
     double left, right, top, bottom; /* of what lies between the axes */
     int bars, n_bars;                /* series of bars, so far and altogether */
 } frame;
@@ -75,7 +75,7 @@ static void find_ranges(const chart *c, double x[2], double y[2])
     }
 }
 
-static void longest_label(double *width, const axis *a, const chart_axis *asked)
+static void longest_label(double *width, const chart_scale *a, const chart_axis *asked)
 {
     char text[32];
     for (int i = 0; i < a->n_ticks; i++) {
@@ -104,7 +104,7 @@ static void write_upright(const frame *f, double y, const char *label)
     write_text(f, f->left - 8, y + 4, "class=\"dim\" text-anchor=\"end\"", label);
 }
 
-static void draw_ticks(const frame *f, const axis *a, const chart_axis *asked, bool upright)
+static void draw_ticks(const frame *f, const chart_scale *a, const chart_axis *asked, bool upright)
 {
     char label[32];
     for (int i = 0; i < a->n_ticks; i++) {
@@ -121,7 +121,7 @@ static void draw_ticks(const frame *f, const axis *a, const chart_axis *asked, b
     }
     /* Names that would run into each other are left out, all but every so many. */
     double room = 0;
-    if (!upright) longest_label(&room, &(axis){ 0 }, asked);
+    if (!upright) longest_label(&room, &(chart_scale){ 0 }, asked);
     const double each = asked->n_names ? fabs(a->end - a->begin) / asked->n_names : 1;
     const int skip = upright ? 1 : (int)fmax(1, ceil((room + 8) / each));
     for (int i = 0; i < asked->n_names; i += skip)
@@ -161,7 +161,7 @@ static bool shown(const frame *f, const chart_series *s, int i)
 }
 
 /* Values past the ends of the axis are drawn at its ends. */
-static double within(const axis *a, double value)
+static double within(const chart_scale *a, double value)
 {
     return fmin(fmax(value, a->from), a->to);
 }
@@ -319,7 +319,7 @@ static void lay_out(frame *f, int width, int height)
     f->right = width - 18;
     f->top = top + legend(f, top, width, false) + (upright ? 24 : 10);
     f->bottom = height - ((c->sideways ? c->y.label : c->x.label) ? 44 : 26);
-    axis *across = c->sideways ? &f->y : &f->x, *up = c->sideways ? &f->x : &f->y;
+    chart_scale *across = c->sideways ? &f->y : &f->x, *up = c->sideways ? &f->x : &f->y;
     across->begin = f->left;
     across->end = f->right;
     up->begin = c->sideways ? f->top : f->bottom;

@@ -79,17 +79,17 @@ void page_end(text_buffer *);
 
 /* ---- axis.c, for the drawings above ---- */
 enum { AXIS_TICKS = 48 };
-typedef struct axis {
+typedef struct chart_scale {
     bool log;
     double from, to;   /* of the data, after rounding to ticks */
     double begin, end; /* of the drawing */
     double step;       /* between ticks; of a log axis: the power of ten */
     double tick[AXIS_TICKS];
     int n_ticks;
-} axis;
-void axis_fit(axis *, const chart_axis *, double least, double most, int wanted);
-double axis_place(const axis *, double value);
-void axis_label(char text[32], const axis *, double value);
+} chart_scale;
+void axis_fit(chart_scale *, const chart_axis *, double least, double most, int wanted);
+double axis_place(const chart_scale *, double value);
+void axis_label(char text[32], const chart_scale *, double value);
 /* <svg …><title>… with what every drawing has. */
 void chart_open(text_buffer *, int width, int height, const char *title, const char *description,
                 bool alone);

@@ -111,7 +111,7 @@ static void draw_legend(const map *m, double top)
                  "fill-opacity=\"%.3f\"/>",
                  colour, x + i * STEP, top, STEP - 1, 0.03 + 0.97 * part);
     }
-    axis a = { 0 };
+    chart_scale a = { 0 };
     axis_fit(&a, &(chart_axis){ .from = m->low, .to = m->high }, 0, 1, 40);
     axis_label(text, &a, m->low);
     write_name(m, x - 6, top + 9, "end", text);

@@ -255,6 +255,7 @@ typedef struct scan {
     real *state[MAX_STATES];     /* [total][units], or two steps of [batch][units] in turn */
     real *initial[MAX_STATES];   /* [batch][units] by rank */
     bool from_zero;              /* initial[0] is zeros: dU has nothing from it */
+    real *timed;                 /* scan_time: [3][SCAN_TIME_PARTS][batch][units] */
     real *mask_x, *mask_h;       /* [batch][in], [batch][units] by rank */
     real *h_dropped;             /* [total][units] h after recurrent dropout */
     /* backward */
@@ -286,6 +287,11 @@ void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][u
  * gradients; dx of the input via x. */
 void scan_backward(scan *, const scan_cell *, const call *, real *dh);
 real *scan_dinitial(const scan *, int k);
+/* scan_time.c: the same as scan_steps for cells whose state fades, parts of time at once: into how
+ * many; 1: as the others. */
+enum { SCAN_TIME_PARTS = 16 };
+int scan_time_parts(const scan *, const scan_cell *, int64_t steps, bool down);
+void scan_time(scan *, const scan_cell *, const call *, int64_t from, int64_t to, bool down);
 /* scan_steps.c: steps [from, to) alone, when all that goes into them is there. */
 void scan_steps(scan *, const scan_cell *, const call *, int64_t from, int64_t to, bool down);
 real *scan_xp(const scan *, const scan_cell *, int64_t row); /* of a packed row in the chunk */

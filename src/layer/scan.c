@@ -65,6 +65,7 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
         s->mask_h = keep(a, batch, units);
     }
     const int64_t kept = s->keep ? total : batch;
+    if (row->fade && s->keep) s->timed = scratch(a, 3 * SCAN_TIME_PARTS * batch, units);
     const size_t mark = arena_mark(a);
     s->chunk = chunk_steps(s, c, x);
     if (row->additive && c->keep_inputs && s->keep)

@@ -265,6 +265,10 @@ void scan_steps(scan *s, const scan_cell *c, const call *run, int64_t from, int6
     walk w = { .s = s, .c = c, .call = run, .down = down, .from = from, .to = to };
     const int64_t most = s->route.batch / MIN_ROWS, threads = pool_threads(run->pool);
     const int64_t weights = c->units * (c->row->h_gates + c->row->made_gates) * c->units;
+    if (scan_time_parts(s, c, to - from, down) > 1) {
+        scan_time(s, c, run, from, to, down);
+        return;
+    }
     if (threads > 1 && weights > OWN_WEIGHTS) {
         team_run(run->pool, all_rows, &w);
         return;

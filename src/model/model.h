@@ -118,7 +118,7 @@ typedef struct pass {
     const rondo_model *model;
     /* The caller's wishes, set before the first plan: */
     bool training;          /* dropout is on */
-    bool input_gradients;   /* also of the inputs */
+    bool input_gradients;   /* also of the inputs; of tokens, of what is made of them */
     bool watched;           /* layers keep what a view shows, see layer_view */
     bool fused[MAX_PORTS];  /* output i leaves its activation to the loss … */
     bool blocks[MAX_PORTS]; /* … and is then, where it can, made a block of rows at a time */
@@ -129,6 +129,9 @@ typedef struct pass {
         carry_in; /* [state_size × batch], node after node, each [state][batch][units]; NULL: zeros */
     real *carry_out; /* may be carry_in */
     pool *pool;
+    /* Shown each node's outputs as soon as they are there, and may change them; NULL: nobody. */
+    void (*touch)(void *user, int node, call *);
+    void *touch_user;
     /* The pass's own: */
     arena arena;
     call *calls;   /* [n_nodes] */

@@ -86,12 +86,19 @@ value *pass_input(const pass *p, int i)
     return &p->values[p->model->inputs[i] * MAX_PORTS];
 }
 
+static bool takes_tokens(const rondo_model *m, const node *n)
+{
+    return m->nodes[n->in[0].node].out[n->in[0].port].type == RONDO_I32 &&
+           n->out[0].type == RONDO_F32;
+}
+
 /* Whether a gradient has to reach this node: it has weights that train, or one before it has. */
 static bool needs_gradient(const pass *p, int i)
 {
     const node *n = &p->model->nodes[i];
     if (!p->gradients) return false;
     if (!n->layer) return p->input_gradients && n->out[0].type == RONDO_F32;
+    if (p->input_gradients && n->n_in && takes_tokens(p->model, n)) return true;
     for (int k = 0; k < n->layer->n_params; k++)
         if (n->layer->params[k].trainable) return true;
     for (int k = 0; k < n->n_in; k++)
@@ -265,6 +272,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
             layer_same_rows(&c->out[0], c->in[0]);
         else
             RONDO_TRY(c->layer->type->forward(c));
+        if (p->touch) p->touch(p->touch_user, i, c);
     }
     p->ready = true;
     return RONDO_OK;

@@ -57,13 +57,27 @@ static rondo_bench_case cases[MAX_CASES] = {
     ROW("lstm", "activations", 32, 50, 128, 128),
 };
 
-/* One more row for every activation that is built in and that a forget gate can have: one that is
- * never below 1 (log_softmax) makes any state infinite. */
-static void add_activations(void)
+static bool has_cell(int n, const char *cell)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(cases[i].cell, cell) == 0) return true;
+    return false;
+}
+
+/* Two rows more for every other cell, and one for every activation that is built in and that a
+ * forget gate can have: one that is never below 1 (log_softmax) makes any state infinite. */
+static void add_built_in(void)
 {
     int n = 0;
     while (cases[n].letter) n++;
+    const int written = n;
     const rondo_bench_case usual = cases[n - 1];
+    for (int i = 0; i < registry_count(REGISTRY_CELL) && n < MAX_CASES - 2; i++) {
+        const char *cell = registry_name(REGISTRY_CELL, i);
+        if (has_cell(written, cell)) continue;
+        cases[n++] = (rondo_bench_case)ROW(cell, "d", 20, 35, 650, 650);
+        cases[n++] = (rondo_bench_case)ROW(cell, "d", 64, 28, 28, 128);
+    }
     for (int i = 0; i < registry_count(REGISTRY_ACTIVATION) && n < MAX_CASES - 1; i++) {
         double bias;
         if (activation_is_alias(i) ||
@@ -77,7 +91,7 @@ static void add_activations(void)
 const rondo_bench_case *rondo_bench_case_at(int i)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, add_activations);
+    pthread_once(&once, add_built_in);
     return i >= 0 && i < MAX_CASES && cases[i].letter ? &cases[i] : NULL;
 }
 
@@ -193,9 +207,10 @@ static double work(const rondo_bench_case *c)
 {
     const double b = (double)c->batch, t = (double)c->steps, i = (double)c->inputs,
                  h = (double)c->units;
-    const int gates = strcmp(c->cell, "lstm") == 0 ? 4 : strcmp(c->cell, "gru") == 0 ? 3 : 1;
+    const rondo_cell *row = registry_find(REGISTRY_CELL, c->cell);
+    const int of_x = row ? row->x_gates : 1, of_h = row ? row->h_gates + row->made_gates : 1;
     const bool trains = !strchr("abc", c->letter[0]) || c->letter[1];
-    double sum = 2 * b * t * gates * h * (i + h);
+    double sum = 2 * b * t * h * (of_x * i + of_h * h);
     if (strcmp(c->cell, "network") == 0) sum += 2 * b * (t * h * 2 * h + h * 10);
     return 1e-9 * sum * (trains ? 3 : 1);
 }
@@ -238,10 +253,8 @@ static rondo_status check_case(const rondo_bench_case *c)
     if (!size_mul(c->batch, c->steps, &size) || !size_mul(size, 4 * widest, &size) ||
         !size_mul(widest, 4 * widest, &size))
         return rondo_fail(RONDO_E_LIMIT, "%s %s: too large to measure", c->letter, c->cell);
-    if (!strcmp(c->cell, "simple_rnn") || !strcmp(c->cell, "lstm") || !strcmp(c->cell, "gru"))
-        return RONDO_OK;
-    return rondo_fail(RONDO_E_NAME, "unknown cell \"%s\"; simple_rnn, lstm and gru can be checked",
-                      c->cell);
+    const void *row;
+    return registry_get(REGISTRY_CELL, c->cell, &row);
 }
 
 /* How many times the fp32 peak a single row with such weights may reach: bf16 and int8 have

@@ -79,11 +79,14 @@ static rondo_status fill(json_t *o, const plan *p, const rondo_recipe *r, const 
     if (p->validation)
         RONDO_TRY(json_put(o, "validation",
                            about_data(p->validation, rondo_recipe_get(r, "validation"))));
+    for (int i = 0; i < p->n_tests; i++)
+        RONDO_TRY(json_put(o, p->tests[i].name, about_data(p->tests[i].data, p->tests[i].path)));
     return RONDO_OK;
 }
 
 rondo_status manifest_write(const char *folder, const plan *p, const rondo_recipe *r,
-                            const manifest *before, const char *state, const json_t *result)
+                            const manifest *before, const char *state, const json_t *result,
+                            const json_t *story)
 {
     json_t *begun = before && before->json ? json_object_get(before->json, "started") : NULL;
     char *path = file_join(folder, "manifest.json"), *text = NULL;
@@ -92,6 +95,7 @@ rondo_status manifest_write(const char *folder, const plan *p, const rondo_recip
     if (!status) status = json_put(o, "started", begun ? json_incref(begun) : now());
     if (!status) status = json_put(o, "written", now());
     if (!status && result) status = json_put(o, "result", json_deep_copy(result));
+    if (!status && story) status = json_put(o, "training", json_deep_copy(story));
     if (!status && !(text = json_dumps(o, JSON_INDENT(2) | JSON_PRESERVE_ORDER)))
         status = rondo_fail(RONDO_E_NOMEM, "out of memory");
     if (!status) status = file_write_all(path, text, strlen(text));

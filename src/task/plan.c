@@ -58,8 +58,8 @@ static bool is_one_number(const field_shape *f)
     return f->type == RONDO_F32 && f->shape.rank == 1 && f->shape.dim[0] == 1;
 }
 
-static rondo_status open_as(rondo_dataset **data, const plan *p, const char *path,
-                            const char *labels, const rondo_dataset *known, target_kind kind)
+rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, const char *labels,
+                       const rondo_dataset *known, target_kind kind)
 {
     const reader_request request = {
         .path = path,
@@ -87,8 +87,8 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
     RONDO_TRY(spool_open(&files[1], rondo_recipe_get(r, "labels")));
     RONDO_TRY(spool_fail(&files[0],
-                         open_as(&data, p, files[0].path, files[1].path, NULL,
-                                 p->task ? p->task->target : TARGET_AUTO),
+                         plan_open(&data, p, files[0].path, files[1].path, NULL,
+                                   p->task ? p->task->target : TARGET_AUTO),
                          rondo_recipe_get(r, "data")));
     p->data = data;
     if (data->count == 0)
@@ -103,7 +103,7 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     const bool two = p->bits && is_one_number(&data->target[0]);
     p->task = data->target[0].type == RONDO_I32 || two ? &task_classify : &task_regress;
     if (!two) return RONDO_OK;
-    RONDO_TRY(open_as(&data, p, files[0].path, files[1].path, NULL, TARGET_CLASSES));
+    RONDO_TRY(plan_open(&data, p, files[0].path, files[1].path, NULL, TARGET_CLASSES));
     rondo_dataset_free(p->data);
     p->data = data;
     return RONDO_OK;
@@ -138,8 +138,8 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
     if (!rondo_recipe_get(r, "validation")) return part > 0 ? split(p, part) : RONDO_OK;
     if (part > 0)
         return rondo_fail(RONDO_E_ARG, "validation and validation_split exclude each other");
-    RONDO_TRY(open_as(&p->validation, p, rondo_recipe_get(r, "validation"),
-                      rondo_recipe_get(r, "validation_labels"), p->data, p->task->target));
+    RONDO_TRY(plan_open(&p->validation, p, rondo_recipe_get(r, "validation"),
+                        rondo_recipe_get(r, "validation_labels"), p->data, p->task->target));
     if (p->validation->n_targets == 0)
         return rondo_fail(RONDO_E_ARG, "%s has no targets; say --validation-labels FILE",
                           rondo_recipe_get(r, "validation"));
@@ -153,15 +153,19 @@ static int64_t units_of_data(const plan *p)
     return p->task == &task_classify ? d->n_classes : field_features(&d->target[0]);
 }
 
-/* Inputs as the data have them; the length is left open when the validation data have another. */
+static bool has_other_length(const rondo_dataset *d, int i, const field_shape *f)
+{
+    return d && i < d->n_inputs && d->input[i].shape.dim[0] != f->shape.dim[0];
+}
+
+/* Inputs as the data have them; the length is left open when validation or test data have another. */
 static rondo_status add_inputs(rondo_model *m, const plan *p)
 {
-    const rondo_dataset *v = p->validation;
     for (int i = 0; i < p->data->n_inputs; i++) {
         field_shape f = p->data->input[i];
-        if (field_is_sequence(&f) && v && i < v->n_inputs &&
-            v->input[i].shape.dim[0] != f.shape.dim[0])
-            f.shape.dim[0] = 0;
+        bool open = has_other_length(p->validation, i, &f);
+        for (int k = 0; k < p->n_tests; k++) open |= has_other_length(p->tests[k].data, i, &f);
+        if (field_is_sequence(&f) && open) f.shape.dim[0] = 0;
         rondo_input(m, f.type, f.shape);
     }
     return RONDO_OK;
@@ -362,7 +366,9 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(open_data(p, r, &h));
     RONDO_TRY(open_validation(p, r));
     if (!p->train) p->train = p->data;
+    RONDO_TRY(plan_open_tests(p, r));
     RONDO_TRY(make_model(p, r, &h));
+    RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));
     note_decisions(p);
     RONDO_TRY(fit_scalers(p, r));
@@ -371,6 +377,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
 
 void plan_free(plan *p)
 {
+    plan_close_tests(p);
     rondo_pipeline_free(p->pipeline);
     rondo_dataset_free(p->validation);
     if (p->train != p->data) rondo_dataset_free(p->train);

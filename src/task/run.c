@@ -1,8 +1,10 @@
 /* run - a plan trained into a folder.  Killed at any moment, the same call goes on from the last
  * checkpoint and ends in the same bits as one that was never stopped. */
+#define _POSIX_C_SOURCE 200809L
 #include "task/task.h"
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 enum { MAX_CALLBACKS = 24 };
 
@@ -12,6 +14,12 @@ typedef struct diary {
     bool begun, reached;
     const condition *until; /* NULL: none */
     json_t *result;         /* the last epoch's scores */
+    json_t *training;       /* how it came to them */
+    struct {                /* what a checkpoint keeps */
+        double seconds, best;
+        int64_t best_epoch; /* by val_loss, from 1; 0: none yet */
+    } kept;
+    double since; /* when the seconds were counted last */
 } diary;
 
 typedef struct run {
@@ -26,20 +34,68 @@ typedef struct run {
     bool over; /* the old run was put aside */
 } run;
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void count_seconds(diary *d)
+{
+    const double t = now();
+    d->kept.seconds += t - d->since;
+    d->since = t;
+}
+
+static void find_best(diary *d, const rondo_progress *p)
+{
+    for (int i = 0; i < p->n_metrics; i++) {
+        const double score = p->value[i];
+        if (strcmp(p->metric[i], "val_loss") != 0 || !isfinite(score)) continue;
+        if (d->kept.best_epoch && !(score < d->kept.best)) continue;
+        d->kept.best = score;
+        d->kept.best_epoch = p->epoch + 1;
+    }
+}
+
 static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
 {
     diary *d = user;
-    if (!d->begun) d->first_epoch = p->epoch;
+    if (!d->begun) {
+        d->first_epoch = p->epoch;
+        d->since = now();
+    }
     d->begun = true;
     if (event != RONDO_EPOCH_END) return RONDO_OK;
     d->epochs = p->epoch + 1;
     d->steps = m->training->step;
+    count_seconds(d);
+    find_best(d, p);
     if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     for (int i = 0; i < p->n_metrics; i++)
         RONDO_TRY(json_put(d->result, p->metric[i],
                            isfinite(p->value[i]) ? json_real(p->value[i]) : json_null()));
     if (d->until) RONDO_TRY(json_put(d->result, "reached", json_boolean(d->reached)));
     return json_put(d->result, "steps", json_integer(d->steps));
+}
+
+static rondo_status save_diary(void *user, const void **bytes, size_t *n)
+{
+    diary *d = user;
+    count_seconds(d);
+    *bytes = &d->kept;
+    *n = sizeof d->kept;
+    return RONDO_OK;
+}
+
+static rondo_status load_diary(void *user, const void *bytes, size_t n)
+{
+    diary *d = user;
+    if (n != sizeof d->kept)
+        return rondo_fail(RONDO_E_MISMATCH, "the run's diary has %zu bytes in the checkpoint", n);
+    memcpy(&d->kept, bytes, n);
+    return RONDO_OK;
 }
 
 /* ---- Callbacks: ours, the recipe's, the caller's ---- */
@@ -110,8 +166,11 @@ static rondo_status add_callers(run *r, const rondo_callback *theirs, int n)
     if (r->n_own + n + 1 > MAX_CALLBACKS)
         return rondo_fail(RONDO_E_LIMIT, "more than %d callbacks", MAX_CALLBACKS);
     r->diary.result = json_object();
-    if (!r->diary.result) return rondo_fail(RONDO_E_NOMEM, "out of memory");
-    r->callbacks[r->n_callbacks++] = (rondo_callback){ .on = write_diary, .user = &r->diary };
+    r->diary.training = json_object();
+    if (!r->diary.result || !r->diary.training) return rondo_fail(RONDO_E_NOMEM, "out of memory");
+    r->callbacks[r->n_callbacks++] = (rondo_callback){
+        .on = write_diary, .save = save_diary, .load = load_diary, .user = &r->diary
+    };
     for (int i = 0; i < n; i++) r->callbacks[r->n_callbacks++] = theirs[i];
     return RONDO_OK;
 }
@@ -147,12 +206,33 @@ static void fill_report(rondo_run_report *report, const run *r)
     memcpy(report->notes, p->notes, sizeof report->notes);
 }
 
+static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *state)
+{
+    diary *d = &r->diary;
+    count_seconds(d);
+    RONDO_TRY(json_put(d->training, "epochs", json_integer(d->epochs)));
+    if (d->kept.best_epoch)
+        RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->kept.best_epoch)));
+    RONDO_TRY(json_put(d->training, "seconds", json_real(d->kept.seconds)));
+    return manifest_write(r->folder, &r->plan, recipe, &r->before, state, d->result, d->training);
+}
+
+/* The run stays one that may go on, but those who count runs see why it did not. */
+static rondo_status note_divergence(run *r, const rondo_recipe *recipe)
+{
+    char sentence[512];
+    snprintf(sentence, sizeof sentence, "%s", rondo_error());
+    RONDO_TRY(json_put(r->diary.training, "error", json_string(sentence)));
+    RONDO_TRY(write_down(r, recipe, "diverged"));
+    return rondo_fail(RONDO_E_NAN, "%s", sentence);
+}
+
 static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *report)
 {
     const plan *p = &r->plan;
     rondo_model *m = p->pipeline->model;
     if (r->over) RONDO_TRY(folder_start_over(r->folder));
-    RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL));
+    RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL, NULL));
     rondo_status status = rondo_fit(
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
         .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,
@@ -163,9 +243,11 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     report->steps = r->diary.steps;
     report->reached = r->diary.reached;
     report->stopped = status == RONDO_E_STOPPED;
+    if (status == RONDO_E_NAN) return note_divergence(r, recipe);
     RONDO_TRY(status);
     RONDO_TRY(rondo_save(m, r->model_file));
-    return manifest_write(r->folder, p, recipe, &r->before, "finished", r->diary.result);
+    RONDO_TRY(plan_judge(p, r->folder, r->diary.result));
+    return write_down(r, recipe, "finished");
 }
 
 static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback *callbacks,
@@ -192,6 +274,17 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
     return train(r, recipe, report);
 }
 
+rondo_status run_check(const rondo_recipe *recipe)
+{
+    run r = { .lock = -1 };
+    rondo_status status = plan_make(&r.plan, recipe);
+    if (!status) status = prepare(&r);
+    if (!status) status = add_given(&r, rondo_recipe_get(recipe, "callbacks"));
+    for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
+    plan_free(&r.plan);
+    return status;
+}
+
 rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *callbacks,
                              int n_callbacks,
                              void (*started)(const rondo_run_report *, const rondo_model *, void *),
@@ -204,6 +297,7 @@ rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *c
     rondo_status status = go(&r, recipe, callbacks, n_callbacks, started, user, report);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     json_decref(r.diary.result);
+    json_decref(r.diary.training);
     if (r.over) {
         const rondo_status settled = folder_settle(r.folder);
         if (!status) status = settled;

@@ -81,6 +81,10 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
 
 /* ---- plan.c ---- */
+typedef struct plan_test {
+    char *name, *path; /* "test", or "test_256" */
+    rondo_dataset *data;
+} plan_test;
 typedef struct plan {
     const task_row *task;
     char *spec;                       /* of the layers, with units filled in */
@@ -90,6 +94,8 @@ typedef struct plan {
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
     bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
     spool files[2]; /* the data and their labels, when they come as a stream */
+    plan_test *tests;
+    int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
     int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
@@ -100,8 +106,20 @@ typedef struct plan {
     size_t n_notes;
 } plan;
 rondo_status plan_make(plan *, const rondo_recipe *);
+/* Data as the plan's reader has them; `known`: their classes and columns are these. */
+rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
+                       const rondo_dataset *known, target_kind);
 void plan_note(plan *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void plan_free(plan *);
+
+/* ---- test.c ---- */
+rondo_status plan_open_tests(plan *,
+                             const rondo_recipe *); /* those of the recipe, when it has any */
+rondo_status plan_check_tests(const plan *);        /* whether the model can read them */
+void plan_close_tests(plan *);
+/* Scores of the folder's best epoch, or of the model as it is when none was kept: "test_accuracy",
+ * "test_256_loss" … into the object. */
+rondo_status plan_judge(const plan *, const char *folder, json_t *result);
 
 /* ---- head.c: the last layer of a spec, before there is a model ---- */
 typedef struct head {
@@ -121,8 +139,13 @@ typedef struct manifest {
 } manifest;
 rondo_status manifest_read(manifest *, const char *folder);
 rondo_status manifest_write(const char *folder, const plan *, const rondo_recipe *,
-                            const manifest *before, const char *state, const json_t *result);
+                            const manifest *before, const char *state, const json_t *result,
+                            const json_t *training);
 void manifest_free(manifest *);
+
+/* ---- run.c ---- */
+/* Whether rondo_run_train could begin: data, model, options; writes nothing. */
+rondo_status run_check(const rondo_recipe *);
 
 /* ---- folder.c ---- */
 /* The folder this plan may train in, made when it is not there; *m is what it holds of this run so

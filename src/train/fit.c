@@ -3,15 +3,22 @@
 #define _POSIX_C_SOURCE 200809L
 #include "train/train.h"
 #include <math.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
-static volatile sig_atomic_t interrupted;
+/* How often somebody interrupted, and up to which time a fit has ended since: several may run at once,
+ * and each of them stops. */
+static atomic_int asked, answered;
 
 void rondo_interrupt(void)
 {
-    interrupted = 1;
+    atomic_fetch_add(&asked, 1);
+}
+
+int fit_interrupts(void)
+{
+    return atomic_load(&asked);
 }
 
 typedef struct fit {
@@ -29,7 +36,13 @@ typedef struct fit {
     int n_scores, n_names;
     rondo_progress progress;
     double saved; /* when the last checkpoint was written, in seconds */
+    int begun;    /* interrupts that were for fits before */
 } fit;
+
+static bool interrupted(const fit *f)
+{
+    return atomic_load(&asked) != f->begun;
+}
 
 static double seconds(void)
 {
@@ -166,7 +179,6 @@ static rondo_status save(fit *f)
 
 static rondo_status stop_interrupted(fit *f)
 {
-    interrupted = 0;
     return rondo_fail(RONDO_E_STOPPED,
                       "interrupted in epoch %lld, after %lld of %lld batches; %s%s",
                       (long long)f->at.epoch + 1, (long long)f->at.batch, (long long)f->batches,
@@ -216,7 +228,7 @@ static rondo_status train_epoch(fit *f)
     ask(f, f->at.batch);
     while (f->at.batch < f->batches && !f->progress.stop) {
         RONDO_TRY(train_batch(f));
-        if (interrupted) {
+        if (interrupted(f)) {
             RONDO_TRY(save(f));
             return stop_interrupted(f);
         }
@@ -255,7 +267,7 @@ static rondo_status run(fit *f)
     while (!finished(f)) {
         RONDO_TRY(train_epoch(f));
         RONDO_TRY(end_epoch(f));
-        if (interrupted && !finished(f)) return stop_interrupted(f);
+        if (interrupted(f) && !finished(f)) return stop_interrupted(f);
     }
     return notify(f, RONDO_FIT_END, f->n_names);
 }
@@ -263,10 +275,10 @@ static rondo_status run(fit *f)
 rondo_status rondo_fit_with(rondo_model *m, const rondo_dataset *data,
                             const rondo_fit_options *given)
 {
-    fit f = { .model = m, .data = data };
+    fit f = { .model = m, .data = data, .begun = atomic_load(&answered) };
     rondo_status status = set_up(&f, given);
     if (!status) status = run(&f);
-    interrupted = 0; /* what came during this fit was for this fit */
+    atomic_store(&answered, atomic_load(&asked)); /* what came during this fit was for it */
     tear_down(&f);
     return status;
 }

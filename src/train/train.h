@@ -157,6 +157,9 @@ rondo_status evaluation_open(evaluation *, const rondo_model *);
 rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_size);
 void evaluation_close(evaluation *);
 
+/* ---- fit.c ---- */
+int fit_interrupts(void); /* how often rondo_interrupt was called */
+
 /* ---- checkpoint.c: exact resume ---- */
 typedef struct fit_position {      /* where a fit stands */
     int64_t epoch, batch, samples; /* batch and samples of this epoch */

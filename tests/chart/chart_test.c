@@ -89,7 +89,7 @@ static void ticks_are_round(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[32];
-        axis a = { 0 };
+        chart_scale a = { 0 };
         axis_fit(&a, &cases[i].asked, cases[i].least, cases[i].most, 5);
         assert_in_range(a.n_ticks, 2, 12);
         axis_label(text, &a, a.tick[0]);

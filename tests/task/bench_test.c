@@ -42,6 +42,17 @@ static void test_every_table(void **state)
     kernel_select(NULL);
 }
 
+static void test_every_cell(void **state)
+{
+    (void)state;
+    rondo_bench_result r;
+    for (int i = 0; i < registry_count(REGISTRY_CELL); i++) {
+        const rondo_bench_case c = CASE("d", registry_name(REGISTRY_CELL, i), 2, 4, 3, 6, NULL,
+                                        NULL);
+        if (rondo_bench(&r, &c, 1, 0.001)) fail_msg("%s: %s", c.cell, rondo_error());
+    }
+}
+
 static void test_every_activation(void **state)
 {
     (void)state;
@@ -63,7 +74,8 @@ static void test_table(void **state)
                        strcmp(registry_name(REGISTRY_ACTIVATION, i), "log_softmax");
     for (const rondo_bench_case *c; (c = rondo_bench_case_at(n)) != NULL; n++)
         assert_true(c->cell && (c->units > 0 || strcmp(c->letter, "peak") == 0));
-    assert_int_equal(n, 1 + 3 * 15 + 3 * 15 + 9 + 18 + 1 + 4 + 1 + activations);
+    assert_int_equal(n, 1 + 3 * 15 + 3 * 15 + 9 + 18 + 1 + 4 + 1 +
+                            2 * (registry_count(REGISTRY_CELL) - 3) + activations);
     assert_null(rondo_bench_case_at(-1));
 }
 
@@ -106,9 +118,10 @@ static void test_wrong_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_table), cmocka_unit_test(test_every_activation),
-        cmocka_unit_test(test_table),       cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_stored),      cmocka_unit_test(test_wrong_number),
+        cmocka_unit_test(test_every_table),      cmocka_unit_test(test_every_cell),
+        cmocka_unit_test(test_every_activation), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_memory),           cmocka_unit_test(test_stored),
+        cmocka_unit_test(test_wrong_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

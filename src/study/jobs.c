@@ -1,0 +1,266 @@
+/* jobs - runs checked, then trained, many at once.  A run's bits do not depend on how many, nor on
+ * their threads; what becomes of one is no other's business. */
+#define _POSIX_C_SOURCE 200809L
+#include "study/study.h"
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct jobs {
+    rondo_study *study;
+    int *waiting; /* [n] runs that have not come to an end */
+    int n;
+    pthread_mutex_t lock; /* of all below */
+    study_tell *tell;
+    void *user;
+    rondo_study_event event;
+    rondo_study_report *report;
+    int bad; /* the first run that cannot work; INT32_MAX: none */
+    rondo_status bad_status;
+    char bad_sentence[600];
+    atomic_bool stop;
+    int interrupts; /* before it began */
+} jobs;
+
+typedef struct job { /* one run under way */
+    jobs *all;
+    study_run *run;
+} job;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool interrupted(const jobs *j)
+{
+    return atomic_load(&j->stop) || fit_interrupts() != j->interrupts;
+}
+
+/* ---- Checking: each point of the grid once, before anything is trained ---- */
+static void check_one(void *arg, int i)
+{
+    jobs *j = arg;
+    const int index = j->waiting[i];
+    study_run *run = &j->study->runs[index];
+    if (interrupted(j)) return;
+    const int points = j->study->n_runs / j->study->n_seeds;
+    for (int k = index - points; k >= 0; k -= points) /* another seed of it is checked */
+        if (j->study->runs[k].state == RUN_WAITING) return;
+    const rondo_status status = run_check(run->recipe);
+    if (!status) return;
+    pthread_mutex_lock(&j->lock);
+    if (index < j->bad) {
+        j->bad = index;
+        j->bad_status = status;
+        snprintf(j->bad_sentence, sizeof j->bad_sentence, "%s", rondo_error());
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static rondo_status check_all(jobs *j, pool *threads)
+{
+    j->bad = INT32_MAX;
+    pool_run(threads, check_one, j, j->n);
+    if (j->bad == INT32_MAX) return RONDO_OK;
+    char point[256];
+    study_describe(point, sizeof point, j->study, &j->study->runs[j->bad]);
+    return rondo_fail(j->bad_status, "%s: %s", point, j->bad_sentence);
+}
+
+/* ---- Training ---- */
+static void tell(jobs *j, const char *run, const char *outcome, const char *detail, double seconds)
+{
+    j->event.run = run;
+    j->event.outcome = outcome;
+    j->event.detail = detail;
+    j->event.seconds = seconds;
+    if (j->tell) j->tell(&j->event, j->user);
+}
+
+static void add_part(jobs *j, study_run *run, double part)
+{
+    j->event.work += part - run->part;
+    j->event.left -= part - run->part;
+    run->part = part;
+}
+
+static rondo_status watch(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    job *one = user;
+    jobs *j = one->all;
+    (void)m;
+    if (event == RONDO_FIT_BEGIN && interrupted(j))
+        return rondo_fail(RONDO_E_STOPPED, "interrupted before it began");
+    if (event != RONDO_EPOCH_END) return RONDO_OK;
+    pthread_mutex_lock(&j->lock);
+    add_part(j, one->run, (double)(p->epoch + 1) / (double)(p->epochs + 1));
+    tell(j, NULL, NULL, NULL, 0);
+    pthread_mutex_unlock(&j->lock);
+    return RONDO_OK;
+}
+
+/* "test_accuracy 0.91", of the first measure, or the first score there is. */
+static void describe_score(char *text, size_t size, const rondo_study *s, const study_run *run)
+{
+    const char *name = s->n_measures ? s->measures[0].name : outcome_main_score(run);
+    const double score = name ? outcome_score(run, name) : NAN;
+    *text = 0;
+    if (isfinite(score)) snprintf(text, size, "%s %.4g", name, score);
+}
+
+static void settle(jobs *j, study_run *run, rondo_status status, double seconds)
+{
+    char detail[600] = "";
+    snprintf(detail, sizeof detail, "%s", status ? rondo_error() : "");
+    if (!status || status == RONDO_E_NAN) {
+        status = outcome_read(run);
+        if (status) snprintf(detail, sizeof detail, "%s", rondo_error());
+    }
+    if (status) {
+        run->state = RUN_FAILED;
+        run->why = alloc_text(detail);
+    } else if (run->state == RUN_FINISHED) {
+        describe_score(detail, sizeof detail, j->study, run);
+    }
+    pthread_mutex_lock(&j->lock);
+    rondo_study_report *r = j->report;
+    r->finished += run->state == RUN_FINISHED;
+    r->diverged += run->state == RUN_DIVERGED;
+    if (run->state == RUN_FAILED && r->failed++ == 0)
+        snprintf(r->failure, sizeof r->failure, "%s: %s", run->name, detail);
+    add_part(j, run, 1);
+    j->event.done++;
+    tell(j, run->name,
+         run->state == RUN_FINISHED   ? "finished"
+         : run->state == RUN_DIVERGED ? "diverged"
+                                      : "failed",
+         detail, seconds);
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void train_one(void *arg, int i)
+{
+    jobs *j = arg;
+    job one = { j, &j->study->runs[j->waiting[i]] };
+    const rondo_callback watcher = { .on = watch, .user = &one };
+    const double begun = now();
+    if (interrupted(j)) {
+        atomic_store(&j->stop, true);
+        return;
+    }
+    const rondo_status status = rondo_run_train(one.run->recipe, &watcher, 1, NULL, NULL, NULL);
+    if (status == RONDO_E_STOPPED)
+        atomic_store(&j->stop, true);
+    else
+        settle(j, one.run, status, now() - begun);
+}
+
+/* ---- The whole ---- */
+/* A folder of its own: empty, not there, or with a study in it; adds up the seconds of before. */
+static rondo_status claim(rondo_study *s)
+{
+    rondo_study *before = NULL;
+    char *file = file_join(s->folder, "study.json");
+    if (!file) return RONDO_E_NOMEM;
+    const bool known = file_exists(file);
+    alloc_free(file);
+    if (known) {
+        RONDO_TRY(study_load(&before, s->folder));
+        s->seconds = before->seconds;
+        rondo_study_free(before);
+    } else if (file_exists(s->folder) && !file_folder_empty(s->folder)) {
+        return rondo_fail(RONDO_E_ARG,
+                          "%s is not empty and holds no study; choose another directory with -o",
+                          s->folder);
+    }
+    return file_make_folder(s->folder);
+}
+
+static rondo_status find_waiting(jobs *j)
+{
+    rondo_study *s = j->study;
+    j->waiting = alloc_array(s->n_runs, sizeof *j->waiting);
+    if (!j->waiting) return RONDO_E_NOMEM;
+    for (int i = 0; i < s->n_runs; i++) {
+        if (!recipe_flag(s->runs[i].recipe, "fresh")) RONDO_TRY(outcome_read(&s->runs[i]));
+        if (s->runs[i].state == RUN_WAITING) j->waiting[j->n++] = i;
+    }
+    j->report->total = s->n_runs;
+    j->report->before = s->n_runs - j->n;
+    for (int i = 0; i < s->n_runs; i++) j->report->diverged += s->runs[i].state == RUN_DIVERGED;
+    j->event = (rondo_study_event){ .done = s->n_runs - j->n, .total = s->n_runs, .left = j->n };
+    return RONDO_OK;
+}
+
+/* Where there are fewer runs than processors, each has several threads. */
+static rondo_status share_threads(jobs *j, int at_once)
+{
+    char text[16];
+    const int each = pool_processors() / (at_once < j->n ? at_once : j->n);
+    snprintf(text, sizeof text, "%d", each > 1 ? each : 1);
+    for (int i = 0; i < j->n; i++)
+        RONDO_TRY(rondo_recipe_set(j->study->runs[j->waiting[i]].recipe, "train", "threads", text));
+    return RONDO_OK;
+}
+
+static rondo_status train_all(jobs *j, int at_once)
+{
+    pool *threads;
+    if (j->n == 0) return study_save(j->study);
+    if (at_once == 0) at_once = pool_processors();
+    RONDO_TRY(share_threads(j, at_once));
+    RONDO_TRY(pool_new(&threads, at_once));
+    const double begun = now();
+    rondo_status status = check_all(j, threads);
+    if (!status) status = claim(j->study);
+    if (!status) status = study_save(j->study);
+    if (!status) pool_run(threads, train_one, j, j->n);
+    pool_free(threads);
+    RONDO_TRY(status);
+    j->report->stopped = interrupted(j);
+    j->study->seconds += now() - begun;
+    return study_save(j->study);
+}
+
+rondo_status rondo_study_run(rondo_study *s, const char *folder, int at_once,
+                             void (*told)(const rondo_study_event *, void *), void *user,
+                             rondo_study_report *report)
+{
+    rondo_study_report unread;
+    jobs j = { .study = s, .tell = told, .user = user, .interrupts = fit_interrupts() };
+    j.report = report ? report : &unread;
+    *j.report = (rondo_study_report){ 0 };
+    if (at_once < 0) return rondo_fail(RONDO_E_ARG, "jobs is %d; 0 means all", at_once);
+    if (!(s->folder = alloc_text(folder))) return RONDO_E_NOMEM;
+    pthread_mutex_init(&j.lock, NULL);
+    rondo_status status = grid_make(s);
+    if (!status) status = find_waiting(&j);
+    if (!status) status = train_all(&j, at_once);
+    if (!status) status = pages_write(s);
+    pthread_mutex_destroy(&j.lock);
+    alloc_free(j.waiting);
+    return status;
+}
+
+rondo_status rondo_study_write(const char *folder, rondo_study_report *report)
+{
+    rondo_study *s;
+    rondo_study_report r = { 0 };
+    RONDO_TRY(study_load(&s, folder));
+    rondo_status status = grid_make(s);
+    for (int i = 0; i < s->n_runs && !status; i++) {
+        status = outcome_read(&s->runs[i]);
+        r.before += s->runs[i].state != RUN_WAITING;
+        r.diverged += s->runs[i].state == RUN_DIVERGED;
+    }
+    r.total = s->n_runs;
+    if (!status) status = pages_write(s);
+    if (report) *report = r;
+    rondo_study_free(s);
+    return status;
+}
