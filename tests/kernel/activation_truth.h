@@ -187,7 +187,7 @@ typedef struct activation_truth {
     X(hard_tanh, truth_clip(-1, 1, x), fabs(x) < 1, 0, 1)                                          \
     X(hard_shrink, fabs(x) > 0.5 ? x : 0, fabs(x) > 0.5, 0, 1)                                     \
     X(soft_shrink, x > 0.5 ? x - 0.5 : x < -0.5 ? x + 0.5 : 0, fabs(x) > 0.5, 0, 1)                \
-    X(tanh_shrink, truth_tanh_shrink(x), pow(tanh(x), 2), 0, 1)                                    \
+    X(tanh_shrink, truth_tanh_shrink(x), pow(tanh(x), 2), 0, 2)                                    \
     X(affine, x, 1, 0, 1)                                                                          \
     X(scaled_tanh, tanh(x), truth_tanh_slope(x), 0, 1)                                             \
     X(squared_relu, x > 0 ? x * x : 0, 2 * fmax(0, x), 0, 1)                                       \
