@@ -248,7 +248,7 @@ rondo_status rondo_predict(const rondo_model *, const rondo_batch *, rondo_array
 rondo_status rondo_train_batch(rondo_model *, const rondo_batch *, double *loss);
 /* Fills the gradients, changes no weight; dropout off. */
 rondo_status rondo_gradients(rondo_model *, const rondo_batch *, double *loss);
-/* Worst relative error |a-n|/max(1e-8,|a|+|n|) against central differences, in double precision. */
+/* Worst relative error |a-n|/max(1e-7,|a|+|n|) against central differences, in double precision. */
 rondo_status rondo_check_gradients(const rondo_model *, const rondo_batch *, double *worst);
 rondo_status rondo_reset_states(rondo_model *); /* of stateful layers, as Keras' reset_states() */
 double rondo_learning_rate(const rondo_model *);

@@ -167,9 +167,41 @@ rondo_status rondo_register_activation(const rondo_activation *row)
     return registry_add(REGISTRY_ACTIVATION, row->name, row);
 }
 
+/* What others call them. */
+static const struct {
+    const char *alias, *name;
+} aliases[] = {
+    { "identity", "linear" },
+    { "logistic", "sigmoid" },
+    { "swish", "silu" },
+    { "hard_swish", "hard_silu" },
+    { "hardswish", "hard_silu" },
+    { "hardsigmoid", "hard_sigmoid" },
+    { "hardtanh", "hard_tanh" },
+    { "hardshrink", "hard_shrink" },
+    { "softshrink", "soft_shrink" },
+    { "tanhshrink", "tanh_shrink" },
+    { "logsigmoid", "log_sigmoid" },
+    { "exp", "exponential" },
+    { "atan", "arctan" },
+    { "sin", "sine" },
+    { "cos", "cosine" },
+    { "relu_squared", "squared_relu" },
+    { "elliott_symmetric", "softsign" },
+};
+
+bool activation_is_alias(int i)
+{
+    const rondo_activation *row = registry_at(REGISTRY_ACTIVATION, i);
+    return strcmp(row->name, registry_name(REGISTRY_ACTIVATION, i)) != 0;
+}
+
 void activation_register_all(void)
 {
     const kernels *k = kernel_table();
     for (int i = 0; i < k->n_activations; i++) rondo_register_activation(&k->activations[i]);
     learned_register_all();
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        registry_add(REGISTRY_ACTIVATION, aliases[i].alias,
+                     registry_find(REGISTRY_ACTIVATION, aliases[i].name));
 }

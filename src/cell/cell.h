@@ -47,7 +47,9 @@ enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 8 };
 #define CELL_ROW(name, isa)  CELL_JOIN(name, isa)
 #define CELL(name)           CELL_ROW(name, CELL_ISA)
 
-void cell_register_all(void);       /* table.c */
-void learned_register_all(void);    /* learned.c */
+void learned_register_all(void); /* learned.c */
+void cell_register_all(void);    /* table.c */
+/* Whether the i-th name in the registry is another name of a row. */
+bool activation_is_alias(int i);
 void activation_register_all(void); /* the rows of the kernel table in use */
 #endif

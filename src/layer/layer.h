@@ -296,8 +296,6 @@ void scan_final(const scan *, const scan_cell *, int k, real *out); /* [batch][u
  * gradients; dx of the input via x. */
 void scan_backward(scan *, const scan_cell *, const call *, real *dh);
 real *scan_dinitial(const scan *, int k);
-/* Points the activations at their learned values, and going down at their gradients. */
-void scan_view_learned(scan *, const scan_cell *, const call *, bool down);
 /* scan_time.c: the same as scan_steps for cells whose state fades, parts of time at once: into how
  * many; 1: as the others. */
 enum { SCAN_TIME_PARTS = 16 };

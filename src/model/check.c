@@ -1,4 +1,4 @@
-/* Gradients against central differences. Meant for the double build; three step sizes, the best
+/* Gradients against central differences. Meant for the double build; four step sizes, the best
  * agreement counts, and where the function itself has a kink within reach (its differences disagree
  * with each other) the point is left out. */
 #include "model.h"
@@ -50,16 +50,16 @@ static rondo_status difference(const checker *c, real *w, double h, double *d)
 
 static double relative(double a, double b)
 {
-    return fabs(a - b) / fmax(1e-8, fabs(a) + fabs(b));
+    return fabs(a - b) / fmax(1e-7, fabs(a) + fabs(b));
 }
 
-enum { STEPS = 3 };
+enum { STEPS = 4 };
 static const double good_enough = 1e-7, kink = 1e-5;
 
 static rondo_status check_one(const checker *c, real *w, double analytic, const char *name,
                               int64_t index)
 {
-    static const double step[STEPS] = { 1e-3, 1e-4, 1e-2 };
+    static const double step[STEPS] = { 1e-3, 1e-4, 1e-2, 1e-5 };
     double numeric[STEPS], best = HUGE_VAL, shown = 0, half;
     for (int i = 0; i < STEPS && best > good_enough; i++) {
         RONDO_TRY(difference(c, w, step[i], &numeric[i]));

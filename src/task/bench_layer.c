@@ -22,18 +22,47 @@ static void draw(real *x, int64_t n, uint64_t use, double low, double high)
     for (int64_t i = 0; i < n; i++) x[i] = (real)(low + (high - low) * rng_uniform(&r));
 }
 
+enum { AROUND = 3, ROW = 128 };
+
+/* The largest that a gate of this activation is, near z. */
+static double gate_size(const rondo_function *f, double z)
+{
+    real x[ROW], y[ROW];
+    double largest = 0;
+    for (int k = 0; k < AROUND; k++) {
+        for (int i = 0; i < ROW; i++) x[i] = (real)(z + 0.25 * (k - AROUND / 2));
+        activation_forward(f, y, x, 1, ROW);
+        largest = fmax(largest, fabs((double)y[0]));
+    }
+    return largest;
+}
+
+bool bench_closing_bias(double *bias, const char *activation)
+{
+    rondo_function f;
+    double least = INFINITY;
+    if (activation_parse(&f, activation ? activation : "sigmoid")) return false;
+    for (double z = -3; z <= 3; z += 0.5) {
+        const double size = gate_size(&f, z);
+        if (size < least) least = size, *bias = z;
+    }
+    return least < 0.95;
+}
+
 /* Weights that keep every activation finite in every gate, exponential too: they are small, and
  * the forget gates (the second of four) are closed a little. */
-static void tame(rondo_model *m, int64_t inputs, int64_t units)
+static void tame(rondo_model *m, int64_t inputs, int64_t units, const char *activation)
 {
     rondo_array kernel = { 0 }, recurrent = { 0 }, bias = { 0 };
+    double closing = 0;
     rondo_weight_get(m, "layer.kernel", &kernel);
     rondo_weight_get(m, "layer.recurrent_kernel", &recurrent);
     rondo_weight_get(m, "layer.bias", &bias);
     kernel_table()->scale(kernel.data, kernel.data, (real)0.1, 4 * units * inputs);
     kernel_table()->scale(recurrent.data, recurrent.data, (real)0.01, 4 * units * units);
+    bench_closing_bias(&closing, activation);
     draw(bias.data, 4 * units, 3, -1, 0.3);
-    draw((real *)bias.data + units, units, 4, -1, -0.5);
+    draw((real *)bias.data + units, units, 4, closing - 0.25, closing + 0.25);
     model_weights_changed(m);
 }
 
@@ -55,7 +84,7 @@ static rondo_status build(bench *b, int threads)
     if (c->compute) RONDO_TRY(model_set_compute(b->model, c->compute));
     RONDO_TRY(model_prepare(b->model, 1));
     RONDO_TRY(model_threads(b->model, threads));
-    if (strcmp(c->letter, "activations") == 0) tame(b->model, c->inputs, c->units);
+    if (strcmp(c->letter, "activations") == 0) tame(b->model, c->inputs, c->units, c->activation);
     return c->weights ? rondo_set_weight_storage(b->model, c->weights) : RONDO_OK;
 }
 

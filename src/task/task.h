@@ -175,6 +175,9 @@ void bench_compare(rondo_bench_result *, void (*once)(void *user), void *user, v
 /* One call of each is timed and checked; the result's flops and peak are bench.c's. */
 rondo_status bench_layer(rondo_bench_result *, const rondo_bench_case *, int threads,
                          double seconds);
+/* The bias with which a gate of this activation (NULL: sigmoid) is smallest; false when it is
+ * never much below 1. */
+bool bench_closing_bias(double *bias, const char *activation);
 rondo_status bench_network(rondo_bench_result *, int threads, double seconds);
 rondo_status bench_memory(rondo_bench_result *, const rondo_bench_case *, int threads);
 

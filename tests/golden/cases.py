@@ -125,6 +125,28 @@ def learned():
                scale=0.9)
 
 
+# Rondo's name of a function and what it is in Keras (k) or PyTorch (F); sparsemax as its paper has it.
+FUNCTIONS = {
+    "linear": "k.linear(x)", "sigmoid": "k.sigmoid(x)", "tanh": "k.tanh(x)", "relu": "k.relu(x)",
+    "relu(0.1,2,0.5)": "k.relu(x, negative_slope=0.1, max_value=2.0, threshold=0.5)",
+    "relu6": "k.relu6(x)", "leaky_relu": "k.leaky_relu(x)", "leaky_relu(0.01)": "F.leaky_relu(x)",
+    "threshold(0.3,-2)": "F.threshold(x, 0.3, -2.0)", "thresholded_relu(0.7)": "F.threshold(x, 0.7, 0.0)",
+    "elu": "k.elu(x)", "elu(0.5)": "k.elu(x, alpha=0.5)", "selu": "k.selu(x)", "celu": "k.celu(x)",
+    "celu(0.4)": "F.celu(x, 0.4)", "softplus": "k.softplus(x)", "softplus(2)": "F.softplus(x, beta=2, threshold=1e9)",
+    "softplus_threshold": "F.softplus(x)", "softplus_threshold(0.5,1)": "F.softplus(x, beta=0.5, threshold=1)",
+    "squareplus": "k.squareplus(x)", "squareplus(1)": "k.squareplus(x, b=1)", "sparse_plus": "k.sparse_plus(x)",
+    "gelu": "k.gelu(x, approximate=False)", "gelu(1)": "k.gelu(x, approximate=True)", "silu": "k.silu(x)",
+    "swish": "F.silu(x)", "hard_silu": "k.hard_silu(x)", "hardswish": "F.hardswish(x)", "mish": "k.mish(x)",
+    "exponential": "k.exponential(x)", "softsign": "k.softsign(x)", "hard_sigmoid": "torch.clamp(x / 6 + 0.5, 0, 1)",
+    "hard_sigmoid_k2": "torch.clamp(0.2 * x + 0.5, 0, 1)", "sparse_sigmoid": "k.sparse_sigmoid(x)",
+    "log_sigmoid": "k.log_sigmoid(x)", "hard_tanh": "k.hard_tanh(x)", "hardtanh(-2,0.5)": "F.hardtanh(x, -2.0, 0.5)",
+    "hard_shrink": "k.hard_shrink(x)", "hard_shrink(1)": "k.hard_shrink(x, threshold=1.0)",
+    "soft_shrink": "k.soft_shrink(x)", "soft_shrink(1)": "k.soft_shrink(x, threshold=1.0)",
+    "tanh_shrink": "k.tanh_shrink(x)", "softmax": "k.softmax(x)", "log_softmax": "k.log_softmax(x)",
+    "softmin": "F.softmin(x, -1)", "sparsemax": "sparsemax(x)",
+}
+
+
 def layers():
     tokens = (("i32", [5]),)
     yield case("dense", "dense 5 tanh; dense 2", inputs=(VECTOR,))
@@ -143,6 +165,7 @@ def layers():
     yield case("layer_normalization", "layer_normalization; simple_rnn 4 return_sequences; "
                "layer_normalization epsilon=0.01; dense 2")
     yield case("layer_normalization_vector", "dense 5; layer_normalization; dense 2", inputs=(VECTOR,))
+    yield case("glu", "simple_rnn 6 linear return_sequences; glu; dense 2")
     yield case("concat", [("lstm 3 return_sequences", [(0, 0)]), ("gru 4 return_sequences", [(0, 0)]),
                           ("concat", [(1, 0), (2, 0)]), ("simple_rnn 3", [(3, 0)])])
     yield case("concat_vectors", [("lstm 3", [(0, 0)]), ("dense 3 tanh", [(1, 0)]),

@@ -161,7 +161,8 @@ def make_layer(spec, watch):
     if kind == "embedding":
         return keras.layers.Embedding(output_dim=int(plain[0]), **options)
     return {"masking": keras.layers.Masking, "layer_normalization": keras.layers.LayerNormalization,
-            "concat": keras.layers.Concatenate, "add": keras.layers.Add}[kind](**options)
+            "glu": lambda: keras.layers.Activation("glu"), "concat": keras.layers.Concatenate,
+            "add": keras.layers.Add}[kind](**options)
 
 
 def make_loss(spec):
@@ -484,6 +485,29 @@ def rondo_case(torch_case):
                       optimizer="sgd learning_rate=0.1 momentum=0.9")
 
 
+# ---- Functions alone: values and, for given gradients of them, gradients of x ----------------------
+def sparsemax(x):
+    """Martins and Astudillo 2016, algorithm 1.  Keras 3.15 adds up cumulative sums: its rows do not sum to 1."""
+    z = torch.sort(x, -1, descending=True).values
+    over = torch.cumsum(z, -1) - 1
+    k = (z * torch.arange(1, x.shape[-1] + 1) > over).sum(-1, keepdim=True)
+    return torch.clamp(x - over.gather(-1, k - 1) / k, min=0)
+
+
+def save_functions(path):
+    rng = np.random.default_rng(1)
+    x, dy = single(2 * rng.normal(size=(16, 6))), single(rng.normal(size=(16, 6)))
+    tensors = {"x": x, "dy": dy}
+    names = {"k": keras.activations, "F": torch.nn.functional, "torch": torch, "sparsemax": sparsemax}
+    for i, text in enumerate(cases.FUNCTIONS.values()):
+        at = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+        y = eval(text, names, {"x": at})
+        tensors[f"y:{i}"] = array(y)
+        tensors[f"dx:{i}"] = array(torch.autograd.grad(y, at, torch.tensor(dy).double())[0])
+    path.parent.mkdir(exist_ok=True)
+    save_file(tensors, path, {"functions": json.dumps(list(cases.FUNCTIONS))})
+
+
 def main():
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else __file__ + "/..").resolve()
     wanted = set(sys.argv[2:])
@@ -493,6 +517,8 @@ def main():
     jobs += [(c, papers.record_paper, f"torch {torch.__version__.split('+')[0]}", c)
              for c in papers.paper_cases()]
     total = 0
+    if not wanted or "functions" in wanted:
+        save_functions(folder / "functions" / "functions.safetensors")
     for source, make, made_with, case in jobs:
         if wanted and case["name"] not in wanted:
             continue

@@ -55,11 +55,97 @@ static inline double truth_mish_slope(double x)
     return t + x * truth_sigmoid(x) * (1 - t * t);
 }
 
+static inline double truth_log_sigmoid(double x)
+{
+    return -truth_softplus(-x);
+}
+static inline double truth_sigmoid_slope(double x)
+{
+    return truth_sigmoid(x) * truth_sigmoid(-x);
+}
+static inline double truth_tanh_slope(double x)
+{
+    return 4 * truth_sigmoid_slope(2 * x);
+}
+static inline double truth_clip(double low, double high, double x)
+{
+    return fmin(high, fmax(low, x));
+}
+static inline double truth_softsign(double x)
+{
+    return isinf(x) ? copysign(1, x) : x / (1 + fabs(x));
+}
+static inline double truth_squareplus(double x)
+{
+    return x > 0 ? (x + hypot(x, 2)) / 2 : isinf(x) ? 0 : 2 / (hypot(x, 2) - x);
+}
+static inline double truth_tanh_shrink(double x) /* near 0 its series */
+{
+    const double z = x * x;
+    if (fabs(x) > 0.1) return x - tanh(x);
+    return x * z *
+           (1 / 3.0 -
+            z * (2 / 15.0 - z * (17 / 315.0 - z * (62 / 2835.0 - z * (1382 / 155925.0 -
+                                                                      z * 21844 / 6081075.0)))));
+}
+static inline double truth_isru(double x)
+{
+    return isinf(x) ? copysign(1, x) : x / hypot(1, x);
+}
+static inline double truth_isru_slope(double x)
+{
+    return pow(hypot(1, x), -3);
+}
+static inline double truth_half_tangent(double x)
+{
+    return isinf(x) ? copysign(1, x) : x / (1 + hypot(1, x));
+}
+static inline double truth_gauss(double x) /* times a polynomial of x */
+{
+    return fabs(x) > 30 ? 0 : exp(-x * x);
+}
+static inline double truth_wave(double x)
+{
+    return fabs(x) > 30 ? 0 : (1 - x) * (1 + x) * exp(-x * x);
+}
+static inline double truth_wave_slope(double x)
+{
+    return truth_gauss(x) * 2 * truth_clip(-30, 30, x) * (fmin(x * x, 900) - 2);
+}
+static inline double truth_pair(double x, double b, double c)
+{
+    return (truth_sigmoid(x + b) + truth_sigmoid(x + c)) / 2;
+}
+static inline double truth_pair_slope(double x, double b, double c)
+{
+    return (truth_sigmoid_slope(x + b) + truth_sigmoid_slope(x + c)) / 2;
+}
+static inline double truth_aranda(double x) /* w/(√(1+w)(1 + √(1+w))), w = 2 e^x */
+{
+    const double w = 2 * exp(fmin(x, 600)), root = sqrt(1 + w);
+    return w / (root * (1 + root));
+}
+static inline double truth_gompertz(double x, double beta) /* e^x e^(-β e^x) */
+{
+    return x > 300 ? 0 : exp(x - beta * exp(x));
+}
+static inline double truth_skewed_slope(double x)
+{
+    return truth_sigmoid(x) * truth_sigmoid(2 * x) *
+           (truth_sigmoid(-x) + 2 * truth_sigmoid(-2 * x));
+}
+static inline double truth_hard_silu(double x)
+{
+    return x > -3 ? x * fmin(1, (x + 3) / 6) : 0;
+}
+
 typedef struct activation_truth {
     const char *name;
     double (*f)(double x);
     double (*slope)(double x); /* between kinks */
     double least; /* where the definition cancels (x/6 + 1/2), ulp are counted as of this size */
+    double
+        loose; /* times as much as TRUTH_ULP and TRUTH_SLOPE is allowed: many roundings in a row */
 } activation_truth;
 
 #define TRUTH_F(name, f, slope)                                                                    \
@@ -72,27 +158,88 @@ typedef struct activation_truth {
         return (void)x, slope;                                                                     \
     }
 #define TRUTHS(X)                                                                                  \
-    X(linear, x, 1, 0)                                                                             \
-    X(sigmoid, truth_sigmoid(x), truth_sigmoid(x) * truth_sigmoid(-x), 0)                          \
-    X(tanh, tanh(x), 4 * truth_sigmoid(2 * x) * truth_sigmoid(-2 * x), 0)                          \
-    X(relu, x > 0 ? x : 0, x > 0, 0)                                                               \
-    X(elu, truth_elu(x), x > 0 ? 1 : exp(x), 0)                                                    \
+    X(linear, x, 1, 0, 1)                                                                          \
+    X(sigmoid, truth_sigmoid(x), truth_sigmoid_slope(x), 0, 1)                                     \
+    X(tanh, tanh(x), truth_tanh_slope(x), 0, 1)                                                    \
+    X(relu, x > 0 ? x : 0, x > 0, 0, 1)                                                            \
+    X(relu6, truth_clip(0, 6, x), x > 0 && x < 6, 0, 1)                                            \
+    X(leaky_relu, x > 0 ? x : 0.2 * x, x > 0 ? 1 : 0.2, 0, 1)                                      \
+    X(thresholded_relu, x > 1 ? x : 0, x > 1, 0, 1)                                                \
+    X(threshold, x > 0 ? x : 0, x > 0, 0, 1)                                                       \
+    X(elu, truth_elu(x), x > 0 ? 1 : exp(x), 0, 1)                                                 \
     X(selu, TRUTH_LAMBDA *(x > 0 ? x : TRUTH_ALPHA * truth_elu(x)),                                \
-      TRUTH_LAMBDA *(x > 0 ? 1 : TRUTH_ALPHA * exp(x)), 0)                                         \
-    X(leaky_relu, x > 0 ? x : 0.2 * x, x > 0 ? 1 : 0.2, 0)                                         \
-    X(gelu, truth_gelu(x), truth_gelu_slope(x), 0)                                                 \
-    X(silu, truth_silu(x), truth_silu_slope(x), 0)                                                 \
-    X(softplus, truth_softplus(x), truth_sigmoid(x), 0)                                            \
-    X(softsign, isinf(x) ? copysign(1, x) : x / (1 + fabs(x)), pow(1 + fabs(x), -2), 0)            \
-    X(mish, truth_mish(x), truth_mish_slope(x), 0)                                                 \
-    X(exponential, exp(x), exp(x), 0)                                                              \
-    X(hard_sigmoid, fmin(1, fmax(0, x / 6 + 0.5)), fabs(x) < 3 ? 1 / 6.0 : 0, 0.5)                 \
-    X(hard_sigmoid_k2, fmin(1, fmax(0, 0.2 * x + 0.5)), fabs(x) < 2.5 ? 0.2 : 0, 0.5)              \
-    X(hard_tanh, fmin(1, fmax(-1, x)), fabs(x) < 1, 0)                                             \
-    X(mingru_g, x < 0 ? truth_sigmoid(x) : x + 0.5,                                                \
-      x < 0 ? truth_sigmoid(x) * truth_sigmoid(-x) : 1, 0)
+      TRUTH_LAMBDA *(x > 0 ? 1 : TRUTH_ALPHA * exp(x)), 0, 1)                                      \
+    X(celu, truth_elu(x), x > 0 ? 1 : exp(x), 0, 1)                                                \
+    X(softplus, truth_softplus(x), truth_sigmoid(x), 0, 1)                                         \
+    X(softplus_threshold, x > 20 ? x : truth_softplus(x), x > 20 ? 1 : truth_sigmoid(x), 0, 1)     \
+    X(squareplus, truth_squareplus(x), truth_squareplus(x) / hypot(x, 2), 0, 1)                    \
+    X(sparse_plus, x > 1 ? x : pow(fmax(0, x + 1), 2) / 4, truth_clip(0, 1, (x + 1) / 2), 0, 1)    \
+    X(gelu, truth_gelu(x), truth_gelu_slope(x), 0, 1)                                              \
+    X(silu, truth_silu(x), truth_silu_slope(x), 0, 1)                                              \
+    X(hard_silu, truth_hard_silu(x), x > 3 ? 1 : x > -3 ? x / 3 + 0.5 : 0, 0, 1)                   \
+    X(mish, truth_mish(x), truth_mish_slope(x), 0, 1)                                              \
+    X(exponential, exp(x), exp(x), 0, 1)                                                           \
+    X(softsign, truth_softsign(x), pow(1 + fabs(x), -2), 0, 1)                                     \
+    X(hard_sigmoid, truth_clip(0, 1, x / 6 + 0.5), fabs(x) < 3 ? 1 / 6.0 : 0, 0.5, 1)              \
+    X(hard_sigmoid_k2, truth_clip(0, 1, 0.2 * x + 0.5), fabs(x) < 2.5 ? 0.2 : 0, 0.5, 1)           \
+    X(sparse_sigmoid, truth_clip(0, 1, x / 2 + 0.5), fabs(x) < 1 ? 0.5 : 0, 0, 1)                  \
+    X(log_sigmoid, truth_log_sigmoid(x), truth_sigmoid(-x), 0, 1)                                  \
+    X(hard_tanh, truth_clip(-1, 1, x), fabs(x) < 1, 0, 1)                                          \
+    X(hard_shrink, fabs(x) > 0.5 ? x : 0, fabs(x) > 0.5, 0, 1)                                     \
+    X(soft_shrink, x > 0.5 ? x - 0.5 : x < -0.5 ? x + 0.5 : 0, fabs(x) > 0.5, 0, 1)                \
+    X(tanh_shrink, truth_tanh_shrink(x), pow(tanh(x), 2), 0, 2)                                    \
+    X(affine, x, 1, 0, 1)                                                                          \
+    X(scaled_tanh, tanh(x), truth_tanh_slope(x), 0, 1)                                             \
+    X(squared_relu, x > 0 ? x * x : 0, 2 * fmax(0, x), 0, 1)                                       \
+    X(lecun_tanh, 1.7159 * tanh(2 * x / 3), 1.7159 * 2 / 3 * truth_tanh_slope(2 * x / 3), 0, 2)    \
+    X(penalized_tanh, (x < 0 ? 0.25 : 1) * tanh(x), (x < 0 ? 0.25 : 1) * truth_tanh_slope(x), 0,   \
+      1)                                                                                           \
+    X(penalized_tanh_quotient, (x < 0 ? 4 : 1) * tanh(x), (x < 0 ? 4 : 1) * truth_tanh_slope(x),   \
+      0, 2)                                                                                        \
+    X(penalized_tanh_square, tanh(x) * (1 - 0.25 * tanh(x)),                                       \
+      truth_tanh_slope(x) * (1 - 0.5 * tanh(x)), 0, 2)                                             \
+    X(arctan, atan(x), 1 / (1 + x * x), 0, 1)                                                      \
+    X(isru, truth_isru(x), truth_isru_slope(x), 0, 1)                                              \
+    X(bent_identity, x *(1 + truth_half_tangent(x) / 2), 1 + truth_isru(x) / 2, 0, 2)              \
+    X(snake, x + pow(sin(x), 2), 1 + sin(2 * x), 1, 2)                                             \
+    X(sine, sin(x), cos(x), 0, 1)                                                                  \
+    X(cosine, cos(x), -sin(x), 0, 1)                                                               \
+    X(cube, x *x *x, 3 * x * x, 0, 1)                                                              \
+    X(maxsig, fmax(x, truth_sigmoid(x)), truth_sigmoid(x) < x ? 1 : truth_sigmoid_slope(x), 0, 1)  \
+    X(maxtanh, x > 0 ? x : tanh(x), x > 0 ? 1 : truth_tanh_slope(x), 0, 1)                         \
+    X(minsin, x > 0 ? sin(x) : x, x > 0 ? cos(x) : 1, 0, 1)                                        \
+    X(cosid, cos(x) - x, -sin(x) - 1, 1, 1)                                                        \
+    X(arctid, pow(atan(x), 2) - x, 2 * atan(x) / (1 + x * x) - 1, 1, 2)                            \
+    X(aranda, truth_aranda(x), x > 600 ? 0 : exp(x) * pow(1 + 2 * exp(x), -1.5), 0, 3)             \
+    X(bisig1, truth_pair(x, -1, 1), truth_pair_slope(x, -1, 1), 0, 3)                              \
+    X(bisig2, truth_pair(x, 0, 1), truth_pair_slope(x, 0, 1), 0, 3)                                \
+    X(bitanh1, (tanh(x / 2) + tanh((x + 1) / 2)) / 2 + 0.5, 2 * truth_pair_slope(x, 0, 1), 1, 2)   \
+    X(bitanh2, (tanh((x - 1) / 2) + tanh((x + 1) / 2)) / 2 + 0.5, 2 * truth_pair_slope(x, -1, 1),  \
+      1, 2)                                                                                        \
+    X(cloglog, -expm1(-exp(x)), truth_gompertz(x, 1), 0, 1)                                        \
+    X(cloglogm, 1.5 - 2 * exp(-0.7 * exp(x)), 1.4 * truth_gompertz(x, 0.7), 1, 1)                  \
+    X(loglog, exp(-exp(-x)) + 0.5, truth_gompertz(-x, 1), 0, 1)                                    \
+    X(elliott, x < 0 ? 0.5 / (1 - x) : 1 - 0.5 / (1 + x), 0.5 * pow(1 + fabs(x), -2), 0, 1)        \
+    X(modified_elliott, truth_isru(x) + 0.5, truth_isru_slope(x), 0.5, 1)                          \
+    X(softsign_shifted, truth_softsign(x) + 0.5, pow(1 + fabs(x), -2), 0.5, 1)                     \
+    X(rootsig, truth_half_tangent(x) + 0.5, 1 / (hypot(1, x) * (1 + hypot(1, x))), 0.5, 1)         \
+    X(saturated, truth_clip(-1, 1, x) + 0.5, fabs(x) < 1, 0, 1)                                    \
+    X(logarithmic, copysign(log1p(fabs(x)), x) + 0.5, 1 / (1 + fabs(x)), 0.5, 2)                   \
+    X(logsigm, pow(truth_sigmoid(x), 2) + 0.5, 2 * truth_sigmoid(x) * truth_sigmoid_slope(x), 0,   \
+      2)                                                                                           \
+    X(sigmoidalm, pow(truth_sigmoid(x), 4), 4 * pow(truth_sigmoid(x), 4) * truth_sigmoid(-x), 0,   \
+      4)                                                                                           \
+    X(sigmoidalm2, pow(truth_sigmoid(x / 2), 4),                                                   \
+      2 * pow(truth_sigmoid(x / 2), 4) * truth_sigmoid(-x / 2), 0, 4)                              \
+    X(sigt, truth_sigmoid(x) * (1 + truth_sigmoid(-x)),                                            \
+      2 * truth_sigmoid(x) * pow(truth_sigmoid(-x), 2), 0, 2)                                      \
+    X(skewed_sig, truth_sigmoid(x) * truth_sigmoid(2 * x) + 0.5, truth_skewed_slope(x), 0, 2)      \
+    X(gaussian, truth_gauss(x), -2 * truth_clip(-30, 30, x) * truth_gauss(x), 0, 1)                \
+    X(wave, truth_wave(x), truth_wave_slope(x), 0, 2)                                              \
+    X(sech, 1 / cosh(x), -tanh(x) / cosh(x), 0, 2)                                                 \
+    X(mingru_g, x < 0 ? truth_sigmoid(x) : x + 0.5, x < 0 ? truth_sigmoid_slope(x) : 1, 0, 1)
 
-#define X(name, f, slope, least) TRUTH_F(name, f, slope)
+#define X(name, f, slope, least, loose) TRUTH_F(name, f, slope)
 TRUTHS(X)
 #undef X
 
@@ -100,7 +247,7 @@ TRUTHS(X)
 static inline const activation_truth *truth_of(const char *name)
 {
     static const activation_truth all[] = {
-#define X(name, f, slope, least) { #name, truth_f_##name, truth_slope_##name, least },
+#define X(name, f, slope, least, loose) { #name, truth_f_##name, truth_slope_##name, least, loose },
         TRUTHS(X)
 #undef X
     };

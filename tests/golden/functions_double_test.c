@@ -1,0 +1,2 @@
+/* The same with the double library. */
+#include "functions_test.c"
