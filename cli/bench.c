@@ -8,6 +8,7 @@
 typedef struct bench {
     const call *c;
     const char *cases, *cell; /* which ones; NULL: all */
+    const char *activation;   /* in place of those listed; NULL: each of them */
     const char *compute;      /* of training a layer, and then nothing else; NULL: f32 */
     int threads[2], n_threads;
     char machine[128];
@@ -46,6 +47,7 @@ static bool wanted(const bench *b, const rondo_bench_case *c)
 {
     return (!b->cases || listed(b->cases, c->letter)) &&
            (!b->compute || strcmp(c->letter, "d") == 0) &&
+           (!b->activation || (strcmp(c->letter, "activations") == 0 && !c->activation)) &&
            (!b->cell || strcmp(b->cell, c->cell) == 0);
 }
 
@@ -65,7 +67,11 @@ static bool is_memory(const rondo_bench_case *c)
 static void begin_json(const rondo_bench_case *c, int threads)
 {
     printf("{\"case\":\"%s\",\"cell\":\"%s\",", c->letter, c->cell);
-    if (c->activation) printf("\"activation\":\"%s\",", c->activation);
+    if (c->activation) {
+        fputs("\"activation\":", stdout);
+        json_text(stdout, c->activation);
+        putchar(',');
+    }
     if (c->compute) printf("\"compute\":\"%s\",", c->compute);
     if (c->weights) printf("\"weights\":\"%s\",", c->weights);
     printf("\"B\":%lld,\"T\":%lld,\"I\":%lld,\"H\":%lld,\"threads\":%d,", (long long)c->batch,
@@ -154,6 +160,7 @@ static int measure(bench *b, const rondo_bench_case *asked, int which, double se
     rondo_bench_case copy = *asked;
     const rondo_bench_case *c = &copy;
     copy.compute = b->compute;
+    if (b->activation) copy.activation = b->activation;
     const rondo_status status = rondo_bench(&r, c, b->threads[which], seconds);
     clear_progress(b);
     if (status) return refuse(b, c, b->threads[which], status);
@@ -218,6 +225,7 @@ int command_bench(call *c)
     b.cases = rondo_recipe_get(c->recipe, "case");
     b.cell = rondo_recipe_get(c->recipe, "cell");
     b.compute = rondo_recipe_get(c->recipe, "compute");
+    b.activation = rondo_recipe_get(c->recipe, "activation");
     if (!(seconds > 0)) return complain(EXIT_USAGE, "seconds is %s; it must be over 0", text);
     if (list && strcmp(list, "true") == 0) {
         for (int i = 0; (each = rondo_bench_case_at(i)) != NULL; i++)

@@ -2,7 +2,7 @@
 # Everything in src/cell that holds a row of its own is a cell; nothing has to be named here.
 
 file(GLOB cells CONFIGURE_DEPENDS src/cell/*.c)
-list(FILTER cells EXCLUDE REGEX "/(activation|cell|parameters|table)\\.c$")
+list(FILTER cells EXCLUDE REGEX "/(activation|cell|learned|parameters|table)\\.c$")
 set_source_files_properties(${cells} PROPERTIES COMPILE_OPTIONS -O3)
 
 set(cell_avx2 -O3 -mavx2)

@@ -230,6 +230,7 @@ typedef struct rondo_fit_options {
     const char *identity;      /* what must agree to resume from it: data, recipe; may be NULL */
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
     int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
+    bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
@@ -286,24 +287,35 @@ typedef struct rondo_activation {
     const char *formula, *range; /* "(-alpha, inf)": of y over all x */
     const char *source;          /* who proposed it, what other tools call it */
     const char *note;            /* where tools differ, what to watch for */
+    /* A row without forward and backward is its formula, and Rondo derives it.  The first `learned`
+     * of the parameters are then trained, from their arguments on: a value for every unit of the
+     * layer, or one for all where a last parameter called "shared" is not 0. */
+    int learned;
+    bool shared;         /* learned values are one for all units */
+    bool takes_function; /* forward and backward get the rondo_function as args, not its args */
 } rondo_activation;
 
 enum { RONDO_MAX_PARAMETERS = 4 };
 typedef struct rondo_function { /* an activation with its arguments */
     const rondo_activation *row;
     rondo_real args[RONDO_MAX_PARAMETERS];
+    /* Of a row with learned parameters, set for a pass: their values [n], or [1] where shared, and
+     * where their gradients are added up (NULL: nobody asks). Such a row is called once per row and
+     * gate. */
+    const rondo_real *learned[RONDO_MAX_PARAMETERS];
+    rondo_real *dlearned[RONDO_MAX_PARAMETERS];
 } rondo_function;
 
 static inline void rondo_activate(const rondo_function *f, rondo_real *y, const rondo_real *x,
                                   int64_t n)
 {
-    f->row->forward(y, x, n, f->args);
+    f->row->forward(y, x, n, f->row->takes_function ? (const void *)f : f->args);
 }
 static inline void rondo_activate_backward(const rondo_function *f, rondo_real *dx,
                                            const rondo_real *x, const rondo_real *y,
                                            const rondo_real *dy, int64_t n)
 {
-    f->row->backward(dx, x, y, dy, n, f->args);
+    f->row->backward(dx, x, y, dy, n, f->row->takes_function ? (const void *)f : f->args);
 }
 
 /* One time step of the rows still running.  Every array is contiguous; gates lie side by side

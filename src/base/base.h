@@ -11,10 +11,12 @@ typedef rondo_real real;
 
 /* Stated limits on what files and specs may ask for; over them: RONDO_E_LIMIT. */
 enum {
-    LIMIT_NAME = 256,        /* bytes of a name */
-    LIMIT_LAYERS = 4096,     /* layers or nodes of a model */
-    LIMIT_HEADER = 64 << 20, /* bytes of a model file's header */
-    LIMIT_DEPTH = 64         /* nesting of JSON */
+    LIMIT_NAME = 256,          /* bytes of a name */
+    LIMIT_LAYERS = 4096,       /* layers or nodes of a model */
+    LIMIT_HEADER = 64 << 20,   /* bytes of a model file's header */
+    LIMIT_DEPTH = 64,          /* nesting of JSON, of a formula's parentheses */
+    LIMIT_FORMULA = 1024,      /* bytes of an activation's text */
+    LIMIT_FORMULA_NODES = 4096 /* different subexpressions of a formula and its derivatives */
 };
 #define LIMIT_SIZE ((int64_t)1 << 40) /* elements of anything */
 

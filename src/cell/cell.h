@@ -4,8 +4,15 @@
 #define RONDO_CELL_H
 #include "kernel/kernel.h"
 
-/* "tanh", "leaky_relu(0.1)", "elu(alpha=0.5)" → row and arguments. NULL or "" is linear. */
+/* "tanh", "leaky_relu(0.1)", "elu(alpha=0.5)", "x*sigmoid(b*x) with b=1" → row and arguments. NULL
+ * or "" is linear. What it made is given back by activation_free, which takes a zeroed one too. */
 rondo_status activation_parse(rondo_function *, const char *text);
+void activation_free(rondo_function *);
+bool activation_is_formula(const char *text);
+const char *activation_notes(const rondo_function *); /* for the user, one a line; NULL: none */
+/* The derivative as text, of x and the row's parameters; *text NULL where the row has no formula;
+ * alloc_free it. */
+rondo_status activation_derivative(char **text, const rondo_activation *);
 bool activation_is(const rondo_function *, const char *name);
 /* y[rows][width] = f(x), row by row where the activation mixes a row. */
 void activation_forward(const rondo_function *, real *y, const real *x, int64_t rows,
@@ -16,6 +23,8 @@ void activation_backward(const rondo_function *, real *dx, const real *x, const 
 /* "negative_slope=0.2 max=6": names and defaults; given: "0.1" or "max=1" or "0.1, max=1". */
 rondo_status parameters_parse(double args[RONDO_MAX_PARAMETERS], const char *declared,
                               const char *given, const char *what);
+/* The i-th name of `declared`; false past the last. */
+bool parameters_name(const char *declared, int i, char name[LIMIT_NAME]);
 /* Whether `declared` has a parameter of that name. */
 bool parameters_have(const char *declared, const char *name);
 
@@ -39,5 +48,6 @@ enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 8 };
 #define CELL(name)           CELL_ROW(name, CELL_ISA)
 
 void cell_register_all(void);       /* table.c */
+void learned_register_all(void);    /* learned.c */
 void activation_register_all(void); /* the rows of the kernel table in use */
 #endif

@@ -30,6 +30,13 @@ static int declared_index(const char *declared, const char *name)
     return -1;
 }
 
+bool parameters_name(const char *declared, int i, char name[LIMIT_NAME])
+{
+    double value;
+    for (int k = 0; declared && k <= i; k++) declared = next_declared(declared, name, &value);
+    return declared;
+}
+
 bool parameters_have(const char *declared, const char *name)
 {
     return declared_index(declared, name) >= 0;

@@ -11,7 +11,7 @@ static double round_up(double x)
     return power * (part <= 1.0000001 ? 1 : part <= 2.0000001 ? 2 : part <= 5.0000001 ? 5 : 10);
 }
 
-static void fit_linear(chart_scale *a, bool fixed, int wanted)
+static void fit_linear(chart_scale *a, bool fixed, bool whole, int wanted)
 {
     if (a->to <= a->from) {
         const double room = a->from != 0 ? fabs(a->from) * 0.1 : 1;
@@ -19,6 +19,7 @@ static void fit_linear(chart_scale *a, bool fixed, int wanted)
         a->to += room;
     }
     a->step = round_up((a->to - a->from) / wanted);
+    if (whole) a->step = fmax(a->step, 1);
     if (!fixed) {
         a->from = floor(a->from / a->step + 1e-9) * a->step;
         a->to = ceil(a->to / a->step - 1e-9) * a->step;
@@ -65,7 +66,7 @@ void axis_fit(chart_scale *a, const chart_axis *asked, double least, double most
     } else if (a->log) {
         fit_log(a, fixed, wanted);
     } else {
-        fit_linear(a, fixed, wanted);
+        fit_linear(a, fixed, asked->whole, wanted);
     }
 }
 

@@ -16,6 +16,7 @@ enum { CHART_COLOURS = 8 }; /* then they come again, dashed */
 typedef struct chart_axis {
     const char *label; /* NULL: none */
     bool log;
+    bool whole;               /* ticks at whole numbers alone: epochs */
     double from, to;          /* its ends; equal: from the data */
     const char *const *names; /* [n_names]: position i is called so; NULL: numbers */
     int n_names;

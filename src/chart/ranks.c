@@ -4,14 +4,14 @@
 #include "chart/chart.h"
 #include <math.h>
 
-enum { RANKS_WIDTH = 640, LINE = 20, EDGE = 150 };
+enum { RANKS_WIDTH = 640, LINE = 20, LEAST_LINE = 240 };
 
 typedef struct diagram {
     const chart_ranks *r;
     text_buffer *out;
-    int *order; /* [n], best first */
-    int width;
-    double axis; /* height of the line */
+    int *order;      /* [n], best first */
+    int width, edge; /* edge: what names take on either side */
+    double axis;     /* height of the line */
 } diagram;
 
 static double rank_at(const diagram *d, int place)
@@ -21,7 +21,7 @@ static double rank_at(const diagram *d, int place)
 
 static double across(const diagram *d, double rank)
 {
-    return d->width - EDGE - (rank - 1) / fmax(d->r->n - 1, 1) * (d->width - 2 * EDGE);
+    return d->width - d->edge - (rank - 1) / fmax(d->r->n - 1, 1) * (d->width - 2 * d->edge);
 }
 
 static void sort(diagram *d)
@@ -63,8 +63,8 @@ static void draw_names(const diagram *d, double first)
         text_add(d->out,
                  "<path class=\"mark\" d=\"M%.1f %.1fV%.1fH%d\"/><text x=\"%d\" y=\"%.1f\" "
                  "text-anchor=\"%s\">",
-                 x, d->axis, y, better ? d->width - EDGE + 8 : EDGE - 8,
-                 better ? d->width - EDGE + 12 : EDGE - 12, y + 4, better ? "start" : "end");
+                 x, d->axis, y, better ? d->width - d->edge + 8 : d->edge - 8,
+                 better ? d->width - d->edge + 12 : d->edge - 12, y + 4, better ? "start" : "end");
         text_escaped(d->out, d->r->names[d->order[i]]);
         text_add(d->out, " <tspan class=\"dim\">%.2f</tspan></text>\n", rank_at(d, i));
     }
@@ -98,6 +98,8 @@ void chart_draw_ranks(text_buffer *out, const chart_ranks *r, bool alone)
         return;
     }
     sort(&d);
+    for (int i = 0; i < r->n; i++) d.edge = (int)fmax(d.edge, chart_text_width(r->names[i]) + 56);
+    d.width = (int)fmax(d.width, 2 * d.edge + LEAST_LINE);
     d.axis = (r->title ? 30 : 8) + 58;
     const double first = d.axis + 14 + 8 * draw_groups(&d, false) + 8;
     chart_open(out, d.width, (int)(first + LINE * ((r->n + 1) / 2)), r->title, r->description,

@@ -61,6 +61,72 @@ typedef struct weight_storage {
 /* PAIRS: weights in bf16 that meet inputs rounded to bf16; for training.  The others widen. */
 enum { STORAGE_F32, STORAGE_BF16, STORAGE_INT8, STORAGE_PAIRS, STORAGES };
 
+/* ---- programs: what formulas become, see formula/ ---- */
+/* Operations on elements, and how many operands they have.  NORMAL is Φ, the normal distribution;
+ * comparisons give 1 or 0; WHERE takes the second operand where the first is not 0, else the
+ * third. */
+#define PROGRAM_OPS(X)                                                                             \
+    X(NEG, 1)                                                                                      \
+    X(ABS, 1)                                                                                      \
+    X(SIGN, 1)                                                                                     \
+    X(SQRT, 1)                                                                                     \
+    X(EXP, 1)                                                                                      \
+    X(EXPM1, 1)                                                                                    \
+    X(LOG, 1)                                                                                      \
+    X(LOG1P, 1)                                                                                    \
+    X(TANH, 1)                                                                                     \
+    X(SIGMOID, 1)                                                                                  \
+    X(SOFTPLUS, 1)                                                                                 \
+    X(ERF, 1)                                                                                      \
+    X(NORMAL, 1)                                                                                   \
+    X(SIN, 1)                                                                                      \
+    X(COS, 1)                                                                                      \
+    X(ATAN, 1)                                                                                     \
+    X(ADD, 2)                                                                                      \
+    X(SUB, 2)                                                                                      \
+    X(MUL, 2)                                                                                      \
+    X(DIV, 2)                                                                                      \
+    X(POW, 2)                                                                                      \
+    X(MIN, 2)                                                                                      \
+    X(MAX, 2)                                                                                      \
+    X(LESS, 2)                                                                                     \
+    X(LESS_EQUAL, 2)                                                                               \
+    X(EQUAL, 2)                                                                                    \
+    X(WHERE, 3)                                                                                    \
+    X(FMA, 3)
+typedef enum program_op {
+#define X(name, arity) PROGRAM_##name,
+    PROGRAM_OPS(X)
+#undef X
+} program_op;
+
+/* Slots: inputs, then constants, then registers. */
+enum {
+    PROGRAM_X,
+    PROGRAM_Y,
+    PROGRAM_DY,
+    PROGRAM_PARAMETER, /* the first of RONDO_MAX_PARAMETERS learned ones */
+    PROGRAM_INPUTS = PROGRAM_PARAMETER + RONDO_MAX_PARAMETERS,
+    PROGRAM_CONSTANTS = 64,
+    PROGRAM_REGISTERS = 32,
+    PROGRAM_SLOTS = PROGRAM_INPUTS + PROGRAM_CONSTANTS + PROGRAM_REGISTERS,
+    PROGRAM_RESULTS = 1 + RONDO_MAX_PARAMETERS
+};
+typedef struct program_step {
+    uint8_t op, to, from[3]; /* slots; where there are fewer operands, the first again */
+} program_step;
+typedef struct program {
+    program_step *step;
+    int n_steps, n_constants, n_registers, n_results;
+    real constant[PROGRAM_CONSTANTS];
+    uint8_t result[PROGRAM_RESULTS]; /* slots */
+} program;
+typedef struct program_io {
+    const real *in[PROGRAM_INPUTS]; /* [n]; NULL where the program does not read it */
+    real *out[PROGRAM_RESULTS]; /* the first is stored (it may be any input), others are added to */
+    bool shared; /* a parameter is one value, and its result the sum over n, not [n] */
+} program_io;
+
 typedef struct kernels {
     const char *isa;
     int lanes; /* elements of a vector */
@@ -121,6 +187,10 @@ typedef struct kernels {
     void (*dropout_mask)(real *mask, real rate, uint64_t seed, uint32_t step, uint32_t layer,
                          int64_t row, int64_t rows, int64_t width);
 
+    /* 1 where x > 0, else a slope drawn between lower and upper, by the same rule. */
+    void (*rrelu_factors)(real *factor, const real *x, real lower, real upper, uint64_t seed,
+                          uint32_t step, uint32_t layer, int64_t rows, int64_t width);
+
     /* ---- losses, see loss_kernel. Fused: x are logits, y receives the probabilities; the
      * others read x itself and leave y alone.  On probabilities: clipped to [1e-7, 1-1e-7] as
      * Keras does. ---- */
@@ -145,6 +215,8 @@ typedef struct kernels {
      * *flops done. The value only keeps the compiler from leaving them out. */
     real (*peak)(int64_t n, double *flops);
     real (*peak_bf16)(int64_t n, double *flops);
+
+    void (*run_program)(const program *, const program_io *, int64_t n);
 
     const rondo_activation *activations; /* this ISA's rows */
     int n_activations;

@@ -4,6 +4,7 @@
 typedef rondo_dense_options options;
 typedef struct extra {
     rondo_function activation;
+    int learned; /* the first of its params */
     int product;
 } extra;
 typedef struct memory {
@@ -29,6 +30,11 @@ static rondo_status open(rondo_layer *l)
     return activation_parse(&e->activation, o->activation);
 }
 
+static void close(rondo_layer *l)
+{
+    activation_free(&((extra *)l->extra)->activation);
+}
+
 static rondo_status build(rondo_layer *l, int n, const value_shape in[])
 {
     const options *o = l->options;
@@ -40,6 +46,7 @@ static rondo_status build(rondo_layer *l, int n, const value_shape in[])
     const rondo_shape matrix = { 2, { in[0].features, o->units } }, vector = { 1, { o->units } };
     RONDO_TRY(layer_param(l, "kernel", matrix, o->kernel_initializer, &kernel));
     if (!o->no_bias) RONDO_TRY(layer_param(l, "bias", vector, o->bias_initializer, &bias));
+    RONDO_TRY(layer_learned(l, "activation.", &e->activation, o->units, &e->learned));
     RONDO_TRY(layer_linear(l, kernel, bias, in[0].features, 0, o->units, &e->product));
     l->linears[e->product].meets_input = true;
     return RONDO_OK;
@@ -91,7 +98,9 @@ static rondo_status forward(call *c)
     real *z = m->z ? m->z : y->data;
     layer_same_rows(&c->out[0], x);
     forward_rows(c, z, 0, rows);
-    if (!c->skip_activation) activation_forward(&e->activation, y->data, z, rows, units);
+    rondo_function f = e->activation;
+    layer_view_learned(&f, c, e->learned, false);
+    if (!c->skip_activation) activation_forward(&f, y->data, z, rows, units);
     return RONDO_OK;
 }
 
@@ -115,7 +124,9 @@ static void backward(call *c)
     const real *dz = y->grad;
     bool add;
     if (!c->skip_activation) {
-        activation_backward(&e->activation, m->dz, m->z, y->data, y->grad, rows, units);
+        rondo_function f = e->activation;
+        layer_view_learned(&f, c, e->learned, true);
+        activation_backward(&f, m->dz, m->z, y->data, y->grad, rows, units);
         dz = m->dz;
     }
     real *dx = value_grad(x, &add);
@@ -127,6 +138,11 @@ static const rondo_function *activation(const rondo_layer *l)
     return &((const extra *)l->extra)->activation;
 }
 
+static const rondo_function *functions(const rondo_layer *l, int i)
+{
+    return i == 0 ? activation(l) : NULL;
+}
+
 const layer_type layer_dense = { .name = "dense",
                                  .help = "y = f(xW + b), at every step of a sequence",
                                  .options_size = sizeof(options),
@@ -136,6 +152,7 @@ const layer_type layer_dense = { .name = "dense",
                                  .min_inputs = 1,
                                  .max_inputs = 1,
                                  .open = open,
+                                 .close = close,
                                  .build = build,
                                  .outputs = outputs,
                                  .plan = plan,
@@ -143,4 +160,5 @@ const layer_type layer_dense = { .name = "dense",
                                  .backward = backward,
                                  .forward_rows = forward_rows,
                                  .backward_rows = backward_rows,
-                                 .activation = activation };
+                                 .activation = activation,
+                                 .functions = functions };

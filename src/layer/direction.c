@@ -112,6 +112,7 @@ rondo_status direction_build(rondo_layer *l, scan_cell *c, const char *prefix, i
                             &recurrent));
     RONDO_TRY(add_biases(b, &bias, &recurrent_bias));
     RONDO_TRY(add_own(b, initializer));
+    RONDO_TRY(gates_learn(c, l, prefix));
     RONDO_TRY(layer_linear(l, kernel, bias, in, 0, row->x_gates * u, &product));
     l->linears[product].meets_input = true;
     c->x = &l->linears[product];

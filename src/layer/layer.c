@@ -71,6 +71,7 @@ static rondo_status set_word(rondo_layer *l, const char *word, bool first)
     const option_field *f = options_find(table, word);
     if (f && f->type == OPTION_BOOL) return set_option(l, word, "true");
     if (!f && options_find(table, "activation")) {
+        if (activation_is_formula(word)) return set_option(l, "activation", word);
         char name[LIMIT_NAME];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "("), word);
         if (registry_find(REGISTRY_ACTIVATION, name)) return set_option(l, "activation", word);

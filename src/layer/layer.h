@@ -149,6 +149,8 @@ typedef struct layer_type {
     rondo_status (*can_stream)(const rondo_layer *);
     /* The layer's last activation, when a loss may take its logits instead; NULL: none. */
     const rondo_function *(*activation)(const rondo_layer *);
+    /* The i-th of all that it applies; NULL: there are not so many. May be NULL. */
+    const rondo_function *(*functions)(const rondo_layer *, int i);
 } layer_type;
 
 /* Declares a parameter; offset comes later.  Returns its index, or fails. */
@@ -219,13 +221,18 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     rondo_function activation[MAX_GATES];
     real args[RONDO_MAX_PARAMETERS];
     int64_t units;
+    int learned[MAX_GATES];      /* the first of the layer's params that the activation learns */
     bool keep_inputs;            /* an activation's gradient needs its input */
+    bool sums;                   /* gradients of the cell's own parameters sum over rows */
     const linear *x, *h, *made;  /* made NULL: one phase */
     int params[MAX_CELL_PARAMS]; /* of the layer's params; -1: left out */
     real dropout, recurrent_dropout;
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
 rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
+/* What they learn becomes params of the layer: "activation_i.alpha". */
+rondo_status gates_learn(scan_cell *, rondo_layer *, const char *prefix);
+void gates_free(scan_cell *);
 /* direction.c: declares the parameters of one direction ("forward.kernel") and the products over
  * them, for so many input features. */
 rondo_status direction_build(rondo_layer *, scan_cell *, const char *prefix, int64_t in);
@@ -236,9 +243,10 @@ typedef struct row_view { /* what a cell sees of one row, and the weights that i
     real *next[MAX_STATES];
 } row_view;
 typedef struct scan {
-    bool turned;  /* scan_row: the next step takes weights from their end */
-    bool single;  /* one direction, without ports for states */
-    row_view row; /* scan_row */
+    bool turned;                          /* scan_row: the next step takes weights from their end */
+    bool single;                          /* one direction, without ports for states */
+    rondo_function activation[MAX_GATES]; /* the cell's, seeing what this call has learned */
+    row_view row;                         /* scan_row */
     /* The caller's wishes: dropout; all steps of everything kept for backward; all steps of h kept;
      * in the caller's memory; the gradients of all outputs kept, too. */
     bool training, keep, full, outside, watched;
@@ -292,6 +300,8 @@ real *scan_dinitial(const scan *, int k);
 enum { SCAN_TIME_PARTS = 16 };
 int scan_time_parts(const scan *, const scan_cell *, int64_t steps, bool down);
 void scan_time(scan *, const scan_cell *, const call *, int64_t from, int64_t to, bool down);
+/* Points the activations at their learned values, and going down at their gradients. */
+void scan_view_learned(scan *, const scan_cell *, const call *, bool down);
 /* scan_steps.c: steps [from, to) alone, when all that goes into them is there. */
 void scan_steps(scan *, const scan_cell *, const call *, int64_t from, int64_t to, bool down);
 real *scan_xp(const scan *, const scan_cell *, int64_t row); /* of a packed row in the chunk */
@@ -342,6 +352,13 @@ const real *view_gate_input(const scan_view *, int g, int64_t t, int64_t r);
 void view_step(const scan_view *, int64_t t, int64_t r, rondo_step *);
 /* After backward: ∂loss/∂h of step t, all that comes of it later included. */
 const real *view_gradient(const scan_view *, int64_t t, int64_t r);
+
+/* learned.c: the learned parameters of an activation become params of the layer, called by their
+ * names with a prefix ("activation."); a value for each unit, or one where shared. */
+rondo_status layer_learned(rondo_layer *, const char *prefix, const rondo_function *, int64_t units,
+                           int *first);
+/* Points the function at their values in a call, and going down at their gradients. */
+void layer_view_learned(rondo_function *, const call *, int first, bool down);
 
 /* initializer.c: fills one parameter from "glorot_uniform", "constant(0.5)", "orthogonal(gain=1)".
  * */

@@ -105,6 +105,12 @@ static rondo_status open(rondo_layer *l)
     return RONDO_OK;
 }
 
+static void close(rondo_layer *l)
+{
+    extra *e = l->extra;
+    for (int d = 0; d < MAX_DIRECTIONS; d++) gates_free(&e->cell[d]);
+}
+
 static rondo_status build(rondo_layer *l, int n, const value_shape in[])
 {
     static const char *const prefixes[] = { "forward.", "backward." };
@@ -413,6 +419,12 @@ static rondo_status can_stream(const rondo_layer *l)
                       "%s reads the sequence from its end, so it cannot run step by step", l->name);
 }
 
+static const rondo_function *functions(const rondo_layer *l, int i)
+{
+    const scan_cell *c = &((const extra *)l->extra)->cell[0];
+    return i < cell_gate_count(c->row) ? &c->activation[i] : NULL;
+}
+
 const layer_type layer_recurrent = { .name = "recurrent",
                                      .help = "any recurrent cell over a sequence",
                                      .options_size = sizeof(options),
@@ -423,6 +435,7 @@ const layer_type layer_recurrent = { .name = "recurrent",
                                      .max_inputs = 1 + MAX_DIRECTIONS * MAX_STATES,
                                      .set_other = set_other,
                                      .open = open,
+                                     .close = close,
                                      .build = build,
                                      .outputs = outputs,
                                      .plan = plan,
@@ -430,4 +443,5 @@ const layer_type layer_recurrent = { .name = "recurrent",
                                      .backward = backward,
                                      .state_size = state_size,
                                      .state_width = state_width,
-                                     .can_stream = can_stream };
+                                     .can_stream = can_stream,
+                                     .functions = functions };

@@ -54,6 +54,7 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
 {
     const rondo_cell *row = c->row;
     const int64_t units = c->units, batch = x->batch, total = value_rows(x);
+    memcpy(s->activation, c->activation, sizeof s->activation);
     route_plan(&s->route, a, x, reverse);
     if (!s->route.identity) s->gathered = keep(a, total, c->x->in);
     if (s->training && c->dropout > 0) {
@@ -87,6 +88,13 @@ void scan_plan(scan *s, const scan_cell *c, arena *a, const value *x, bool rever
     plan_backward(s, c, a, x, total);
 }
 
+void scan_view_learned(scan *s, const scan_cell *c, const call *run, bool down)
+{
+    for (int g = 0; g < MAX_GATES; g++)
+        if (c->activation[g].row && c->activation[g].row->learned)
+            layer_view_learned(&s->activation[g], run, c->learned[g], down);
+}
+
 /* A mask for every row of the batch, drawn by the caller's row number, laid out by rank. */
 static void draw_mask(const scan *s, real *mask, real rate, const call *c, uint32_t key,
                       int64_t width)
@@ -118,6 +126,7 @@ static void gather_input(scan *s, const scan_cell *c, const call *run, uint32_t 
 void scan_forward(scan *s, const scan_cell *c, const call *run, uint32_t mask_key, real *h_out)
 {
     if (h_out) s->state[0] = h_out;
+    scan_view_learned(s, c, run, false);
     gather_input(s, c, run, mask_key);
     for (int64_t begin = 0, end; begin < s->route.steps; begin = end) {
         end = begin + s->chunk < s->route.steps ? begin + s->chunk : s->route.steps;
@@ -213,6 +222,7 @@ void scan_backward(scan *s, const scan_cell *c, const call *run, real *dh)
     real *dx = value_grad(run->in[0], &add);
     const bool direct = s->route.identity && !s->mask_x;
     s->dh = dh;
+    scan_view_learned(s, c, run, true);
     place_final(s, c);
     for (int64_t end = s->route.steps, begin; end > 0; end = begin) {
         begin = (end - 1) / s->chunk * s->chunk;

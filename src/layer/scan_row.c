@@ -95,9 +95,12 @@ static void one_step(row *r)
 }
 
 /* All that one step of a row sees; xp and the states move on. */
-static void view_row(scan *s, const scan_cell *c, const real *weights, const param *params)
+static void view_row(scan *s, const scan_cell *c, const call *run)
 {
     row_view *v = &s->row;
+    const real *weights = run->weights;
+    const param *params = run->layer->params;
+    scan_view_learned(s, c, run, false);
     for (int i = 0; i < c->row->n_params; i++)
         v->own[i] = c->params[i] < 0 ? NULL : weights + params[c->params[i]].offset;
     v->weights = weights;
@@ -112,7 +115,7 @@ static void view_row(scan *s, const scan_cell *c, const real *weights, const par
                             .saved = s->saved,
                             .inputs = s->inputs,
                             .param = v->own,
-                            .activation = c->activation,
+                            .activation = s->activation,
                             .args = c->args };
 }
 
@@ -127,7 +130,7 @@ static void all_steps(void *arg, team *helpers)
     const int64_t u = c->units, steps = s->route.steps;
     r->team = helpers;
     r->chunk = helpers ? CHUNK : steps;
-    view_row(s, c, r->run->weights, r->run->layer->params);
+    view_row(s, c, r->run);
     for (int k = 0; k < c->row->states; k++) {
         if (!r->initial[k]) kernel_table()->fill(s->initial[k], 0, u);
         v->state[k] = r->initial[k] ? r->initial[k] : s->initial[k];
@@ -180,7 +183,7 @@ bool scan_row_step(scan *s, const scan_cell *c, const call *run)
     const int states = c->row->states;
     row_view *v = &s->row;
     row r = { .s = s, .c = c, .run = run, .shares = run->pool && shares(c, run->pool) };
-    if (v->weights != run->weights) view_row(s, c, run->weights, run->layer->params);
+    if (v->weights != run->weights) view_row(s, c, run);
     for (int k = 0; k < states; k++) {
         v->state[k] = run->carry_in ? run->carry_in + k * c->units : s->initial[k];
         v->next[k] = k > 0 ? s->state[k] : run->out[0].data;

@@ -82,7 +82,7 @@ static void view_up(rondo_step *step, pointers *p, const walk *w, int64_t t, int
     step->saved = s->saved + kept * cell->saves * u;
     step->inputs = s->inputs ? s->inputs + kept * wide * u : NULL;
     step->param = p->own;
-    step->activation = c->activation;
+    step->activation = s->activation;
     step->args = c->args;
 }
 
@@ -128,12 +128,13 @@ static void phase_part(void *arg, int i, int n)
     p->run(&step);
 }
 
-/* A cell's own parameters sum over rows: one thread goes down, so that the order is fixed. */
+/* What a cell and its activations learn of their own sums over rows: one thread goes down, so that
+ * the order is fixed. */
 static void pointwise(const walk *w, void (*run)(const rondo_step *), int64_t t, int64_t begin,
                       int64_t rows)
 {
     phase p = { w, run, t, begin, rows };
-    if (w->team && !(w->down && w->c->row->n_params))
+    if (w->team && !(w->down && w->c->sums))
         team_share(w->team, phase_part, &p);
     else
         phase_part(&p, 0, 1);
@@ -273,6 +274,6 @@ void scan_steps(scan *s, const scan_cell *c, const call *run, int64_t from, int6
         team_run(run->pool, all_rows, &w);
         return;
     }
-    w.parts = (int)(most < 1 || (down && c->row->n_params) ? 1 : threads < most ? threads : most);
+    w.parts = (int)(most < 1 || (down && c->sums) ? 1 : threads < most ? threads : most);
     pool_run(run->pool, own_rows, &w, w.parts);
 }

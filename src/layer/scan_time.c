@@ -16,7 +16,7 @@ typedef struct timed {
 
 int scan_time_parts(const scan *s, const scan_cell *c, int64_t steps, bool down)
 {
-    if (!c->row->fade || !s->keep || (down && !s->dh)) return 1;
+    if (!c->row->fade || !s->keep || (down && (!s->dh || c->sums))) return 1;
     return (int)(steps / SHORTEST < SCAN_TIME_PARTS ? steps / SHORTEST : SCAN_TIME_PARTS);
 }
 
@@ -50,7 +50,7 @@ static rondo_step view(const timed *p, int64_t t, const real *const *from, real 
                          .next = next,
                          .saved = s->saved + at * row->saves * u,
                          .inputs = s->inputs ? s->inputs + at * row->input_saves * u : NULL,
-                         .activation = p->c->activation,
+                         .activation = s->activation,
                          .args = p->c->args };
 }
 

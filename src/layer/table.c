@@ -2,13 +2,20 @@
 #include "layer.h"
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
-    layer_layer_normalization, layer_masking, layer_merges[4];
+    layer_layer_normalization, layer_masking, layer_merges[4], layer_rrelu;
 
 static const layer_type *const rows[] = {
-    &layer_dense,     &layer_activation,          &layer_embedding,
-    &layer_dropout,   &layer_layer_normalization, &layer_masking,
-    &layer_merges[0], &layer_merges[1],           &layer_merges[2],
+    &layer_dense,
+    &layer_activation,
+    &layer_embedding,
+    &layer_dropout,
+    &layer_layer_normalization,
+    &layer_masking,
+    &layer_merges[0],
+    &layer_merges[1],
+    &layer_merges[2],
     &layer_merges[3],
+    &layer_rrelu,
 };
 
 void layer_register_all(void)

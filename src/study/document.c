@@ -24,7 +24,7 @@ void document_heading(document *d, int level, const char *text)
     text_add(&d->html, "<h%d>", level);
     text_escaped(&d->html, text);
     text_add(&d->html, "</h%d>\n", level);
-    text_add(&d->markdown, "%s%.*s ", level > 1 ? "\n" : "", level, "####");
+    text_add(&d->markdown, "%.*s ", level, "####");
     add_markdown(&d->markdown, text);
     text_add(&d->markdown, "\n\n");
 }

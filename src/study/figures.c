@@ -136,26 +136,40 @@ static bool wants_log(const curve *curves, int n)
     return least > 0 && isfinite(most) && most > 20 * least;
 }
 
-static void draw_curves(document *d, const study_table *t, int b, const char *column,
-                        const curve *curves, chart_series *series)
+/* Whether treatment k is one of those that come out best, as many as can be told apart. */
+static bool among_best(const study_table *t, int b, int k)
 {
-    char name[96];
-    int n = 0, longest = 0;
+    const study_group *groups = &t->groups[b * t->n_treatments];
+    int better = 0;
+    for (int i = 0; i < t->n_treatments; i++)
+        better += t->measure->higher ? groups[i].mean > groups[k].mean
+                                     : groups[i].mean < groups[k].mean;
+    return better < CHART_COLOURS;
+}
+
+static void draw_curves(document *d, const study_table *t, int b, const char *column,
+                        const curve *curves, chart_series *series, const double *epochs)
+{
+    char name[96], title[192];
+    int n = 0, longest = 0, there = 0;
     for (int k = 0; k < t->n_treatments; k++) {
-        if (curves[k].n == 0) continue;
+        there += curves[k].n > 0;
+        if (curves[k].n == 0 || n == CHART_COLOURS || !among_best(t, b, k)) continue;
         series[n++] = (chart_series){ .name = t->treatments[k],
+                                      .x = epochs,
                                       .y = curves[k].mean,
                                       .low = curves[k].low,
                                       .high = curves[k].high,
-                                      .n = curves[k].n,
-                                      .colour = k + 1 };
+                                      .n = curves[k].n };
         if (curves[k].n > longest) longest = curves[k].n;
     }
     if (n == 0 || longest < 2) return;
+    const size_t used = (size_t)snprintf(title, sizeof title, "%.120s", block_title(t, b, column));
+    if (n < there) snprintf(title + used, sizeof title - used, " (the best %d of %d)", n, there);
     const chart picture = {
-        .title = block_title(t, b, column),
+        .title = title,
         .description = "by epoch: mean over seeds, and the band from the least to the most",
-        .x = { .label = "epoch" },
+        .x = { .label = "epoch", .whole = true },
         .y = { .label = column, .log = wants_log(curves, t->n_treatments) },
         .series = series,
         .n_series = n,
@@ -168,6 +182,7 @@ static void draw_curves(document *d, const study_table *t, int b, const char *co
 static rondo_status curves_of_block(document *d, const rondo_study *s, const study_table *t, int b)
 {
     char column[96] = "";
+    int longest = 0;
     for (int r = 0; r < s->n_runs && !*column; r++)
         if (t->of_block[r] == b && s->runs[r].state == RUN_FINISHED)
             column_for(column, &s->runs[r], t->measure->name);
@@ -175,10 +190,16 @@ static rondo_status curves_of_block(document *d, const rondo_study *s, const stu
     curve *curves = alloc_array(t->n_treatments, sizeof *curves);
     chart_series *series = alloc_array(t->n_treatments, sizeof *series);
     rondo_status status = curves && series ? RONDO_OK : RONDO_E_NOMEM;
-    for (int k = 0; k < t->n_treatments && !status; k++)
+    for (int k = 0; k < t->n_treatments && !status; k++) {
         status = read_curve(&curves[k], s, t, b, k, column);
-    if (!status) draw_curves(d, t, b, column, curves, series);
+        if (curves[k].n > longest) longest = curves[k].n;
+    }
+    double *epochs = alloc_array(longest + 1, sizeof *epochs);
+    if (!status && !epochs) status = RONDO_E_NOMEM;
+    for (int i = 0; i < longest && epochs; i++) epochs[i] = i + 1;
+    if (!status) draw_curves(d, t, b, column, curves, series, epochs);
     for (int k = 0; k < t->n_treatments && curves; k++) alloc_free(curves[k].mean);
+    alloc_free(epochs);
     alloc_free(curves);
     alloc_free(series);
     return status;

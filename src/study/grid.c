@@ -246,7 +246,8 @@ static rondo_status name_run(const rondo_study *s, study_run *run, char *const d
     sha256_text(digest, all.data, all.size);
     text_free(&all);
     make_title(title, s, run);
-    run->name = alloc_format("%s-%.8s", title, digest);
+    const char *known = json_string_value(json_array_get(s->names, (size_t)(run - s->runs)));
+    run->name = known ? alloc_text(known) : alloc_format("%s-%.8s", title, digest);
     run->folder = run->name ? alloc_format("%s/runs/%s", s->folder, run->name) : NULL;
     if (!run->folder) return RONDO_E_NOMEM;
     return rondo_recipe_set(run->recipe, "train", "output", run->folder);
@@ -274,22 +275,36 @@ static rondo_status make_run(const rondo_study *s, study_run *run)
 }
 
 /* An axis must change something: be a key, bring some, or stand in a text. */
-static bool stands_in(const study_keys *keys, const char *name)
+static bool names(const char *text, const char *axis_name)
 {
     char braced[80];
-    snprintf(braced, sizeof braced, "{%s}", name);
+    snprintf(braced, sizeof braced, "{%s}", axis_name);
+    return strstr(text, braced) != NULL;
+}
+
+static bool stands_in(const study_keys *keys, const char *axis_name)
+{
     for (int i = 0; i < keys->n; i++)
-        if (strstr(keys->items[i].text, braced)) return true;
+        if (names(keys->items[i].text, axis_name)) return true;
+    return false;
+}
+
+static bool overridden(const rondo_study *s, const char *key)
+{
+    for (int i = 0; i < s->overrides.n; i++)
+        if (strcmp(s->overrides.items[i].key, key) == 0) return true;
     return false;
 }
 
 static rondo_status check_axis(const rondo_study *s, const study_axis *a)
 {
-    bool used = is_train_key(a->name) || stands_in(&s->keys, a->name) ||
-                stands_in(&s->overrides, a->name);
+    bool used = is_train_key(a->name) || stands_in(&s->overrides, a->name);
+    for (int i = 0; i < s->keys.n && !used; i++)
+        used = names(s->keys.items[i].text, a->name) && !overridden(s, s->keys.items[i].key);
     for (int i = 0; i < s->n_axes && !used; i++)
         for (int k = 0; k < s->axes[i].n && !used; k++)
-            used = stands_in(&s->axes[i].values[k].brings, a->name);
+            used = names(s->axes[i].values[k].label, a->name) ||
+                   stands_in(&s->axes[i].values[k].brings, a->name);
     for (int k = 0; k < a->n && !used; k++) used = a->values[k].brings.n > 0;
     if (used) return RONDO_OK;
     return rondo_fail(RONDO_E_ARG,
@@ -304,12 +319,9 @@ static void find_data_axes(rondo_study *s)
     for (int i = 0; i < s->n_axes; i++) {
         study_axis *a = &s->axes[i];
         a->chooses_data = strcmp(a->name, "data") == 0;
-        for (int k = 0; k < s->keys.n; k++) {
-            char braced[80];
-            snprintf(braced, sizeof braced, "{%s}", a->name);
-            if (strcmp(s->keys.items[k].key, "data") == 0 && strstr(s->keys.items[k].text, braced))
+        for (int k = 0; k < s->keys.n; k++)
+            if (strcmp(s->keys.items[k].key, "data") == 0 && names(s->keys.items[k].text, a->name))
                 a->chooses_data = true;
-        }
         for (int k = 0; k < a->n; k++)
             for (int j = 0; j < a->values[k].brings.n; j++)
                 if (strcmp(a->values[k].brings.items[j].key, "data") == 0) a->chooses_data = true;

@@ -153,7 +153,7 @@ static void train_one(void *arg, int i)
         atomic_store(&j->stop, true);
         return;
     }
-    const rondo_status status = rondo_run_train(one.run->recipe, &watcher, 1, NULL, NULL, NULL);
+    const rondo_status status = run_train(one.run->recipe, true, &watcher, 1, NULL, NULL, NULL);
     if (status == RONDO_E_STOPPED)
         atomic_store(&j->stop, true);
     else
@@ -161,7 +161,7 @@ static void train_one(void *arg, int i)
 }
 
 /* ---- The whole ---- */
-/* A folder of its own: empty, not there, or with a study in it; adds up the seconds of before. */
+/* The folder must be empty, not there, or a study's; its seconds count on. */
 static rondo_status claim(rondo_study *s)
 {
     rondo_study *before = NULL;
@@ -173,12 +173,12 @@ static rondo_status claim(rondo_study *s)
         RONDO_TRY(study_load(&before, s->folder));
         s->seconds = before->seconds;
         rondo_study_free(before);
-    } else if (file_exists(s->folder) && !file_folder_empty(s->folder)) {
-        return rondo_fail(RONDO_E_ARG,
-                          "%s is not empty and holds no study; choose another directory with -o",
-                          s->folder);
+        return RONDO_OK;
     }
-    return file_make_folder(s->folder);
+    if (!file_exists(s->folder) || file_folder_empty(s->folder)) return RONDO_OK;
+    return rondo_fail(RONDO_E_ARG,
+                      "%s is not empty and holds no study; choose another directory with -o",
+                      s->folder);
 }
 
 static rondo_status find_waiting(jobs *j)
@@ -211,20 +211,19 @@ static rondo_status share_threads(jobs *j, int at_once)
 static rondo_status train_all(jobs *j, int at_once)
 {
     pool *threads;
-    if (j->n == 0) return study_save(j->study);
     if (at_once == 0) at_once = pool_processors();
     RONDO_TRY(share_threads(j, at_once));
     RONDO_TRY(pool_new(&threads, at_once));
     const double begun = now();
     rondo_status status = check_all(j, threads);
-    if (!status) status = claim(j->study);
+    if (!status) status = file_make_folder(j->study->folder);
     if (!status) status = study_save(j->study);
     if (!status) pool_run(threads, train_one, j, j->n);
     pool_free(threads);
     RONDO_TRY(status);
     j->report->stopped = interrupted(j);
     j->study->seconds += now() - begun;
-    return study_save(j->study);
+    return RONDO_OK;
 }
 
 rondo_status rondo_study_run(rondo_study *s, const char *folder, int at_once,
@@ -239,8 +238,10 @@ rondo_status rondo_study_run(rondo_study *s, const char *folder, int at_once,
     if (!(s->folder = alloc_text(folder))) return RONDO_E_NOMEM;
     pthread_mutex_init(&j.lock, NULL);
     rondo_status status = grid_make(s);
+    if (!status) status = claim(s);
     if (!status) status = find_waiting(&j);
-    if (!status) status = train_all(&j, at_once);
+    if (!status && j.n) status = train_all(&j, at_once);
+    if (!status) status = study_save(s);
     if (!status) status = pages_write(s);
     pthread_mutex_destroy(&j.lock);
     alloc_free(j.waiting);

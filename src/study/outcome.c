@@ -118,8 +118,7 @@ double outcome_score(const study_run *run, const char *measure)
     const json_t *result = json_object_get(run->facts, "result");
     const json_t *item = json_object_get(result, measure);
     if (run->state != RUN_FINISHED) return NAN;
-    if (strcmp(measure, "steps") == 0 && json_is_false(json_object_get(result, "reached")))
-        return NAN;
+    if (strcmp(measure, "steps") == 0 && outcome_fact(run, "reached") == 0) return NAN;
     return item ? number_of(item) : outcome_fact(run, measure);
 }
 

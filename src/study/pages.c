@@ -9,7 +9,7 @@ enum { CELL = 64, MAX_COLUMNS = 40 };
 /* So many decimals that a deviation has two digits that count. */
 static int decimals_for(double deviation, double mean)
 {
-    const double size = deviation > 0 ? deviation : fabs(mean) / 1000;
+    const double size = deviation > 0 ? deviation : fabs(mean) / 100;
     if (!(size > 0)) return 3;
     const double places = 1 - floor(log10(size));
     return (int)fmin(fmax(places, 0), 8);

@@ -186,6 +186,7 @@ void rondo_study_free(rondo_study *s)
     free_keys(&s->overrides);
     for (int i = 0; i < s->n_axes; i++) free_axis(&s->axes[i]);
     for (int i = 0; i < s->n_measures; i++) alloc_free(s->measures[i].name);
+    json_decref(s->names);
     alloc_free(s->seeds);
     alloc_free(s->command);
     alloc_free(s->folder);
@@ -215,6 +216,8 @@ static json_t *axis_to_json(const study_axis *a)
 static json_t *to_json(const rondo_study *s)
 {
     json_t *axes = json_array(), *seeds = json_array(), *measures = json_array();
+    json_t *runs = json_array();
+    for (int i = 0; i < s->n_runs; i++) json_array_append_new(runs, json_string(s->runs[i].name));
     for (int i = 0; i < s->n_axes; i++) json_array_append_new(axes, axis_to_json(&s->axes[i]));
     for (int i = 0; i < s->n_seeds; i++)
         json_array_append_new(seeds, json_integer((json_int_t)s->seeds[i]));
@@ -222,10 +225,11 @@ static json_t *to_json(const rondo_study *s)
         json_array_append_new(measures,
                               json_pack("{s:s, s:s}", "name", s->measures[i].name, "better",
                                         s->measures[i].higher ? "higher" : "lower"));
-    return json_pack("{s:i, s:s, s:s?, s:f, s:o, s:o, s:o, s:o, s:o}", "version", STUDY_VERSION,
-                     "rondo", rondo_version(), "command", s->command, "seconds", s->seconds, "keys",
-                     keys_to_json(&s->keys), "overrides", keys_to_json(&s->overrides), "axes", axes,
-                     "seeds", seeds, "measures", measures);
+    return json_pack("{s:i, s:s, s:s?, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+                     STUDY_VERSION, "rondo", rondo_version(), "command", s->command, "seconds",
+                     s->seconds, "keys", keys_to_json(&s->keys), "overrides",
+                     keys_to_json(&s->overrides), "axes", axes, "seeds", seeds, "measures",
+                     measures, "runs", runs);
 }
 
 rondo_status study_save(const rondo_study *s)
@@ -295,6 +299,7 @@ static rondo_status from_json(rondo_study *s, const json_t *all)
         RONDO_TRY(rondo_study_measure(s, name, better));
     }
     const char *command = json_string_value(json_object_get(all, "command"));
+    s->names = json_incref(json_object_get(all, "runs"));
     s->seconds = json_number_value(json_object_get(all, "seconds"));
     return command ? rondo_study_command(s, command) : RONDO_OK;
 }

@@ -59,6 +59,7 @@ struct rondo_study {
     int n_measures;
     char *command, *folder;
     double seconds;  /* of the calls that trained, altogether */
+    json_t *names;   /* of the runs, as study.json has them; NULL: they follow from the recipes */
     study_run *runs; /* [n_runs]; seeds outermost, so that what is there early is balanced */
     int n_runs;
 };
@@ -118,6 +119,7 @@ typedef struct study_table {
     friedman test;
     double *pairs; /* [treatments][treatments] Holm-adjusted Wilcoxon p; NULL: too few blocks */
     int *of_treatment, *of_block; /* [runs] */
+    double *scores;               /* [runs], NaN: none */
 } study_table;
 rondo_status table_make(study_table *, const rondo_study *, const study_measure *);
 void table_free(study_table *);

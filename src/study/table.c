@@ -51,43 +51,48 @@ static int place(const rondo_study *s, const study_run *run, bool treatments)
 }
 
 /* ---- Groups ---- */
-static void fill_group(study_group *g, const rondo_study *s, const study_table *t, int b, int k)
+static void count_run(study_group *g, const study_run *run, double score)
 {
-    double sum = 0, squares = 0;
-    *g = (study_group){
-        .mean = NAN, .deviation = NAN, .low = NAN, .high = NAN, .best = NAN, .worst = NAN
-    };
-    for (int r = 0; r < s->n_runs; r++) {
-        const study_run *run = &s->runs[r];
-        if (t->of_block[r] != b || t->of_treatment[r] != k) continue;
-        const double score = outcome_score(run, t->measure->name);
-        g->diverged += run->state == RUN_DIVERGED;
-        g->failed += run->state == RUN_FAILED;
-        g->missing += run->state == RUN_WAITING;
-        g->unsolved += run->state == RUN_FINISHED && !isfinite(score);
-        if (!isfinite(score)) continue;
-        sum += score;
-        g->n++;
-        if (!(g->best <= score)) g->best = score;
-        if (!(g->worst >= score)) g->worst = score;
-    }
-    if (g->n == 0) return;
-    g->mean = sum / g->n;
-    for (int r = 0; r < s->n_runs; r++) {
-        const double score = outcome_score(&s->runs[r], t->measure->name);
-        if (t->of_block[r] != b || t->of_treatment[r] != k || !isfinite(score)) continue;
-        squares += (score - g->mean) * (score - g->mean);
-    }
-    if (t->measure->higher) {
+    g->diverged += run->state == RUN_DIVERGED;
+    g->failed += run->state == RUN_FAILED;
+    g->missing += run->state == RUN_WAITING;
+    g->unsolved += run->state == RUN_FINISHED && !isfinite(score);
+    if (!isfinite(score)) return;
+    if (!(g->best <= score)) g->best = score;
+    if (!(g->worst >= score)) g->worst = score;
+    g->mean += (score - g->mean) / ++g->n;
+}
+
+static void finish_group(study_group *g, bool higher)
+{
+    if (g->n == 0) g->mean = NAN;
+    if (higher) {
         const double least = g->best;
         g->best = g->worst;
         g->worst = least;
     }
-    if (g->n < 2) return;
-    g->deviation = sqrt(squares / (g->n - 1));
-    const double half = statistics_t_quantile(0.05, g->n - 1) * g->deviation / sqrt(g->n);
+    g->deviation = g->n > 1 ? sqrt(g->deviation / (g->n - 1)) : NAN;
+    const double half = g->n > 1 ? statistics_t_quantile(0.05, g->n - 1) * g->deviation / sqrt(g->n)
+                                 : NAN;
     g->low = g->mean - half;
     g->high = g->mean + half;
+}
+
+static void fill_groups(study_table *t, const rondo_study *s)
+{
+    const int n = t->n_blocks * t->n_treatments;
+    for (int i = 0; i < n; i++) t->groups[i] = (study_group){ .best = NAN, .worst = NAN };
+    for (int r = 0; r < s->n_runs; r++) {
+        t->scores[r] = outcome_score(&s->runs[r], t->measure->name);
+        count_run(&t->groups[t->of_block[r] * t->n_treatments + t->of_treatment[r]], &s->runs[r],
+                  t->scores[r]);
+    }
+    for (int r = 0; r < s->n_runs; r++) {
+        study_group *g = &t->groups[t->of_block[r] * t->n_treatments + t->of_treatment[r]];
+        if (isfinite(t->scores[r]))
+            g->deviation += (t->scores[r] - g->mean) * (t->scores[r] - g->mean);
+    }
+    for (int i = 0; i < n; i++) finish_group(&t->groups[i], t->measure->higher);
 }
 
 /* ---- Ranks ---- */
@@ -125,7 +130,7 @@ static bool merits_of_seed(double *merits, const study_table *t, const rondo_stu
         const study_run *run = &s->runs[r];
         if (run->seed != seed) continue;
         if (run->state == RUN_WAITING || run->state == RUN_FAILED) return false;
-        const double score = outcome_score(run, t->measure->name);
+        const double score = t->scores[r];
         merits[t->of_treatment[r]] = !isfinite(score)     ? INFINITY
                                      : t->measure->higher ? -score
                                                           : score;
@@ -198,14 +203,13 @@ rondo_status table_make(study_table *t, const rondo_study *s, const study_measur
     t->groups = alloc_array((int64_t)t->n_blocks * t->n_treatments, sizeof *t->groups);
     t->of_treatment = alloc_array(s->n_runs, sizeof *t->of_treatment);
     t->of_block = alloc_array(s->n_runs, sizeof *t->of_block);
-    if (!t->groups || !t->of_treatment || !t->of_block) return RONDO_E_NOMEM;
+    t->scores = alloc_array(s->n_runs, sizeof *t->scores);
+    if (!t->groups || !t->of_treatment || !t->of_block || !t->scores) return RONDO_E_NOMEM;
     for (int r = 0; r < s->n_runs; r++) {
         t->of_treatment[r] = place(s, &s->runs[r], true);
         t->of_block[r] = place(s, &s->runs[r], false);
     }
-    for (int b = 0; b < t->n_blocks; b++)
-        for (int k = 0; k < t->n_treatments; k++)
-            fill_group(&t->groups[b * t->n_treatments + k], s, t, b, k);
+    fill_groups(t, s);
     return rank_all(t, s);
 }
 
@@ -218,5 +222,6 @@ void table_free(study_table *t)
     alloc_free(t->pairs);
     alloc_free(t->of_treatment);
     alloc_free(t->of_block);
+    alloc_free(t->scores);
     *t = (study_table){ 0 };
 }

@@ -157,11 +157,14 @@ rondo_status bench_check_forward(const bench_layer_data *d)
     f.gates = f.lstm ? 4 : f.gru ? 3 : 1;
     f.stride = s->units <= MAX_UNITS ? 1 : s->units / SEVERAL;
     f.n = s->units / f.stride < MAX_UNITS ? s->units / f.stride : MAX_UNITS;
-    RONDO_TRY(find_gate(&f.inner, s->activation, tanh));
-    RONDO_TRY(find_gate(&f.outer, s->activation, sigmoid));
-    RONDO_TRY(follow(&f));
+    rondo_status status = find_gate(&f.inner, s->activation, tanh);
+    if (!status) status = find_gate(&f.outer, s->activation, sigmoid);
+    if (!status) status = follow(&f);
     f.row = s->batch - 1;
-    return f.row ? follow(&f) : RONDO_OK;
+    if (!status && f.row) status = follow(&f);
+    activation_free(&f.inner.f);
+    activation_free(&f.outer.f);
+    return status;
 }
 
 /* ---- The tutorial's network: two simple_rnn layers of 64, dense 10, softmax ---- */

@@ -126,11 +126,13 @@ static rondo_status check_forward(const bench *b)
     const real *weight[4] = { NULL };
     rondo_bench_case shape = *b->c;
     shape.steps = b->steps;
-    for (int i = 0; i < rondo_weight_count(b->model); i++) {
-        rondo_array found = { 0 };
-        RONDO_TRY(rondo_weight_get(b->model, names[i], &found));
-        weight[i] = found.data;
-    }
+    for (int i = 0; i < rondo_weight_count(b->model); i++)
+        for (int k = 0; k < 4; k++) {
+            rondo_array found = { 0 };
+            if (strcmp(rondo_weight_name(b->model, i), names[k]) != 0) continue;
+            RONDO_TRY(rondo_weight_get(b->model, names[k], &found));
+            weight[k] = found.data;
+        }
     const real *y = b->streams ? b->y : pass_output(b->pass, 0)->data;
     return bench_check_forward(
         &(bench_layer_data){ &shape, weight[0], weight[1], weight[2], weight[3], b->x, y });
@@ -219,7 +221,9 @@ static bool smooth(const rondo_bench_case *c)
     rondo_function f;
     const rondo_cell *row = registry_find(REGISTRY_CELL, c->cell);
     const char *activation = c->activation ? c->activation : row->activation;
-    return !activation_parse(&f, activation) && !f.row->kinks;
+    const bool found = !activation_parse(&f, activation) && !f.row->kinks;
+    activation_free(&f);
+    return found;
 }
 
 /* A row of what was timed, by a stream: the way of other cells than those that are followed. */

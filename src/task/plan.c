@@ -53,6 +53,12 @@ static rondo_status all_bits(bool *yes, const rondo_dataset *d)
     return status;
 }
 
+static bool is_scaled(const rondo_recipe *r)
+{
+    const char *kind = rondo_recipe_get(r, "scale");
+    return kind && strcmp(kind, "none") != 0;
+}
+
 static bool is_one_number(const field_shape *f)
 {
     return f->type == RONDO_F32 && f->shape.rank == 1 && f->shape.dim[0] == 1;
@@ -99,8 +105,9 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
                           "FILE",
                           rondo_recipe_get(r, "data"));
     if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&p->bits, data));
-    if (p->task) return RONDO_OK;
     const bool two = p->bits && is_one_number(&data->target[0]);
+    p->bits &= !is_scaled(r);
+    if (p->task) return RONDO_OK;
     p->task = data->target[0].type == RONDO_I32 || two ? &task_classify : &task_regress;
     if (!two) return RONDO_OK;
     RONDO_TRY(plan_open(&data, p, files[0].path, files[1].path, NULL, TARGET_CLASSES));
@@ -232,12 +239,6 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 }
 
 /* ---- How to train ---- */
-static bool is_scaled(const rondo_recipe *r)
-{
-    const char *kind = rondo_recipe_get(r, "scale");
-    return kind && strcmp(kind, "none") != 0;
-}
-
 static const char *default_loss(const plan *p, const head *h)
 {
     if (p->task != &task_classify) return p->bits ? "binary_crossentropy" : "mse";
@@ -352,6 +353,23 @@ static void note_decisions(plan *p)
     plan_note(p, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
 }
 
+/* What is to be said of the formulas among a layer's activations, each once. */
+static void note_formulas(plan *p, const rondo_layer *l)
+{
+    const rondo_function *f, *before;
+    for (int i = 0; l->type->functions && (f = l->type->functions(l, i)) != NULL; i++) {
+        const char *notes = activation_notes(f);
+        int k = 0;
+        while (k < i && (before = l->type->functions(l, k)) && !activation_is(before, f->row->name))
+            k++;
+        for (const char *line = k < i ? NULL : notes; line && *line;) {
+            const size_t n = strcspn(line, "\n");
+            plan_note(p, "%s: %s: %.*s", l->name, f->row->name, (int)n, line);
+            line += n + (line[n] == '\n');
+        }
+    }
+}
+
 rondo_status plan_make(plan *p, const rondo_recipe *r)
 {
     head h;
@@ -371,6 +389,8 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));
     note_decisions(p);
+    for (int i = 0; i < p->pipeline->model->n_layers; i++)
+        note_formulas(p, p->pipeline->model->layers[i]);
     RONDO_TRY(fit_scalers(p, r));
     return identify(p, r);
 }

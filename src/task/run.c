@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "task/task.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,11 +16,10 @@ typedef struct diary {
     const condition *until; /* NULL: none */
     json_t *result;         /* the last epoch's scores */
     json_t *training;       /* how it came to them */
-    struct {                /* what a checkpoint keeps */
-        double seconds, best;
-        int64_t best_epoch; /* by val_loss, from 1; 0: none yet */
-    } kept;
-    double since; /* when the seconds were counted last */
+    double seconds, best;   /* best: of val_loss */
+    int64_t best_epoch;     /* from 1; 0: none yet */
+    char *saved;            /* as the last checkpoint has it */
+    double since;           /* when the seconds were counted last */
 } diary;
 
 typedef struct run {
@@ -31,7 +31,8 @@ typedef struct run {
     rondo_callback callbacks[MAX_CALLBACKS];
     int n_own, n_callbacks;
     int lock;
-    bool over; /* the old run was put aside */
+    bool over;        /* the old run was put aside */
+    bool one_of_many; /* see run_train */
 } run;
 
 static double now(void)
@@ -44,7 +45,7 @@ static double now(void)
 static void count_seconds(diary *d)
 {
     const double t = now();
-    d->kept.seconds += t - d->since;
+    d->seconds += t - d->since;
     d->since = t;
 }
 
@@ -53,9 +54,9 @@ static void find_best(diary *d, const rondo_progress *p)
     for (int i = 0; i < p->n_metrics; i++) {
         const double score = p->value[i];
         if (strcmp(p->metric[i], "val_loss") != 0 || !isfinite(score)) continue;
-        if (d->kept.best_epoch && !(score < d->kept.best)) continue;
-        d->kept.best = score;
-        d->kept.best_epoch = p->epoch + 1;
+        if (d->best_epoch && !(score < d->best)) continue;
+        d->best = score;
+        d->best_epoch = p->epoch + 1;
     }
 }
 
@@ -70,32 +71,55 @@ static rondo_status write_diary(rondo_event event, rondo_model *m, rondo_progres
     if (event != RONDO_EPOCH_END) return RONDO_OK;
     d->epochs = p->epoch + 1;
     d->steps = m->training->step;
+    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     count_seconds(d);
     find_best(d, p);
-    if (d->until) RONDO_TRY(condition_met(d->until, p, &d->reached));
     for (int i = 0; i < p->n_metrics; i++)
         RONDO_TRY(json_put(d->result, p->metric[i],
                            isfinite(p->value[i]) ? json_real(p->value[i]) : json_null()));
-    if (d->until) RONDO_TRY(json_put(d->result, "reached", json_boolean(d->reached)));
-    return json_put(d->result, "steps", json_integer(d->steps));
+    return RONDO_OK;
 }
 
+/* A checkpoint keeps it all: who is killed between the last epoch and the end knows the scores still. */
 static rondo_status save_diary(void *user, const void **bytes, size_t *n)
 {
     diary *d = user;
     count_seconds(d);
-    *bytes = &d->kept;
-    *n = sizeof d->kept;
+    json_t *all = json_pack("{s:f, s:f, s:I, s:I, s:I, s:b, s:O}", "seconds", d->seconds, "best",
+                            d->best, "best_epoch", (json_int_t)d->best_epoch, "epochs",
+                            (json_int_t)d->epochs, "steps", (json_int_t)d->steps, "reached",
+                            d->reached, "result", d->result);
+    free(d->saved);
+    d->saved = all ? json_dumps(all, JSON_COMPACT) : NULL; /* scores stay in their order */
+    json_decref(all);
+    if (!d->saved) return rondo_fail(RONDO_E_NOMEM, "out of memory writing a checkpoint");
+    *bytes = d->saved;
+    *n = strlen(d->saved);
     return RONDO_OK;
+}
+
+static rondo_status read_diary(diary *d, const json_t *all)
+{
+    json_t *result;
+    RONDO_TRY(json_want_real(all, "seconds", &d->seconds));
+    RONDO_TRY(json_want_real(all, "best", &d->best));
+    RONDO_TRY(json_want_int(all, "best_epoch", &d->best_epoch));
+    RONDO_TRY(json_want_int(all, "epochs", &d->epochs));
+    RONDO_TRY(json_want_int(all, "steps", &d->steps));
+    RONDO_TRY(json_want_object(all, "result", &result));
+    d->reached = json_is_true(json_object_get(all, "reached"));
+    return json_object_update(d->result, result)
+               ? rondo_fail(RONDO_E_NOMEM, "out of memory reading a checkpoint")
+               : RONDO_OK;
 }
 
 static rondo_status load_diary(void *user, const void *bytes, size_t n)
 {
-    diary *d = user;
-    if (n != sizeof d->kept)
-        return rondo_fail(RONDO_E_MISMATCH, "the run's diary has %zu bytes in the checkpoint", n);
-    memcpy(&d->kept, bytes, n);
-    return RONDO_OK;
+    json_t *all;
+    RONDO_TRY(json_read(&all, bytes, n, "the run's diary"));
+    const rondo_status status = rondo_fail_in(read_diary(user, all), "the run's diary");
+    json_decref(all);
+    return status;
 }
 
 /* ---- Callbacks: ours, the recipe's, the caller's ---- */
@@ -144,7 +168,7 @@ static rondo_status add_callbacks(run *r, const rondo_recipe *recipe)
     char text[96];
     const plan *p = &r->plan;
     RONDO_TRY(add_file_callback(r, "csv_logger", "log.csv", ""));
-    RONDO_TRY(add_file_callback(r, "tensorboard", "", ""));
+    if (!r->one_of_many) RONDO_TRY(add_file_callback(r, "tensorboard", "", ""));
     if (p->validation)
         RONDO_TRY(add_file_callback(r, "model_checkpoint", "best.safetensors",
                                     " monitor=val_loss save_best_only=true"));
@@ -214,9 +238,10 @@ static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *s
     diary *d = &r->diary;
     count_seconds(d);
     RONDO_TRY(json_put(d->training, "epochs", json_integer(d->epochs)));
-    if (d->kept.best_epoch)
-        RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->kept.best_epoch)));
-    RONDO_TRY(json_put(d->training, "seconds", json_real(d->kept.seconds)));
+    RONDO_TRY(json_put(d->training, "steps", json_integer(d->steps)));
+    if (d->until) RONDO_TRY(json_put(d->training, "reached", json_boolean(d->reached)));
+    if (d->best_epoch) RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->best_epoch)));
+    RONDO_TRY(json_put(d->training, "seconds", json_real(d->seconds)));
     return manifest_write(r->folder, &r->plan, recipe, &r->before, state, d->result, d->training);
 }
 
@@ -240,7 +265,8 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
         .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,
         .callbacks = r->callbacks, .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
-        .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds);
+        .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds,
+        .checkpoint_rarely = r->one_of_many);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->steps = r->diary.steps;
@@ -277,23 +303,41 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
     return train(r, recipe, report);
 }
 
+/* A batch all the way to its loss: whether labels fit is the loss's to say. */
+static rondo_status try_batch(const plan *p)
+{
+    training *t;
+    carry states = { 0 };
+    rondo_pipeline *line = p->pipeline;
+    int64_t rows = p->batch < p->train->count ? p->batch : p->train->count;
+    if (rows > PIPELINE_ITEMS) rows = PIPELINE_ITEMS;
+    if (p->bptt) RONDO_TRY(rondo_fail_in(model_can_stream(line->model), "bptt"));
+    RONDO_TRY(training_of(&t, line->model, "run_check"));
+    rondo_status status = pipeline_forward(line, t->pass, p->train, 0, rows,
+                                           t->stateful ? &states : NULL);
+    if (!status) status = comparison_fill(&t->comparison, &t->objective, t->pass, &line->batch);
+    carry_free(&states);
+    return status;
+}
+
 rondo_status run_check(const rondo_recipe *recipe)
 {
     run r = { .lock = -1 };
     rondo_status status = plan_make(&r.plan, recipe);
     if (!status) status = prepare(&r);
+    if (!status) status = try_batch(&r.plan);
     if (!status) status = add_given(&r, rondo_recipe_get(recipe, "callbacks"));
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     plan_free(&r.plan);
     return status;
 }
 
-rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *callbacks,
-                             int n_callbacks,
-                             void (*started)(const rondo_run_report *, const rondo_model *, void *),
-                             void *user, rondo_run_report *report)
+rondo_status run_train(const rondo_recipe *recipe, bool one_of_many,
+                       const rondo_callback *callbacks, int n_callbacks,
+                       void (*started)(const rondo_run_report *, const rondo_model *, void *),
+                       void *user, rondo_run_report *report)
 {
-    run r = { .lock = -1 };
+    run r = { .lock = -1, .one_of_many = one_of_many };
     rondo_run_report unread;
     if (!report) report = &unread;
     *report = (rondo_run_report){ .task = "" };
@@ -301,6 +345,7 @@ rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *c
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     json_decref(r.diary.result);
     json_decref(r.diary.training);
+    free(r.diary.saved);
     if (r.over) {
         const rondo_status settled = folder_settle(r.folder);
         if (!status) status = settled;
@@ -312,4 +357,12 @@ rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *c
     alloc_free(r.checkpoint);
     plan_free(&r.plan);
     return status;
+}
+
+rondo_status rondo_run_train(const rondo_recipe *recipe, const rondo_callback *callbacks,
+                             int n_callbacks,
+                             void (*started)(const rondo_run_report *, const rondo_model *, void *),
+                             void *user, rondo_run_report *report)
+{
+    return run_train(recipe, false, callbacks, n_callbacks, started, user, report);
 }

@@ -146,6 +146,12 @@ void manifest_free(manifest *);
 /* ---- run.c ---- */
 /* Whether rondo_run_train could begin: data, model, options; writes nothing. */
 rondo_status run_check(const rondo_recipe *);
+/* rondo_run_train; one_of_many: no log for TensorBoard, and a checkpoint only every checkpoint_seconds,
+ * as writing them is what short runs would take longest for. */
+rondo_status run_train(const rondo_recipe *, bool one_of_many, const rondo_callback *,
+                       int n_callbacks,
+                       void (*started)(const rondo_run_report *, const rondo_model *, void *),
+                       void *user, rondo_run_report *);
 
 /* ---- folder.c ---- */
 /* The folder this plan may train in, made when it is not there; *m is what it holds of this run so

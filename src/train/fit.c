@@ -239,6 +239,11 @@ static rondo_status train_epoch(fit *f)
     return RONDO_OK;
 }
 
+static bool finished(const fit *f)
+{
+    return f->at.done || f->progress.stop || f->at.epoch >= f->options.epochs;
+}
+
 static rondo_status end_epoch(fit *f)
 {
     scores_result(&f->training->scores, f->values);
@@ -253,12 +258,8 @@ static rondo_status end_epoch(fit *f)
     f->at.batch = f->at.samples = 0;
     f->at.done = f->progress.stop;
     f->at.epochs = f->options.epochs;
-    return save(f);
-}
-
-static bool finished(const fit *f)
-{
-    return f->at.done || f->progress.stop || f->at.epoch >= f->options.epochs;
+    const bool rarely = f->options.checkpoint_rarely && !finished(f);
+    return rarely && seconds() - f->saved < f->options.checkpoint_seconds ? RONDO_OK : save(f);
 }
 
 static rondo_status run(fit *f)
@@ -267,7 +268,9 @@ static rondo_status run(fit *f)
     while (!finished(f)) {
         RONDO_TRY(train_epoch(f));
         RONDO_TRY(end_epoch(f));
-        if (interrupted(f) && !finished(f)) return stop_interrupted(f);
+        if (!interrupted(f) || finished(f)) continue;
+        if (f->options.checkpoint_rarely) RONDO_TRY(save(f));
+        return stop_interrupted(f);
     }
     return notify(f, RONDO_FIT_END, f->n_names);
 }

@@ -15,6 +15,8 @@ static const char *const specs[] = {
     "embedding 6 input_dim=9 mask_zero; gru 3; dropout 0.5; dense 9 softmax",
     "dense 3 name=state; dense 2 name=state_slot",
     "activation tanh", /* a model without weights */
+    "lstm 4 merge=concat \"a*tanh(b*x) with a=1.1, b=0.7 shared\" return_sequences; dense 3 "
+    "'where(x > 0, x, slope*x) with slope=0.1'; activation pelu",
 };
 enum { SPECS = sizeof specs / sizeof *specs };
 

@@ -20,8 +20,18 @@ static const char *const seed_specs[] = {
     "mish",
     "lstm 3 kernel_initializer=\"normal(0, 0.01)\" bias_initializer=constant(0.5) stateful "
     "return_state",
+    "lstm 3 \"a*tanh(b*x) with a=1, b=0.5 shared\" return_sequences; dense 2 prelu(0.1)",
     "huber(0.5)",
     "orthogonal(gain=2)",
+};
+static const char *const seed_formulas[] = {
+    "x*tanh(log1p(exp(x)))",
+    "0.5*x*(1 + erf(x/sqrt(2)))",
+    "a*tanh(b*x) with a=1, b=-0.5 shared",
+    "where(x >= 1e-3, x^2.5, -alpha*x**-2) with alpha=2",
+    "min(max(x, -1), 1) + abs(sin(2*pi*x))/(1 + e^-x) - sign(x)*normal(x)",
+    "(exp(x) - exp(-x))/(exp(x) + exp(-x)) != (x == 3) + log(1 + exp(x))",
+    "leaky_relu(0.1)",
 };
 static const char *const seed_csv[] = {
     "id,x,y\na,1,2\na,3,4\nb,5,6\nb,7,8.5\n",
@@ -147,6 +157,8 @@ static bool seed_make(seed *s, const char *target, int i)
             seed_graph(s, seed_specs[i]);
     } else if (!strcmp(target, "spec") && i < SEEDS(seed_specs)) {
         seed_put(s, seed_specs[i], strlen(seed_specs[i]));
+    } else if (!strcmp(target, "formula") && i < SEEDS(seed_formulas)) {
+        seed_put(s, seed_formulas[i], strlen(seed_formulas[i]));
     } else if (!strcmp(target, "csv") && i < SEEDS(seed_csv)) {
         seed_put(s, seed_csv[i], strlen(seed_csv[i]));
     } else if (!strcmp(target, "ts") && i < SEEDS(seed_ts)) {

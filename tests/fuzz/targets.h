@@ -8,6 +8,7 @@
 #endif
 #include "data/data.h"
 #include "format/format.h"
+#include "formula/formula.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -150,6 +151,7 @@ static int fuzz_spec(const uint8_t *data, size_t size)
     text[size] = 0;
     alloc_hook = fuzz_memory;
     fuzz_check(activation_parse(&f, text));
+    activation_free(&f);
     fuzz_check(initializer_check(text));
     fuzz_check(loss_parse(&l, text));
     fuzz_check(parameters_parse(args, "alpha=1 beta=2", text, "fuzz"));
@@ -160,6 +162,46 @@ static int fuzz_spec(const uint8_t *data, size_t size)
         fuzz_check(s);
         if (!s) fuzz_use(m);
         rondo_model_free(m);
+    }
+    free(text);
+    return 0;
+}
+
+/* A formula that is taken computes, prints, and is read again from what was printed. */
+static int fuzz_formula(const uint8_t *data, size_t size)
+{
+    enum { N = 19 };
+    real x[N], y[N], dx[N], dy[N];
+    rondo_function f;
+    char *text = malloc(size + 1), *derivative;
+    if (!text) return 0;
+    memcpy(text, data, size);
+    text[size] = 0;
+    alloc_hook = fuzz_memory;
+    const rondo_status s = activation_parse(&f, text);
+    fuzz_check(s);
+    fuzz_expect(!s == (f.row != NULL), "a function and a failure");
+    fuzz_accepted += !s;
+    for (int i = 0; i < N; i++) {
+        x[i] = (real)(i - 9);
+        dy[i] = 1;
+    }
+    if (!s) {
+        rondo_activate(&f, y, x, N);
+        rondo_activate_backward(&f, dx, f.row->needs_input ? x : NULL, y, dy, N);
+        activation_free(&f);
+    }
+    if (!formula_derivative_text(&derivative, text, "alpha=1 beta=2")) {
+        tree t;
+        int root;
+        formula_names names = { .list = { { "alpha", 1, true }, { "beta", 2, true } }, .n = 2 };
+        fuzz_expect(!tree_new(&t), "no memory");
+        const rondo_status again = strlen(derivative) > LIMIT_FORMULA
+                                       ? RONDO_OK
+                                       : formula_parse(&t, &root, derivative, &names);
+        fuzz_expect(!again || again == RONDO_E_LIMIT, "a derivative that is no formula");
+        tree_free(&t);
+        alloc_free(derivative);
     }
     free(text);
     return 0;
@@ -234,6 +276,7 @@ static const fuzz_target fuzz_targets[] = {
     { "model", ".safetensors", fuzz_model },
     { "graph", ".json", fuzz_graph },
     { "spec", ".txt", fuzz_spec },
+    { "formula", ".formula", fuzz_formula },
     { "csv", ".csv", fuzz_csv },
     { "npy", ".npy", fuzz_npy },
     { "npz", ".npz", fuzz_npz },

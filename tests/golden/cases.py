@@ -118,6 +118,13 @@ def activations():
                scale=1.9, optimizer="sgd learning_rate=0.02")
 
 
+def learned():
+    """Keras' PReLU, a slope for every unit, and PyTorch's, one for all."""
+    yield case("activation_prelu", "dense 5; activation prelu(0); simple_rnn 4; activation prelu(0)", scale=0.9)
+    yield case("torch_prelu", "dense 5; activation prelu(0.25,1); simple_rnn 4; activation prelu(0.25,1)",
+               scale=0.9)
+
+
 def layers():
     tokens = (("i32", [5]),)
     yield case("dense", "dense 5 tanh; dense 2", inputs=(VECTOR,))
@@ -214,5 +221,5 @@ def torch_cases():
 
 
 def keras_cases():
-    for group in (cells, bidirectional, activations, layers, losses, optimizers):
+    for group in (cells, bidirectional, activations, learned, layers, losses, optimizers):
         yield from group()

@@ -129,8 +129,30 @@ def recurrent(kind, plain, options, watch):
     return keras.layers.Bidirectional(layer, merge_mode=merge) if merge else layer
 
 
+class TorchPReLU(keras.layers.Layer):
+    """torch.nn.PReLU() with its default of one slope for all."""
+
+    def build(self, _):
+        self.alpha = self.add_weight(shape=(1,), name="alpha")
+
+    def call(self, x):
+        return torch.nn.functional.prelu(x, self.alpha.value)
+
+
+def prelu(spec):
+    """One slope per unit; Keras counts the axes from after the batch, where time may be one."""
+    class PerUnit(keras.layers.PReLU):
+        def build(self, shape):
+            self.shared_axes = [1] if len(shape) == 3 else None
+            super().build(shape)
+
+    return PerUnit() if spec == "prelu(0)" else TorchPReLU()
+
+
 def make_layer(spec, watch):
     kind, plain, options = split_spec(spec)
+    if kind == "activation":
+        return prelu(plain[0])
     if kind in ("simple_rnn", "lstm", "gru"):
         return recurrent(kind, plain, options, watch)
     if kind == "dense":
@@ -219,7 +241,9 @@ class Model:
             for prefix, part in parts:
                 for v in part.trainable_variables:
                     full = f"{name}.{prefix}{v.name}"
-                    if v.name == "bias" and len(v.shape) == 2:
+                    if v.name == "alpha" and len(v.shape) == 2:
+                        yield full, v, 0  # the axis of time has one
+                    elif v.name == "bias" and len(v.shape) == 2:
                         yield full, v, 0
                         yield full.replace(".bias", ".recurrent_bias"), v, 1
                     else:

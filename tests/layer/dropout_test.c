@@ -150,12 +150,45 @@ static void recurrent_layers_in_inference(void **state)
     rondo_model_free(without);
 }
 
+/* Random slopes below 0 in training, evenly between both ends, their mean otherwise. */
+static void random_slopes(void **state)
+{
+    rondo_model *m = model("rrelu lower=0.1 upper=0.5", FEATURES);
+    double sum = 0, least = 1, most = 0;
+    (void)state;
+    for (int i = 0; i < N; i += 2) x[i] = -x[i];
+    run(m, y, true, 7, 3);
+    run(m, again, true, 7, 3);
+    assert_memory_equal(y, again, sizeof y);
+    run(m, again, true, 7, 4);
+    assert_true(memcmp(y, again, sizeof y) != 0);
+    for (int i = 0; i < N; i++) {
+        const double slope = (double)y[i] / (double)x[i];
+        if (i % 2) assert_true(slope == 1);
+        if (i % 2) continue;
+        sum += slope;
+        least = fmin(least, slope);
+        most = fmax(most, slope);
+    }
+    assert_true(least > 0.0999 && least < 0.102 && most > 0.498 && most < 0.5001);
+    assert_true(fabs(sum / (N / 2) - 0.3) < 0.005);
+    run(m, y, false, 7, 3);
+    for (int i = 0; i < N; i += 2) assert_true(fabs((double)y[i] / (double)x[i] - 0.3) < 1e-6);
+    for (int i = 0; i < N; i += 2) x[i] = -x[i];
+    rondo_model_free(m);
+    m = rondo_model_new();
+    rondo_input(m, RONDO_F32, RONDO_SHAPE(0, 3));
+    assert_int_equal(rondo_add_spec(m, "rrelu lower=0.5 upper=0.1"), RONDO_E_ARG);
+    rondo_model_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(share_and_scale),     cmocka_unit_test(seed_and_step_decide),
         cmocka_unit_test(layers_differ),       cmocka_unit_test(off_in_inference),
         cmocka_unit_test(one_mask_a_sequence), cmocka_unit_test(recurrent_layers_in_inference),
+        cmocka_unit_test(random_slopes),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

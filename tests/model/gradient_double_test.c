@@ -126,6 +126,38 @@ static void every_cell_and_activation(void **state)
         }
 }
 
+/* In gates and candidates of every cell, learned parameters too. */
+static void every_cell_and_formula(void **state)
+{
+    static const char *const formulas[] = {
+        "x*tanh(log1p(exp(x)))",
+        "0.5*x*(1 + erf(x/sqrt(2)))",
+        "x/(1 + exp(-x))",
+        "a*tanh(b*x) with a=1, b=0.7",
+        "where(x > 0, x, a*x) with a=0.25 shared",
+        "x*sigmoid(b*x) with b=1.5 shared",
+        "sin(x) + cos(2*x)/4 - atan(x)^3/5",
+        "max(min(x, 1), -1) + 0.1*abs(x)",
+        "x/sqrt(1 + x^2)",
+        "softplus(x)^1.5/(2 + exp(-x^2))",
+        "normal(x)*x - expm1(-x^2)*sign(x)",
+        "c*log(2 + k^2 + x^2) - 2^(-x^2) with c=1, k=0.5",
+    };
+    char text[512];
+    (void)state;
+    for (int c = 0; c < registry_count(REGISTRY_CELL); c++)
+        for (size_t a = 0; a < sizeof formulas / sizeof *formulas; a++) {
+            const char *cell = registry_name(REGISTRY_CELL, c), *of = formulas[a];
+            snprintf(text, sizeof text, "%s 3 \"%s\" return_sequences", cell, of);
+            check_spec(text, "mse", a % 2);
+            snprintf(text, sizeof text,
+                     "%s 2 merge=concat recurrent_activation=\"%s\" return_sequences; activation "
+                     "\"%s\"; dense 2 \"%s\"",
+                     cell, of, of, of);
+            check_spec(text, "mse", a % 3 == 0);
+        }
+}
+
 static void recurrent_options(void **state)
 {
     static const char *const specs[] = {
@@ -166,6 +198,7 @@ static void recurrent_options(void **state)
         "embedding 3 input_dim=4; lstm 2 return_sequences",
         "embedding 3 input_dim=4 mask_zero; gru 2",
         "activation softplus; simple_rnn 3",
+        "rrelu; simple_rnn 3 return_sequences; rrelu lower=-0.1 upper=0.3",
     };
     (void)state;
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
@@ -308,6 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_cell_and_activation),
+        cmocka_unit_test(every_cell_and_formula),
         cmocka_unit_test(recurrent_options),
         cmocka_unit_test(every_loss),
         cmocka_unit_test(functional_graph),

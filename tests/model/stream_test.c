@@ -24,9 +24,13 @@ static const char *const specs[] = {
     "softmax",
     "layer_normalization; gru 6 return_sequences; layer_normalization no_center; dense 2 "
     "leaky_relu(0.1)",
-    "dropout 0.5; lstm 6 dropout=0.3 recurrent_dropout=0.4 return_sequences; activation softplus",
+    "dropout 0.5; rrelu; lstm 6 dropout=0.3 recurrent_dropout=0.4 return_sequences; activation "
+    "softplus",
     "embedding 6 input_dim=7; lstm 5 return_sequences; dense 7 softmax",
     "lstm 5 stateful return_sequences; gru 3 stateful return_sequences",
+    "lstm 19 \"x*tanh(log1p(exp(x)))\" return_sequences; activation prelu; gru 5 "
+    "recurrent_activation=learned_sigmoid activation=\"a*sin(b*x) with a=0.5, b=2 shared\" "
+    "return_sequences; dense 3 learned_swish",
 };
 enum { SPECS = sizeof specs / sizeof *specs };
 

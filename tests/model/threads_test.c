@@ -10,9 +10,12 @@ static const char *const specs[] = {
     "mgu 33 merge=sum return_sequences; mingru 21 return_sequences; indrnn 40; dense 5",
     "peephole_lstm 24 return_sequences; layer_norm_lstm 17 return_sequences; janet 33; dense 5",
     "layer_normalization; lstm 17 go_backwards return_sequences; gru 31",
-    "dropout 0.3; lstm 33 dropout=0.2 recurrent_dropout=0.2 return_sequences; dense 70 gelu",
+    "rrelu; dropout 0.3; lstm 33 dropout=0.2 recurrent_dropout=0.2 return_sequences; dense 70 gelu",
     "embedding 24 input_dim=12; gru 20 return_sequences; dense 12 softmax",
     "embedding 24 input_dim=12 mask_zero; lstm 20 merge=sum",
+    "lstm 33 \"a*tanh(b*x) with a=1, b=0.5\" return_sequences; gru 17 merge=sum "
+    "recurrent_activation=learned_sigmoid prelu(0.1,shared=1); dense 5 \"x/(1 + abs(c*x)) with "
+    "c=1\"",
     "embedding 90 input_dim=12; simple_rnn 8", /* tokens enough to share */
 };
 enum { SPECS = sizeof specs / sizeof *specs };

@@ -1,0 +1,2 @@
+/* The same in double precision. */
+#include "formula/formula_test.c"
