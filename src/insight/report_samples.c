@@ -122,9 +122,7 @@ static rondo_status draw_attribution(run_report *r, const verdict *v, double *ga
                                       .baseline = "mean" };
     const rondo_status s = rondo_explain(&e, r->pipeline, r->data, &o);
     if (s) return s == RONDO_E_NOMEM ? s : RONDO_OK; /* what has none is shown without */
-    const map_style style = { .time = report_word(WORD_STEP, r->chinese),
-                              .rows = 16,
-                              .width = SMALL_WIDTH };
+    const map_style style = { .time = report_word(WORD_STEP, r->chinese), .width = SMALL_WIDTH };
     const rondo_status drawn = map_draw(&r->out, &e->maps[0], &style, false);
     *gap = e->gap;
     rondo_explanation_free(e);
