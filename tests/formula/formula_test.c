@@ -36,7 +36,9 @@ static void slopes_of(rondo_function *f, real *y, real *dx, const real *x, int64
 
 static void within(const char *what, double got, double wanted, double scale, double x)
 {
-    const double bound = sizeof(real) == sizeof(double) ? 1e-12 : 2e-6;
+    const bool exact = sizeof(real) == sizeof(double);
+    const double bound = exact ? 1e-12 : 2e-6;
+    if (!exact) scale += fabs(x) / 16; /* sums of a formula cancel where a row takes another way */
     if (got == wanted || fabs(got - wanted) <= bound * (fabs(wanted) + scale)) return;
     fail_msg("%s at %.9g: %.9g, expected %.9g", what, x, got, wanted);
 }
@@ -205,7 +207,7 @@ static void refused(void **state)
         { "a*x with a=1 2", RONDO_E_ARG, "\"2\" stands where", 13 },
         { "a*b*c*d*f*x with a=1 b=1 c=1 d=1 f=1", RONDO_E_LIMIT, "more than 4", 33 },
         { "2*y + 1", RONDO_E_NAME, "unknown name \"y\"", 2 },
-        { "exp(2) - 1", RONDO_E_ARG, "does not depend on x", -1 },
+        { "sqrt(2) - 1", RONDO_E_ARG, "does not depend on x", -1 },
         { "0*x", RONDO_E_ARG, "does not depend on x", -1 },
     };
     (void)state;
