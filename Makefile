@@ -4,7 +4,7 @@ PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
 .PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill check-ulp check-bf16 bench-peers \
-	bench format install clean help
+	bench reference format install clean help
 
 all: # the program and the libraries, into build/
 	@tools/install-deps --check
@@ -54,6 +54,11 @@ bench-peers: # installs what `make bench` compares with: oneDNN, PyTorch, ONNX R
 
 bench: all # Rondo and its peers, pair by pair, into docs/PERFORMANCE.md: under 20 minutes; BENCH_QUICK=1: 6
 	@python3 bench/run.py --rondo $(BUILD)/rondo $(if $(BENCH_QUICK),--quick)
+
+reference: # docs/REFERENCE.md and its plots, from the tables of activations, cells and layers
+	@cmake -S . -B $(BUILD)/test -DRONDO_TESTS=ON --log-level=WARNING
+	@cmake --build $(BUILD)/test -j$(JOBS) --target reference -- --no-print-directory
+	@$(BUILD)/test/tests/reference docs
 
 format: # clang-format over the sources
 	@tools/check-format -i

@@ -127,7 +127,16 @@ static const command commands[] = {
       "  rondo doctor\n"
       "  RONDO_ISA=scalar rondo doctor --json\n",
       command_doctor },
-    { "help", "[COMMAND]", 0, 1, "this, or all about a command", NULL, command_help },
+    { "help", "[WHAT] [NAME]", 0, 2, "this, or all about a command, an activation, a cell …",
+      "Activations, cells, layers and initializers are listed by kind, with a line each; with a\n"
+      "name, all about one: formula, derivative, range, parameters, source.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo help train\n"
+      "  rondo help activations\n"
+      "  rondo help gelu\n"
+      "  rondo help layers lstm --json\n",
+      command_help },
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -12,7 +12,8 @@ void help_all(FILE *out)
     for (int i = 0; (c = command_at(i)) != NULL; i++)
         fprintf(out, "  %-8s %-14s %s\n", c->name, c->words, c->help);
     fprintf(out, "\nEvery command takes --help and --json. A first try:\n"
-                 "  rondo new classify gestures && rondo train gestures/recipe.yaml\n");
+                 "  rondo new classify gestures && rondo train gestures/recipe.yaml\n"
+                 "rondo help activations (cells, layers, initializers) lists what is built in.\n");
 }
 
 static bool has_word(const char *list, const char *word)
@@ -49,14 +50,74 @@ void help_command(FILE *out, const command *c)
     if (c->more) fprintf(out, "\n%s", c->more);
 }
 
+/* ---- What is built in ---- */
+static void show_line(const char *name, const char *text, bool list, void *user)
+{
+    (void)list;
+    fprintf(user, "  %-24s %s\n", name, text);
+}
+
+/* A list has a line for each item. */
+static void show_entry(const char *name, const char *text, bool list, void *user)
+{
+    enum { NAME = 15 };
+    FILE *out = user;
+    fprintf(out, "%-*s", NAME, name);
+    for (const char *c = text; *c; c++)
+        if (list && *c == '\t')
+            fprintf(out, "\n%*s", NAME, "");
+        else
+            fputc(*c, out);
+    fputc('\n', out);
+}
+
+/* All of a kind, or with a name all about one; kind NULL: of any. */
+static rondo_status show_reference(const call *c, const char *kind, const char *name)
+{
+    fact_sheet sheet = { .out = stdout, .json = true };
+    rondo_fact *show = c->json ? show_fact : name ? show_entry : show_line;
+    void *user = c->json ? (void *)&sheet : stdout;
+    rondo_status status = name ? rondo_reference_entry(kind, name, NULL, NULL) : RONDO_OK;
+    if (status) return status;
+    if (c->json) fputs("{\n", stdout);
+    status = name ? rondo_reference_entry(kind, name, show, user)
+                  : rondo_reference(kind, show, user);
+    if (c->json) fputs("\n}\n", stdout);
+    if (!status && !c->json && !name) printf("\nrondo help %s NAME says all about one.\n", kind);
+    return status;
+}
+
+static bool is_kind(const char *word)
+{
+    const char *kind;
+    for (int i = 0; (kind = rondo_reference_kind(i)) != NULL; i++)
+        if (strcmp(kind, word) == 0) return true;
+    return false;
+}
+
+static bool is_command(const char *word)
+{
+    const command *about;
+    for (int i = 0; (about = command_at(i)) != NULL; i++)
+        if (strcmp(about->name, word) == 0) return true;
+    return false;
+}
+
 int command_help(call *c)
 {
+    const char *word = c->words[0];
     if (c->n_words == 0) {
         help_all(stdout);
-        return finish_output();
+    } else if (c->n_words == 2 || is_kind(word)) {
+        const rondo_status status = show_reference(c, word, c->n_words == 2 ? c->words[1] : NULL);
+        if (status) return fail(status);
+    } else if (!is_command(word) && !rondo_reference_entry(NULL, word, NULL, NULL)) {
+        const rondo_status status = show_reference(c, NULL, word);
+        if (status) return fail(status);
+    } else {
+        const command *about = command_find(word);
+        if (!about) return EXIT_USAGE;
+        help_command(stdout, about);
     }
-    const command *about = command_find(c->words[0]);
-    if (!about) return EXIT_USAGE;
-    help_command(stdout, about);
     return finish_output();
 }

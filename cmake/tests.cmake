@@ -31,6 +31,11 @@ foreach(source IN LISTS slow_sources)
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
 endforeach()
 
+# The program that writes docs/REFERENCE.md, and the check that it has.
+add_executable(reference tools/reference.c)
+target_link_libraries(reference PRIVATE rondo_double)
+set_target_properties(reference PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+
 # Examples use what is shipped, as their readers will.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.c)
 foreach(source IN LISTS example_sources)
@@ -43,9 +48,10 @@ if(TARGET rondo AND EXISTS ${PROJECT_SOURCE_DIR}/tests/cli/run)
     add_test(NAME cli COMMAND tests/cli/run WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_property(TEST cli PROPERTY ENVIRONMENT RONDO=$<TARGET_FILE:rondo>)
 endif()
-foreach(check check-includes check-format check-exports)
+foreach(check check-includes check-format check-exports check-reference)
     add_test(NAME ${check} COMMAND tools/${check} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_property(TEST ${check} PROPERTY SKIP_RETURN_CODE 77)
 endforeach()
 set_property(TEST check-exports PROPERTY ENVIRONMENT
     SHARED=$<TARGET_FILE:rondo_shared> ARCHIVE=$<TARGET_FILE:rondo_static>)
+set_property(TEST check-reference PROPERTY ENVIRONMENT REFERENCE=$<TARGET_FILE:reference>)

@@ -40,6 +40,15 @@ typedef void rondo_fact(const char *name, const char *value, bool list, void *us
 /* Version, CPU, kernel tables, threads, libraries, everything built in. E_IO when the machine lacks
  * something Rondo needs (a writable temporary folder); the facts are given all the same. */
 rondo_status rondo_doctor(rondo_fact *, void *user);
+/* What is built in: "activations", "cells", "layers" or "initializers". One fact for each, its name
+ * and a line about it. E_NAME: there is no such kind. */
+rondo_status rondo_reference(const char *kind, rondo_fact *, void *user);
+/* All about one of them, by any of its names; kind NULL: of the first kind that has it. Formula,
+ * derivative, range and source of an activation; equations, gates and weights of a cell; options of
+ * a layer. E_NAME: there is none; no fact was told then. fact NULL: only whether it is there. */
+rondo_status rondo_reference_entry(const char *kind, const char *name, rondo_fact *, void *user);
+/* The i-th kind, "activations" first; NULL past the last. */
+const char *rondo_reference_kind(int i);
 
 /* ---- Runs ------------------------------------------------------------------------------- */
 typedef struct rondo_run_report {

@@ -23,6 +23,16 @@ void cell_gate_name(char name[], size_t size, const rondo_cell *cell, int g)
     snprintf(name, size, "%.*s", (int)n, at);
 }
 
+bool cell_gate_is_recurrent(const rondo_cell *cell, const char *gate)
+{
+    const size_t n = strlen(gate);
+    for (const char *at = cell->recurrent_gates; at && *at; at += strcspn(at, " ")) {
+        at += strspn(at, " ");
+        if (!strncmp(at, gate, n) && (at[n] == ' ' || !at[n])) return true;
+    }
+    return false;
+}
+
 rondo_status cell_parse_args(const rondo_cell *cell, const char *options,
                              real args[RONDO_MAX_PARAMETERS])
 {

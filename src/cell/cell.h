@@ -34,6 +34,8 @@ rondo_status cell_parse_args(const rondo_cell *, const char *options,
 /* Number of gate names in "i f c o h". */
 int cell_gate_count(const rondo_cell *);
 void cell_gate_name(char name[], size_t size, const rondo_cell *, int g); /* the g-th of them */
+/* Whether the gate takes recurrent_activation. */
+bool cell_gate_is_recurrent(const rondo_cell *, const char *gate);
 rondo_status cell_check(const rondo_cell *); /* what rondo_register_cell asks of a row */
 
 enum { MAX_STATES = 4, MAX_GATES = 8, MAX_CELL_PARAMS = 8 };

@@ -2,16 +2,6 @@
 #include "layer.h"
 #include <string.h>
 
-static bool listed(const char *names, const char *name)
-{
-    const size_t n = strlen(name);
-    for (const char *at = names; at && *at; at += strcspn(at, " ")) {
-        at += strspn(at, " ");
-        if (!strncmp(at, name, n) && (at[n] == ' ' || !at[n])) return true;
-    }
-    return false;
-}
-
 static rondo_status replace(rondo_function *f, const char *text)
 {
     activation_free(f);
@@ -51,7 +41,7 @@ rondo_status gates_choose(scan_cell *c, const rondo_rnn_options *o)
     const int n = cell_gate_count(c->row);
     for (int g = 0; g < n; g++) {
         cell_gate_name(gate, sizeof gate, c->row, g);
-        const bool recurrent = listed(c->row->recurrent_gates, gate);
+        const bool recurrent = cell_gate_is_recurrent(c->row, gate);
         const char *given = recurrent ? o->recurrent_activation : o->activation;
         const char *standard = recurrent ? c->row->recurrent_activation : c->row->activation;
         RONDO_TRY(activation_parse(&c->activation[g], given ? given : standard));

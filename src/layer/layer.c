@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static rondo_status find_type(const layer_type **type, const char *kind)
+rondo_status layer_type_find(const layer_type **type, const char *kind)
 {
     const void *row = registry_find(REGISTRY_LAYER, kind);
     if (!row && registry_find(REGISTRY_CELL, kind)) row = &layer_recurrent;
@@ -28,7 +28,7 @@ rondo_status layer_new(rondo_layer **out, const char *kind)
     *out = l;
     if (!l) return RONDO_E_NOMEM;
     if (!kind) return rondo_fail(RONDO_E_ARG, "a layer needs a kind");
-    RONDO_TRY(find_type(&l->type, kind));
+    RONDO_TRY(layer_type_find(&l->type, kind));
     l->kind = alloc_text(kind);
     l->options = alloc_new(l->type->options_size + 1);
     l->extra = alloc_new(l->type->extra_size + 1);

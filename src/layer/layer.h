@@ -153,6 +153,9 @@ typedef struct layer_type {
     const rondo_function *(*functions)(const rondo_layer *, int i);
 } layer_type;
 
+/* The layer called so; every cell is one. */
+rondo_status layer_type_find(const layer_type **, const char *kind);
+
 /* Declares a parameter; offset comes later.  Returns its index, or fails. */
 rondo_status layer_param(rondo_layer *, const char *name, rondo_shape, const char *initializer,
                          int *index);

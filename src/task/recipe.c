@@ -144,7 +144,7 @@ static const own_key own_keys[] = {
         "new study " READS_DATA " stream check bench", "" },
       OPTION_BOOL },
     { { "json", NULL, NULL, "results as JSON",
-        "new study " READS_DATA " stream inspect check doctor bench", "" },
+        "new study " READS_DATA " stream inspect check doctor bench help", "" },
       OPTION_BOOL },
     { { "format", "NAME", "auto", "the reader: csv npy idx ts …", READS_DATA, "" }, OPTION_TEXT },
 };
