@@ -151,7 +151,7 @@ rondo_status rondo_study_measure(rondo_study *s, const char *name, const char *b
     if (s->n_measures == MAX_MEASURES)
         return rondo_fail(RONDO_E_LIMIT, "more than %d measures", MAX_MEASURES);
     study_measure *m = &s->measures[s->n_measures];
-    m->higher = better ? *better == 'h' : metric_higher_is_better(name);
+    m->higher = better ? *better == 'h' : !strcmp(name, "reached") || metric_higher_is_better(name);
     if (!(m->name = alloc_text(name))) return RONDO_E_NOMEM;
     s->n_measures++;
     return RONDO_OK;
