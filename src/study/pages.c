@@ -65,6 +65,20 @@ static int best_of_block(const study_table *t, int b)
     return best;
 }
 
+/* Whether nobody would tell its printed mean from that of the best, with as many runs lost. */
+static bool is_best(const study_table *t, int b, int k)
+{
+    const int best = best_of_block(t, b), decimals = decimals_of_block(t, b);
+    if (best < 0) return false;
+    const study_group *g = &t->groups[b * t->n_treatments + k],
+                      *than = &t->groups[b * t->n_treatments + best];
+    char mean[CELL], best_mean[CELL];
+    number_cell(mean, g->mean, decimals);
+    number_cell(best_mean, than->mean, decimals);
+    return g->n && g->diverged + g->unsolved == than->diverged + than->unsolved &&
+           !strcmp(mean, best_mean);
+}
+
 /* Treatments in the order they are shown: by rank, where there is one. */
 static void order_treatments(int *order, const study_table *t)
 {
@@ -94,7 +108,7 @@ static void overview(document *d, const study_table *t, const int *order)
         for (int b = 0; b < blocks; b++) {
             group_cell(cells[b], &t->groups[b * t->n_treatments + k], decimals_of_block(t, b));
             row[1 + b] = cells[b];
-            strong[1 + b] = best_of_block(t, b) == k;
+            strong[1 + b] = is_best(t, b, k);
         }
         if (t->ranks) number_cell(cells[blocks], t->ranks[k], 2);
         row[1 + blocks] = cells[blocks];

@@ -36,7 +36,7 @@ static rondo_status make_labels(char ***out, int *n, const rondo_study *s, bool 
             if (is_treatment(s, a) != treatments) continue;
             size /= a->n;
             const char *label = a->values[rest / size].label; /* "length 40" for a bare number */
-            const bool bare = strchr("0123456789.-+", *label) != NULL;
+            const bool bare = !label[strspn(label, "0123456789.-+e")];
             text_add(&t, "%s%s%s%s", t.size ? ", " : "", bare ? a->name : "", bare ? " " : "",
                      label);
             rest %= size;
