@@ -35,6 +35,7 @@ static rondo_status make_labels(char ***out, int *n, const rondo_study *s, bool 
             const study_axis *a = &s->axes[i];
             if (is_treatment(s, a) != treatments) continue;
             size /= a->n;
+            if (a->n == 1 && total > 1) continue;             /* it tells nothing apart */
             const char *label = a->values[rest / size].label; /* "length 40" for a bare number */
             const bool bare = !label[strspn(label, "0123456789.-+e")];
             text_add(&t, "%s%s%s%s", t.size ? ", " : "", bare ? a->name : "", bare ? " " : "",
