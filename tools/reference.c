@@ -183,13 +183,14 @@ static void add_table(text_buffer *t, const facts *f)
         { "source", "source", false, NULL },
         { "note", "note", false, NULL },
     };
-    text_add(t, "| | |\n|---|---|\n");
+    bool headed = false; /* the first line is the head, as Markdown wants one */
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         const char *value = said(f, lines[i].fact);
         if (!*value) continue;
         text_add(t, "| %s | ", lines[i].label);
         add_cell_text(t, value, lines[i].code, lines[i].between);
-        text_add(t, " |\n");
+        text_add(t, headed ? " |\n" : " |\n|:---|:---|\n");
+        headed = true;
     }
     text_add(t, "\n");
 }
@@ -232,9 +233,11 @@ static void fail_with(page *p, rondo_status status)
     if (!p->status) p->status = status;
 }
 
-static void link_activation(page *p, const char *name)
+static void link_to(page *p, const char *name)
 {
-    text_add(&p->text, "[%s](#%s) ", name, name);
+    const text_buffer *t = &p->text;
+    text_add(&p->text, "%s[%s](#%s)", t->size && t->data[t->size - 1] == ')' ? " · " : "", name,
+             name);
 }
 
 static void write_activation(page *p, const char *name)
@@ -321,17 +324,18 @@ static const char introduction[] =
 
 static void write_contents(page *p)
 {
-    text_add(&p->text, "%s| | |\n|---|---|\n", introduction);
+    text_add(&p->text, "%s| | |\n|:---|:---|\n", introduction);
     for (int g = 0; g < GROUPS; g++) {
         text_add(&p->text, "| %s | ", groups[g].title);
-        each_activation(p, g, link_activation);
-        text_add(&p->text, "|\n");
+        each_activation(p, g, link_to);
+        text_add(&p->text, " |\n");
     }
     text_add(&p->text, "| Cells | ");
     for (int i = 0; i < registry_count(REGISTRY_CELL); i++)
-        link_activation(p, registry_name(REGISTRY_CELL, i));
-    text_add(&p->text, "|\n| Also | [where tools differ](#where-tools-differ) [layers](#layers) "
-                       "[initialisers](#initialisers) |\n\n");
+        link_to(p, registry_name(REGISTRY_CELL, i));
+    text_add(&p->text,
+             " |\n| Also | [where tools differ](#where-tools-differ) · [layers](#layers) · "
+             "[initialisers](#initialisers) |\n\n");
 }
 
 static void write_page(page *p)
@@ -342,7 +346,9 @@ static void write_page(page *p)
         text_add(&p->text, "## %s\n\n%s", groups[g].title, groups[g].about);
         each_activation(p, g, write_activation);
     }
-    text_add(&p->text, "## Where tools differ\n\nAnd what else to know.\n\n| | |\n|---|---|\n");
+    text_add(
+        &p->text,
+        "## Where tools differ\n\nAnd what else to know.\n\n| activation | note |\n|:---|:---|\n");
     for (int g = 0; g < GROUPS; g++) each_activation(p, g, write_note);
     text_add(&p->text, "\n## Cells\n\n"
                        "x is the input of a step, h and c are the states before it, h' and c' "
@@ -356,7 +362,8 @@ static void write_page(page *p)
     facts_free(&recurrent);
     text_add(&p->text, "## Layers\n\nBesides the cells, each of which is a layer.\n\n");
     fail_with(p, rondo_reference("layers", write_layer, p));
-    text_add(&p->text, "## Initialisers\n\n| | parameters | |\n|---|---|---|\n");
+    text_add(&p->text,
+             "## Initialisers\n\n| initialiser | parameters | weights |\n|:---|:---|:---|\n");
     fail_with(p, rondo_reference("initializers", write_initializer, p));
 }
 

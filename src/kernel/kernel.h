@@ -154,8 +154,13 @@ typedef struct kernels {
     void (*axpy)(real *y, real factor, const real *x, int64_t n);  /* y += factor x */
     void (*mul)(real *y, const real *a, const real *b, int64_t n); /* y = a b; y may be a or b */
     void (*mul_add)(real *y, const real *a, const real *b, int64_t n); /* y += a b */
-    double (*sum)(const real *x, int64_t n);                           /* in double; fixed order */
-    double (*sum_squares)(const real *x, int64_t n);                   /* in double; fixed order */
+    /* x is `parts` vectors of n, one after another. y[i]: the largest x[j*n+i]; dx[j*n+i]: dy[i] at
+     * the first of the largest, else 0. */
+    void (*maxout)(real *y, const real *x, int64_t n, int64_t parts);
+    void (*maxout_backward)(real *dx, const real *x, const real *y, const real *dy, int64_t n,
+                            int64_t parts);
+    double (*sum)(const real *x, int64_t n);         /* in double; fixed order */
+    double (*sum_squares)(const real *x, int64_t n); /* in double; fixed order */
     bool (*all_finite)(const real *x, int64_t n);
     void (*prefetch)(const real *x, int64_t n);  /* they will be read soon */
     int64_t (*argmax)(const real *x, int64_t n); /* the first of the largest; some i with NaN */

@@ -2,7 +2,7 @@
 #include "layer.h"
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
-    layer_layer_normalization, layer_masking, layer_glu, layer_merges[4], layer_rrelu;
+    layer_layer_normalization, layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu;
 
 static const layer_type *const rows[] = {
     &layer_dense,
@@ -16,6 +16,7 @@ static const layer_type *const rows[] = {
     &layer_merges[2],
     &layer_merges[3],
     &layer_glu,
+    &layer_maxout,
     &layer_rrelu,
 };
 

@@ -36,6 +36,37 @@ static void check_vectors(const kernels *t, int64_t n)
     free(c);
 }
 
+/* Whole numbers from a few, so that there are equals. */
+static void check_maxout(const kernels *t, int64_t n, int64_t pieces)
+{
+    real *x = numbers(n * pieces + 1, 1), *dy = numbers(n + 1, 2), *y = numbers(n + 1, 3);
+    real *dx = numbers(n * pieces + 1, 4);
+    const real past_y = y[n], past_dx = dx[n * pieces];
+    for (int64_t i = 0; i < n * pieces; i++) x[i] = (real)(i * i % 5) - 2;
+    t->maxout(y, x, n, pieces);
+    t->maxout_backward(dx, x, y, dy, n, pieces);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t most = 0;
+        for (int64_t j = 1; j < pieces; j++)
+            if (x[j * n + i] > x[most * n + i]) most = j;
+        assert_true(y[i] == x[most * n + i]);
+        for (int64_t j = 0; j < pieces; j++) assert_true(dx[j * n + i] == (j == most ? dy[i] : 0));
+    }
+    assert_true(y[n] == past_y && dx[n * pieces] == past_dx);
+    free(x);
+    free(dy);
+    free(y);
+    free(dx);
+}
+
+static void test_maxout(void **state)
+{
+    (void)state;
+    for (const kernels *t = next_table(NULL); t; t = next_table(t))
+        for (int64_t n = 0; n <= LONGEST; n++)
+            for (int64_t pieces = 1; pieces <= 4; pieces++) check_maxout(t, n, pieces);
+}
+
 static void test_vectors(void **state)
 {
     (void)state;
@@ -224,7 +255,7 @@ int main(void)
         cmocka_unit_test(test_vectors),      cmocka_unit_test(test_all_finite),
         cmocka_unit_test(test_argmax),       cmocka_unit_test(test_rows_by_index),
         cmocka_unit_test(test_norm_forward), cmocka_unit_test(test_norm_backward),
-        cmocka_unit_test(test_dropout_mask),
+        cmocka_unit_test(test_dropout_mask), cmocka_unit_test(test_maxout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,8 @@ static void recurrent_options(void **state)
         "dense 4; glu; lstm 2",
         "simple_rnn 4 return_sequences; glu silu; dense 2",
         "dense 6; glu softmax; gru 2",
+        "dense 4; maxout; lstm 2",
+        "gru 6 return_sequences; maxout pieces=3; dense 2",
         "dense 6; glu \"b*tanh(a*x) with a=1, b=0.5\"; lstm 2",
     };
     (void)state;
