@@ -102,7 +102,7 @@ void close_both(job *);
 rondo_status heat_print(const rondo_map *, bool attribution);
 
 /* ---- findings.c: what a diagnosis comes to, sentence by sentence ---- */
-void print_findings(FILE *, const rondo_diagnosis *);
+void print_findings(FILE *, const rondo_diagnosis *, bool chinese);
 /* Those that are not in `before` (NULL: all), shorter, while something is under way. */
 void print_new_findings(FILE *, const rondo_diagnosis *, const rondo_diagnosis *before);
 

@@ -133,7 +133,7 @@ static void print_gates(const rondo_diagnosis *d, int width, bool unicode)
             print_gate(&d->layer[i], &d->layer[i].gate[g], width, unicode);
 }
 
-static void print_text(const rondo_diagnosis *d)
+static void print_text(const rondo_diagnosis *d, bool chinese)
 {
     const bool unicode = speaks_utf8();
     const int width = widest(d);
@@ -144,16 +144,17 @@ static void print_text(const rondo_diagnosis *d)
     if (recurrent) print_memory(d, width, unicode);
     if (recurrent) print_gates(d, width, unicode);
     putchar('\n');
-    print_findings(stdout, d);
+    print_findings(stdout, d, chinese);
 }
 
 /* ---- The command ---- */
 static int show(const call *c, const rondo_diagnosis *d)
 {
     const char *path = rondo_recipe_get(c->recipe, "output");
+    const char *lang = rondo_recipe_get(c->recipe, "lang");
     char *text;
     if (path) {
-        const rondo_status status = rondo_diagnosis_write(d, path, "en");
+        const rondo_status status = rondo_diagnosis_write(d, path, lang);
         if (status) return fail(status);
         remark(c, "charts in %s", path);
     }
@@ -163,7 +164,7 @@ static int show(const call *c, const rondo_diagnosis *d)
         puts(text);
         free(text);
     } else {
-        print_text(d);
+        print_text(d, lang && strcmp(lang, "zh") == 0);
     }
     return finish_output();
 }

@@ -146,7 +146,7 @@ static int show(const call *c, const rondo_explanation *e)
         remark(c, "the gap is over 1 %%: the way from the baseline crosses a jump (a mask, a step "
                   "function), or the answer hardly differs; try --baseline mean or --logit");
     if (file) {
-        status = rondo_explanation_write(e, file);
+        status = rondo_explanation_write(e, file, rondo_recipe_get(c->recipe, "lang"));
         if (!status) remark(c, "%s is written", file);
     } else if (c->json) {
         print_json(e);

@@ -4,39 +4,66 @@
 
 enum { WIDTH = 100 };
 
-/* Words of a text in lines; the first line begins after `first`, all others are indented as much. */
-static void wrap(FILE *out, const char *first, const char *text)
+/* Bytes of what comes next that no line break parts, and its columns: a word or, as nobody writes
+ * blanks between them, one Chinese character of two columns; and the mark after it. */
+static int piece(const char *text, int *columns)
 {
-    const int indent = (int)strlen(first), terminal = terminal_width(out);
+    static const char *const marks[] = { "，", "。", "：", "；", "、", "）" };
+    const unsigned char wide = 0xe3; /* the first byte of such a character, at least */
+    int n = 0;
+    while (text[n] && text[n] != ' ' && (unsigned char)text[n] < wide) n++;
+    *columns = n;
+    if (n == 0) {
+        n = 3;
+        *columns = 2;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (strncmp(text + n, marks[i], 3) == 0) {
+            *columns += 2;
+            return n + 3;
+        }
+    return n;
+}
+
+/* A text in lines; the first begins after `first`, all others after so many columns. */
+static void wrap(FILE *out, const char *first, int indent, const char *text)
+{
+    const int terminal = terminal_width(out);
     const int width = terminal > 40 && terminal < WIDTH ? terminal : WIDTH;
-    int column = indent;
+    int column = indent, columns;
+    bool blank = false;
     fputs(first, out);
     while (*text) {
-        const int n = (int)strcspn(text, " ");
-        if (column > indent && column + n + 1 > width) {
+        const int n = piece(text, &columns);
+        if (column > indent && column + columns + blank > width) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
-        } else if (column > indent) {
+        } else if (column > indent && blank) {
             fputc(' ', out);
             column++;
         }
         fprintf(out, "%.*s", n, text);
-        column += n;
-        text += n + strspn(text + n, " ");
+        column += columns;
+        text += n;
+        blank = *text == ' ';
+        text += strspn(text, " ");
     }
     fputc('\n', out);
 }
 
-void print_findings(FILE *out, const rondo_diagnosis *d)
+void print_findings(FILE *out, const rondo_diagnosis *d, bool chinese)
 {
-    static const char *const marks[] = { "", "note  ", "fault ", "BROKEN" };
-    if (d->n_findings == 0) fputs("nothing suspicious found\n", out);
+    enum { INDENT = 8 };
+    static const char *const marks[][2] = { { "", "" },
+                                            { "note    ", "提示    " },
+                                            { "fault   ", "故障    " },
+                                            { "BROKEN  ", "损坏    " } };
+    if (d->n_findings == 0)
+        fputs(chinese ? "没有发现可疑之处\n" : "nothing suspicious found\n", out);
     for (int64_t i = 0; i < d->n_findings; i++) {
         const rondo_finding *f = &d->finding[i];
-        char first[16];
-        snprintf(first, sizeof first, "%s  ", marks[f->severity & 3]);
-        wrap(out, first, f->sentence);
-        wrap(out, "        ", f->advice);
+        wrap(out, marks[f->severity & 3][chinese], INDENT, chinese ? f->sentence_zh : f->sentence);
+        wrap(out, "        ", INDENT, chinese ? f->advice_zh : f->advice);
     }
 }
 
@@ -52,5 +79,5 @@ void print_new_findings(FILE *out, const rondo_diagnosis *d, const rondo_diagnos
 {
     for (int64_t i = 0; i < d->n_findings; i++)
         if (d->finding[i].severity > 1 && !known(before, &d->finding[i]))
-            wrap(out, "diagnosis: ", d->finding[i].sentence);
+            wrap(out, "diagnosis: ", 11, d->finding[i].sentence);
 }

@@ -16,13 +16,14 @@ static double largest(const rondo_map *m)
 static void put_cell(double x, double most, bool colour)
 {
     static const char *const shades[] = { "░", "▒", "▓", "█" };
+    static const char above[] = ".+*#", below[] = ",-=%";
     const int level = isnan(x) || most == 0 ? 0 : (int)(fabs(x) / most * LEVELS + 0.5);
     if (level == 0)
         putchar(' ');
     else if (colour)
         printf("\033[%dm%s\033[0m", x > 0 ? 34 : 31, shades[level - 1]);
     else
-        putchar((x > 0 ? ".+*#" : ",-=%")[level - 1]);
+        putchar(x > 0 ? above[level - 1] : below[level - 1]);
 }
 
 /* Of a line: its sum, or its mean, over the steps that were not skipped. */

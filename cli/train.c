@@ -117,7 +117,7 @@ static rondo_status watch(rondo_event event, rondo_model *m, rondo_progress *p, 
 static void tell_findings(session *s)
 {
     if (!look_up(s)) return;
-    if (!s->call->quiet) print_findings(stderr, s->known);
+    if (!s->call->quiet) print_findings(stderr, s->known, false);
     rondo_diagnosis_free(s->known);
 }
 

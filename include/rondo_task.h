@@ -271,8 +271,9 @@ rondo_status rondo_explain(rondo_explanation **, rondo_pipeline *, const rondo_d
  * mean of the steps that share cell i of so many (NAN where all were skipped). */
 rondo_status rondo_map_choose(const rondo_map *, int64_t most, int64_t *columns, int64_t *n);
 double rondo_map_cell(const rondo_map *, int64_t column, int64_t i, int64_t cells);
-/* Its maps as heat maps on a page, FILE.html, or the only one alone, FILE.svg; atomic. */
-rondo_status rondo_explanation_write(const rondo_explanation *, const char *path);
+/* Its maps as heat maps on a page, FILE.html, or the only one alone, FILE.svg; in "en" (or NULL) or
+ * "zh"; atomic. */
+rondo_status rondo_explanation_write(const rondo_explanation *, const char *path, const char *lang);
 void rondo_explanation_free(rondo_explanation *);
 
 /* ---- Diagnosis --------------------------------------------------------------------------- */
@@ -359,7 +360,8 @@ rondo_status rondo_diagnose(rondo_pipeline *, const rondo_dataset *, const rondo
  * the text. */
 rondo_status rondo_diagnosis_json(const rondo_diagnosis *, char **text);
 rondo_status rondo_diagnosis_load(rondo_diagnosis **, const char *path);
-/* A page of charts, FILE.html, in "en" or "zh"; or the chart of gradients alone, FILE.svg. E_ARG: neither. */
+/* A page of charts, FILE.html, or the chart of gradients alone, FILE.svg; in "en" (or NULL) or "zh".
+ * E_ARG: none of these. */
 rondo_status rondo_diagnosis_write(const rondo_diagnosis *, const char *path, const char *lang);
 void rondo_diagnosis_free(rondo_diagnosis *);
 

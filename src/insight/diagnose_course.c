@@ -227,8 +227,9 @@ static void name_input(const rondo_model *m, rondo_diagnosis *d)
 static double mean_loss(const rondo_diagnosis *d, int64_t from, int64_t to)
 {
     double sum = 0;
+    if (from < 0 || from >= to) return NAN;
     for (int64_t i = from; i < to; i++) sum += d->losses[i];
-    return from < to && from >= 0 ? sum / (double)(to - from) : NAN;
+    return sum / (double)(to - from);
 }
 
 static void add_course(const course *s, rondo_diagnosis *d)

@@ -12,6 +12,7 @@
 #define RONDO_INSIGHT_H
 #include "chart/chart.h"
 #include "task/task.h"
+#include <stdarg.h>
 
 void insight_register_all(void); /* callbacks: diagnose */
 
@@ -94,8 +95,8 @@ rondo_status jacobian_measure(jacobian *, const rondo_model *, const call *, int
 
 /* ---- diagnose_rules.c: findings from figures ---- */
 void rules_apply(rondo_diagnosis *);
-/* diagnose_page.c: findings, figures and tables, to stand in a page, in "en" or "zh". */
-void diagnosis_body(text_buffer *, const rondo_diagnosis *, const char *lang);
+/* diagnose_page.c: findings, figures and tables, to stand in a page. */
+void diagnosis_body(text_buffer *, const rondo_diagnosis *, bool chinese);
 /* diagnose_json.c */
 rondo_status diagnosis_new(rondo_diagnosis **, int64_t layers); /* every figure NaN */
 extern const callback_row callback_diagnose;                    /* diagnose_course.c */
@@ -182,7 +183,7 @@ rondo_status report_curves(run_report *);
 rondo_status report_scores(run_report *); /* and groups, where the data have them */
 rondo_status report_samples(run_report *);
 
-/* ---- report_words.c ---- */
+/* ---- words.c: all that pages say ---- */
 enum {
     WORD_TITLE,
     WORD_CLASSIFIER,
@@ -243,10 +244,60 @@ enum {
     WORD_WORSE,
     WORD_DIAGNOSIS,
     WORD_NO_DIAGNOSIS,
+    WORD_EXPLANATION,
+    WORD_SAMPLE_NUMBER,
+    WORD_SAMPLE_LABEL,
+    WORD_EXPLAINED,
+    WORD_EXPLAINED_STEP,
+    WORD_COMPLETE,
+    WORD_PROBABILITY,
+    WORD_LOGIT,
+    WORD_QUANTITY,
+    WORD_INTEGRATED,
+    WORD_OCCLUSION,
+    WORD_MAP_GATES,
+    WORD_MAP_UNITS,
+    WORD_TIME,
+    WORD_MAP,
+    WORD_MAP_MANY,
+    WORD_DIAGNOSED,
+    WORD_HEALTHY,
+    WORD_TRY,
+    WORD_GRADIENTS,
+    WORD_GRADIENT_NORM,
+    WORD_DISTANCE,
+    WORD_LOSSES,
+    WORD_LOSS,
+    WORD_PARTS,
+    WORD_MEMORY,
+    WORD_LAYER,
+    WORD_HALF_LIFE,
+    WORD_ONE_PERCENT,
+    WORD_DECAY,
+    WORD_KEPT,
+    WORD_RADIUS,
+    WORD_EXPONENT,
+    WORD_UNITS,
+    WORD_N_UNITS,
+    WORD_DEAD,
+    WORD_CONSTANT,
+    WORD_LARGEST_OUTPUT,
+    WORD_GATES,
+    WORD_GATE,
+    WORD_ACTIVATION,
+    WORD_GATE_MEAN,
+    WORD_LOW,
+    WORD_HIGH,
+    WORD_SATURATED,
+    WORD_SHARE,
     WORD_LAYERS,
     WORD_RUN,
     WORD_MADE,
     WORDS
 };
-const char *report_word(int word, bool chinese);
+const char *page_word(int word, bool chinese);
+rondo_status page_language(bool *chinese, const char *lang); /* "en" (or NULL) or "zh" */
+/* Formatted and escaped. */
+void page_say(text_buffer *, bool chinese, int word, ...);
+void page_vsay(text_buffer *, bool chinese, int word, va_list);
 #endif

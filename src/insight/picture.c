@@ -86,66 +86,91 @@ rondo_status map_draw(text_buffer *out, const rondo_map *m, const map_style *sty
 }
 
 /* ---- An explanation as a file ---- */
-static rondo_status draw_map(text_buffer *out, const rondo_explanation *e, int i, bool alone)
+static const char *kind_word(const char *kind, bool chinese)
+{
+    static const struct {
+        const char *kind;
+        int word;
+    } kinds[] = {
+        { "integrated_gradients", WORD_INTEGRATED },
+        { "occlusion", WORD_OCCLUSION },
+        { "gates", WORD_MAP_GATES },
+        { "units", WORD_MAP_UNITS },
+        { "probability", WORD_PROBABILITY },
+        { "logit", WORD_LOGIT },
+        { "value", WORD_QUANTITY },
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i].kind) == 0) return page_word(kinds[i].word, chinese);
+    return kind;
+}
+
+static rondo_status draw_map(text_buffer *out, const rondo_explanation *e, int i, bool chinese,
+                             bool alone)
 {
     char title[2 * LIMIT_NAME], description[2 * LIMIT_NAME];
     const rondo_map *m = &e->maps[i];
     const bool many = m->steps > MOST_CELLS;
-    const bool gradients = strcmp(m->kind, "integrated_gradients") == 0;
-    snprintf(title, sizeof title, "%s, %s", gradients ? "integrated gradients" : m->kind, m->of);
-    snprintf(description, sizeof description,
-             "%lld names from top to bottom, %lld steps from left to right%s", (long long)m->width,
-             (long long)m->steps, many ? ", several in a cell" : "");
+    snprintf(title, sizeof title, "%s, %s", kind_word(m->kind, chinese), m->of);
+    snprintf(description, sizeof description, page_word(many ? WORD_MAP_MANY : WORD_MAP, chinese),
+             (long long)m->width, (long long)m->steps);
     const map_style style = { .title = title,
                               .description = description,
-                              .time = many ? "time" : "step" };
+                              .time = page_word(many ? WORD_TIME : WORD_STEP, chinese) };
     return map_draw(out, m, &style, alone);
 }
 
-static void write_facts(text_buffer *out, const rondo_explanation *e)
+static void write_facts(text_buffer *out, const rondo_explanation *e, bool chinese)
 {
-    text_add(out, "<h1>Sample %lld", (long long)e->sample);
-    if (e->label) text_add(out, ": ");
-    if (e->label) text_escaped(out, e->label);
-    text_add(out, "</h1>\n<p>Explained is the %s of ", e->quantity);
-    text_escaped(out, e->output);
-    if (e->step) text_add(out, " at step %lld", (long long)e->step);
-    text_add(out, ": %.6g; of the baseline (", e->f);
-    text_escaped(out, e->baseline);
-    text_add(out, "), %.6g.</p>\n", e->f_baseline);
-    if (e->points)
-        text_add(out,
-                 "<p>Integrated gradients add up to %.6g; the difference is %.6g: a gap of %.2g "
-                 "%%, at %lld points.</p>\n",
-                 e->sum, e->f - e->f_baseline, 100 * e->gap, (long long)e->points);
+    const char *quantity = kind_word(e->quantity, chinese);
+    text_add(out, "<h1>");
+    if (e->label)
+        page_say(out, chinese, WORD_SAMPLE_LABEL, (long long)e->sample, e->label);
+    else
+        page_say(out, chinese, WORD_SAMPLE_NUMBER, (long long)e->sample);
+    text_add(out, "</h1>\n<p>");
+    if (e->step)
+        page_say(out, chinese, WORD_EXPLAINED_STEP, quantity, e->output, (long long)e->step, e->f,
+                 e->baseline, e->f_baseline);
+    else
+        page_say(out, chinese, WORD_EXPLAINED, quantity, e->output, e->f, e->baseline,
+                 e->f_baseline);
+    text_add(out, "</p>\n");
+    if (!e->points) return;
+    text_add(out, "<p>");
+    page_say(out, chinese, WORD_COMPLETE, e->sum, e->f - e->f_baseline, 100 * e->gap,
+             (long long)e->points);
+    text_add(out, "</p>\n");
 }
 
-static rondo_status write_page(text_buffer *out, const rondo_explanation *e)
+static rondo_status write_page(text_buffer *out, const rondo_explanation *e, bool chinese)
 {
-    page_begin(out, "Rondo: an explanation", "en");
-    write_facts(out, e);
+    page_begin(out, page_word(WORD_EXPLANATION, chinese), chinese ? "zh" : "en");
+    write_facts(out, e, chinese);
     for (int i = 0; i < e->n_maps; i++) {
         text_add(out, "<figure>\n");
-        RONDO_TRY(draw_map(out, e, i, false));
+        RONDO_TRY(draw_map(out, e, i, chinese, false));
         text_add(out, "</figure>\n");
     }
     page_end(out);
     return out->status;
 }
 
-rondo_status rondo_explanation_write(const rondo_explanation *e, const char *path)
+rondo_status rondo_explanation_write(const rondo_explanation *e, const char *path, const char *lang)
 {
     text_buffer out = { 0 };
+    bool chinese;
     rondo_status s;
+    RONDO_TRY(page_language(&chinese, lang));
     if (path_ends(path, ".html"))
-        s = write_page(&out, e);
+        s = write_page(&out, e, chinese);
     else if (!path_ends(path, ".svg"))
         s = rondo_fail(RONDO_E_ARG, "%s: a page is FILE.html, one map alone FILE.svg", path);
     else if (e->n_maps != 1)
         s = rondo_fail(RONDO_E_ARG, "%s: an svg is of one map, these are %d; say FILE.html", path,
                        e->n_maps);
     else
-        s = draw_map(&out, e, 0, true);
+        s = draw_map(&out, e, 0, chinese, true);
     if (!s) s = file_write_all(path, out.data, out.size);
     text_free(&out);
     return s;

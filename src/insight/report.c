@@ -5,24 +5,12 @@
 #include <string.h>
 
 /* ---- Words ---- */
-static char *worded(const run_report *r, int word, va_list args)
-{
-    char text[2048];
-    vsnprintf(text, sizeof text, report_word(word, r->chinese), args);
-    return alloc_text(text);
-}
-
 void report_say(run_report *r, int word, ...)
 {
     va_list args;
     va_start(args, word);
-    char *text = worded(r, word, args);
+    page_vsay(&r->out, r->chinese, word, args);
     va_end(args);
-    if (text)
-        text_escaped(&r->out, text);
-    else
-        r->out.status = RONDO_E_NOMEM;
-    alloc_free(text);
 }
 
 void report_heading(run_report *r, int word)
@@ -169,7 +157,7 @@ static rondo_status write_diagnosis(run_report *r)
     if (s)
         PARAGRAPH(r, WORD_NO_DIAGNOSIS, rondo_error());
     else
-        diagnosis_body(&r->out, d, r->chinese ? "zh" : "en");
+        diagnosis_body(&r->out, d, r->chinese);
     rondo_diagnosis_free(d);
     return RONDO_OK;
 }
@@ -202,7 +190,7 @@ static rondo_status write_page(run_report *r, const json_t *about, const char *w
 {
     char title[2 * LIMIT_NAME];
     const char *name = strrchr(r->folder, '/');
-    snprintf(title, sizeof title, report_word(WORD_TITLE, r->chinese),
+    snprintf(title, sizeof title, page_word(WORD_TITLE, r->chinese),
              name && name[1] ? name + 1 : r->folder);
     page_begin(&r->out, title, r->chinese ? "zh" : "en");
     report_cell(r, "h1", title);
@@ -225,13 +213,11 @@ static rondo_status open_model(run_report *r, const manifest *m, int threads)
 
 rondo_status rondo_report(const char *run, const rondo_recipe *recipe, const char *path)
 {
-    const char *lang = rondo_recipe_get(recipe, "lang");
     char why[LIMIT_NAME] = "";
-    run_report r = { .chinese = lang && strcmp(lang, "zh") == 0, .folder = run };
+    run_report r = { .folder = run };
     manifest m;
     int64_t threads;
-    if (lang && !r.chinese && strcmp(lang, "en") != 0)
-        return rondo_fail(RONDO_E_ARG, "a report is in en or zh, not \"%s\"", lang);
+    RONDO_TRY(page_language(&r.chinese, rondo_recipe_get(recipe, "lang")));
     RONDO_TRY(recipe_int(recipe, "threads", 0, 0, &threads));
     RONDO_TRY(manifest_read(&m, run));
     char *file = path ? alloc_text(path) : file_join(run, "report.html");

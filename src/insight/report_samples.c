@@ -50,7 +50,7 @@ static rondo_status draw_lines(run_report *r, const field *f, int64_t width,
                                     .y = values + k * f->steps,
                                     .n = (int)f->steps,
                                     .mark = f->steps > 1 ? CHART_LINE : CHART_POINTS };
-    const chart c = { .x = { .label = report_word(WORD_STEP, r->chinese) },
+    const chart c = { .x = { .label = page_word(WORD_STEP, r->chinese) },
                       .series = series,
                       .n_series = (int)width,
                       .width = SMALL_WIDTH,
@@ -62,7 +62,7 @@ static rondo_status draw_lines(run_report *r, const field *f, int64_t width,
 
 static rondo_status draw_grid(run_report *r, const field *f, int64_t width, char **names)
 {
-    const map_style style = { .time = report_word(WORD_STEP, r->chinese), .width = SMALL_WIDTH };
+    const map_style style = { .time = page_word(WORD_STEP, r->chinese), .width = SMALL_WIDTH };
     rondo_map m = { .steps = f->steps, .width = width, .names = names };
     m.values = alloc_array(f->steps * width + 1, sizeof *m.values);
     if (!m.values) return RONDO_E_NOMEM;
@@ -122,7 +122,7 @@ static rondo_status draw_attribution(run_report *r, const verdict *v, double *ga
                                       .baseline = "mean" };
     const rondo_status s = rondo_explain(&e, r->pipeline, r->data, &o);
     if (s) return s == RONDO_E_NOMEM ? s : RONDO_OK; /* what has none is shown without */
-    const map_style style = { .time = report_word(WORD_STEP, r->chinese), .width = SMALL_WIDTH };
+    const map_style style = { .time = page_word(WORD_STEP, r->chinese), .width = SMALL_WIDTH };
     const rondo_status drawn = map_draw(&r->out, &e->maps[0], &style, false);
     *gap = e->gap;
     rondo_explanation_free(e);
@@ -234,11 +234,11 @@ static void draw_answers(run_report *r, const numbers *x)
         actual[i] = x->truth[i * x->columns];
     }
     const chart_series series[] = {
-        { .name = report_word(WORD_TRUE, r->chinese), .y = actual, .n = n },
-        { .name = report_word(WORD_PREDICTED, r->chinese), .y = predicted, .n = n },
+        { .name = page_word(WORD_TRUE, r->chinese), .y = actual, .n = n },
+        { .name = page_word(WORD_PREDICTED, r->chinese), .y = predicted, .n = n },
     };
     const chart c = { .title = r->pipeline->columns[0],
-                      .x = { .label = report_word(WORD_SAMPLE, r->chinese) },
+                      .x = { .label = page_word(WORD_SAMPLE, r->chinese) },
                       .series = series,
                       .n_series = 2,
                       .width = 520,
@@ -263,9 +263,9 @@ static void draw_errors(run_report *r, const numbers *x)
     }
     for (int i = 0; i < BINS; i++) middle[i] = least + (i + 0.5) * (most - least) / BINS;
     const chart_series bars = { .x = middle, .y = count, .n = BINS, .mark = CHART_BARS };
-    const chart c = { .title = report_word(WORD_ERRORS, r->chinese),
-                      .x = { .label = report_word(WORD_ERROR, r->chinese) },
-                      .y = { .label = report_word(WORD_COUNT, r->chinese) },
+    const chart c = { .title = page_word(WORD_ERRORS, r->chinese),
+                      .x = { .label = page_word(WORD_ERROR, r->chinese) },
+                      .y = { .label = page_word(WORD_COUNT, r->chinese) },
                       .series = &bars,
                       .n_series = 1,
                       .width = 520,

@@ -66,19 +66,19 @@ static void draw_curve(run_report *r, const log_table *t, const char *name, cons
     const double *train = column_of(t, "", name), *validation = column_of(t, "val_", name);
     const chart_mark mark = t->epochs > 1 ? CHART_LINE : CHART_POINTS;
     const chart_series series[] = {
-        { .name = report_word(WORD_TRAINING, r->chinese),
+        { .name = page_word(WORD_TRAINING, r->chinese),
           .x = epochs,
           .y = train,
           .n = t->epochs,
           .mark = mark },
-        { .name = report_word(WORD_VALIDATION, r->chinese),
+        { .name = page_word(WORD_VALIDATION, r->chinese),
           .x = epochs,
           .y = validation,
           .n = t->epochs,
           .mark = mark },
     };
     const chart c = { .title = name,
-                      .x = { .label = report_word(WORD_EPOCH, r->chinese) },
+                      .x = { .label = page_word(WORD_EPOCH, r->chinese) },
                       .series = series,
                       .n_series = validation ? 2 : 1,
                       .width = 520,
@@ -146,7 +146,7 @@ static void number_cell(run_report *r, double x)
 
 static void head_cells(run_report *r, const int *names, int n)
 {
-    for (int i = 0; i < n; i++) report_cell(r, "th", report_word(names[i], r->chinese));
+    for (int i = 0; i < n; i++) report_cell(r, "th", page_word(names[i], r->chinese));
 }
 
 static void write_metrics(run_report *r, const char *const *names, const double *values, int n)
@@ -203,10 +203,10 @@ static void write_confusion(run_report *r)
     const int width = n <= MOST_NUMBERS / 2 ? 440 : 720;
     const chart_axis across = { .names = names,
                                 .n_names = (int)n,
-                                .label = report_word(WORD_PREDICTED, r->chinese) };
+                                .label = page_word(WORD_PREDICTED, r->chinese) };
     const chart_axis down = { .names = names,
                               .n_names = (int)n,
-                              .label = report_word(WORD_TRUE, r->chinese) };
+                              .label = page_word(WORD_TRUE, r->chinese) };
     const chart_grid grid = { .x = across,
                               .y = down,
                               .values = counts,
@@ -238,7 +238,7 @@ static void group_row(run_report *r, const rondo_breakdown *b, const rondo_group
             text_add(&r->out, "<td>%.4g <small>%.2f-%.2f</small></td>", g->score[i], g->low[i],
                      g->high[i]);
     }
-    report_cell(r, "td", g->small ? report_word(WORD_SMALL, r->chinese) : "");
+    report_cell(r, "td", g->small ? page_word(WORD_SMALL, r->chinese) : "");
     text_add(&r->out, "</tr>\n");
 }
 
@@ -275,7 +275,7 @@ static void write_groups(run_report *r, const rondo_breakdown *b)
         text_escaped(&r->out, b->by[k]);
     }
     text_add(&r->out, "</th>");
-    report_cell(r, "th", report_word(WORD_SAMPLES, r->chinese));
+    report_cell(r, "th", page_word(WORD_SAMPLES, r->chinese));
     for (int i = 0; i < b->n_scores; i++) report_cell(r, "th", b->name[i]);
     text_add(&r->out, "<th></th></tr>\n");
     for (int64_t k = 0; k < b->n_groups; k++) group_row(r, b, &b->group[k]);

@@ -1,6 +1,7 @@
 /* recipe - keys and values.  Ours are in the table below; the options of readers and optimizers come
  * from their own tables, so a new one is an option of the program the day it is added. */
 #include "task/task.h"
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -130,7 +131,9 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "gate", "NAME", NULL, "each unit of this gate, not each gate's mean", "explain", "" },
       OPTION_TEXT },
-    { { "lang", "en|zh", "en", "the language of the page", "report", "" }, OPTION_TEXT },
+    { { "lang", "en|zh", "en", "the language of pages, and of what a diagnosis finds",
+        "diagnose explain report", "" },
+      OPTION_TEXT },
     { { "csv", NULL, NULL, "results as CSV, a number a line", "explain", "" }, OPTION_BOOL },
     { { "show", NULL, NULL, "draw each sample above its answer", "predict", "" }, OPTION_BOOL },
     { { "weights", "KIND", "f32", "what weights are kept in: f32, bf16 or int8; faster, less exact",
@@ -179,7 +182,8 @@ static void forget_default(rondo_recipe_key *known, const char *initial)
 
 static void add_key(const rondo_recipe_key *key, option_type type, key_source from)
 {
-    if (table.n == MAX_KEYS || find_key(key->name) >= 0) return;
+    if (find_key(key->name) >= 0) return;
+    assert(table.n < MAX_KEYS); /* the tables are ours; a test finds every option of theirs */
     table.keys[table.n] = *key;
     table.types[table.n] = type;
     table.sources[table.n++] = from;
@@ -281,6 +285,20 @@ rondo_recipe *rondo_recipe_new(void)
     return alloc_new(sizeof(rondo_recipe));
 }
 
+/* Of a key whose argument says "en|zh": one of these. */
+static rondo_status check_choice(const rondo_recipe_key *key, const char *text)
+{
+    char **choices;
+    int n;
+    bool found = false;
+    if (!strchr(key->argument, '|')) return RONDO_OK;
+    RONDO_TRY(text_split(&choices, &n, key->argument, '|'));
+    for (int i = 0; i < n; i++) found |= strcmp(choices[i], text) == 0;
+    text_list_free(choices);
+    if (found) return RONDO_OK;
+    return rondo_fail(RONDO_E_ARG, "%s is \"%s\", expected %s", key->name, text, key->argument);
+}
+
 /* The value must be one of its kind; the options code says what is wrong when it is not. */
 static rondo_status check_value(int i, const char *text)
 {
@@ -290,7 +308,7 @@ static rondo_status check_value(int i, const char *text)
         bool flag;
         char *text;
     } slot = { 0 };
-    if (table.types[i] == OPTION_TEXT) return RONDO_OK;
+    if (table.types[i] == OPTION_TEXT) return check_choice(&table.keys[i], text);
     const option_field row = { table.keys[i].name, table.types[i], 0, NULL, NULL };
     const option_table one = { &row, 1 };
     return options_set(&one, &slot, "rondo", row.name, text);

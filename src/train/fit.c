@@ -216,9 +216,10 @@ static rondo_status train_batch(fit *f)
     RONDO_TRY(notify(f, RONDO_BATCH_END, f->n_scores));
     if (isfinite(mean) || f->progress.stop) return RONDO_OK;
     return rondo_fail(RONDO_E_NAN,
-                      "the loss is %g in epoch %lld, batch %lld; a lower learning rate or "
+                      "the loss is %s in epoch %lld, batch %lld; a lower learning rate or "
                       "clipnorm=1 may help",
-                      mean, (long long)f->at.epoch + 1, (long long)f->at.batch);
+                      isnan(mean) ? "not a number" : "infinite", (long long)f->at.epoch + 1,
+                      (long long)f->at.batch);
 }
 
 static rondo_status train_epoch(fit *f)

@@ -382,12 +382,9 @@ static int by_name(const void *a, const void *b)
 int main(void)
 {
     static struct CMUnitTest tests[MAX_FILES];
-    static char beside[4096] = __FILE__;
     size_t n = 0;
-    char *slash = strrchr(beside, '/');
-    *(slash ? slash : beside) = 0;
     const char *folder = getenv("RONDO_GOLDEN"), *only = getenv("RONDO_GOLDEN_ONLY");
-    if (!folder) folder = beside;
+    if (!folder) folder = "tests/golden"; /* tests run in the project's root */
     DIR *dir = opendir(folder);
     struct dirent *entry;
     while (dir && n < MAX_FILES && (entry = readdir(dir))) {

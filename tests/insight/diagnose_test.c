@@ -221,6 +221,7 @@ static void comes_back_from_json(void **folder)
     same_value(a->kept, b->kept);
     assert_int_equal(rondo_diagnosis_write(again, page, "zh"), RONDO_OK);
     assert_int_equal(rondo_diagnosis_write(again, "d.pdf", "en"), RONDO_E_ARG);
+    assert_int_equal(rondo_diagnosis_write(again, page, "de"), RONDO_E_ARG);
     assert_int_equal(file_write_all(path, "{\"layers\": 3}", 13), RONDO_OK);
     rondo_diagnosis_free(again);
     assert_int_equal(rondo_diagnosis_load(&again, path), RONDO_E_FORMAT);

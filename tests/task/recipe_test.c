@@ -18,13 +18,15 @@ static void every_key(void **state)
     assert_true(n > 40);
     for (int i = 0; i < n; i++) {
         rondo_recipe *r = rondo_recipe_new();
-        char verb[16];
+        const char *argument = keys[i].argument, *choices = argument ? strchr(argument, '|') : NULL;
+        char verb[16], text[16] = "1";
         assert_non_null(keys[i].help);
         assert_non_null(keys[i].join);
         snprintf(verb, sizeof verb, "%.*s", (int)strcspn(keys[i].verbs, " "), keys[i].verbs);
         assert_ptr_equal(rondo_recipe_find(verb, keys[i].name), &keys[i]);
-        assert_int_equal(rondo_recipe_set(r, verb, keys[i].name, "1"), RONDO_OK);
-        assert_string_equal(rondo_recipe_get(r, keys[i].name), "1");
+        if (choices) snprintf(text, sizeof text, "%.*s", (int)(choices - argument), argument);
+        assert_int_equal(rondo_recipe_set(r, verb, keys[i].name, text), RONDO_OK);
+        assert_string_equal(rondo_recipe_get(r, keys[i].name), text);
         for (int k = 0; k < i; k++) assert_string_not_equal(keys[i].name, keys[k].name);
         rondo_recipe_free(r);
     }
@@ -39,6 +41,32 @@ static void readers_and_optimizers_are_in(void **state)
     assert_ptr_equal(rondo_recipe_find("train", "lr"), rondo_recipe_find("train", "learning_rate"));
     assert_null(rondo_recipe_find("predict", "learning_rate"));
     assert_said("takes no option");
+}
+
+/* No option is dropped, or hidden by another of its name: what is set reaches its own spec. */
+static void assert_reaches(const option_table *fields, const char *verb, key_source from)
+{
+    for (int i = 0; i < fields->n; i++) {
+        const char *name = fields->fields[i].name;
+        char *text;
+        rondo_recipe *r = rondo_recipe_new();
+        if (rondo_recipe_set(r, verb, name, "1")) fail_msg("%s", rondo_error());
+        assert_int_equal(recipe_spec(&text, r, from, NULL), RONDO_OK);
+        if (strncmp(text, name, strlen(name)) != 0) fail_msg("%s is not its table's", name);
+        alloc_free(text);
+        rondo_recipe_free(r);
+    }
+}
+
+static void every_option_is_a_key(void **state)
+{
+    (void)state;
+    for (int i = 0; i < registry_count(REGISTRY_READER); i++)
+        assert_reaches(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, "predict",
+                       KEY_READER);
+    for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
+        assert_reaches(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
+                       "train", KEY_OPTIMIZER);
 }
 
 static void bad_ones(void **state)
@@ -111,8 +139,11 @@ static void heads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_key), cmocka_unit_test(readers_and_optimizers_are_in),
-        cmocka_unit_test(bad_ones),  cmocka_unit_test(specs_keep_what_was_said),
+        cmocka_unit_test(every_key),
+        cmocka_unit_test(every_option_is_a_key),
+        cmocka_unit_test(readers_and_optimizers_are_in),
+        cmocka_unit_test(bad_ones),
+        cmocka_unit_test(specs_keep_what_was_said),
         cmocka_unit_test(heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

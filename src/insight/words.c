@@ -1,5 +1,7 @@
-/* report_words - all that a report says, in English and in Chinese, side by side. */
+/* words - all that pages say, in English and in Chinese, side by side. */
 #include "insight/insight.h"
+#include <stdarg.h>
+#include <string.h>
 
 static const struct {
     const char *en, *zh;
@@ -90,13 +92,91 @@ static const struct {
     [WORD_WORSE] = { "The model is no better than that.", "本模型并不比它更好。" },
     [WORD_DIAGNOSIS] = { "Diagnosis", "诊断" },
     [WORD_NO_DIAGNOSIS] = { "There is no diagnosis: %s.", "没有诊断结果：%s。" },
+    [WORD_EXPLANATION] = { "Rondo: an explanation", "Rondo：解释" },
+    [WORD_SAMPLE_NUMBER] = { "Sample %lld", "样本 %lld" },
+    [WORD_SAMPLE_LABEL] = { "Sample %lld: %s", "样本 %lld：%s" },
+    [WORD_EXPLAINED] = { "Explained is the %s of %s: %.6g; of the baseline (%s), %.6g.",
+                         "解释的是%s（%s）：%.6g；基线（%s）为 %.6g。" },
+    [WORD_EXPLAINED_STEP] = { "Explained is the %s of %s at step %lld: %.6g; of the baseline (%s), "
+                              "%.6g.",
+                              "解释的是%s（%s，第 %lld 步）：%.6g；基线（%s）为 %.6g。" },
+    [WORD_COMPLETE] = { "Integrated gradients add up to %.6g; the difference is %.6g: a gap of "
+                        "%.2g %%, at %lld points.",
+                        "积分梯度之和为 %.6g，两者之差为 %.6g：误差 %.2g %%，共 %lld 个点。" },
+    [WORD_PROBABILITY] = { "probability", "概率" },
+    [WORD_LOGIT] = { "logit", "logit" },
+    [WORD_QUANTITY] = { "value", "数值" },
+    [WORD_INTEGRATED] = { "integrated gradients", "积分梯度" },
+    [WORD_OCCLUSION] = { "occlusion", "遮挡" },
+    [WORD_MAP_GATES] = { "gates", "门" },
+    [WORD_MAP_UNITS] = { "units", "单元" },
+    [WORD_TIME] = { "time", "时间" },
+    [WORD_MAP] = { "%lld names from top to bottom, %lld steps from left to right",
+                   "从上到下 %lld 个名称，从左到右 %lld 步" },
+    [WORD_MAP_MANY] = { "%lld names from top to bottom, %lld steps from left to right, several in "
+                        "a cell",
+                        "从上到下 %lld 个名称，从左到右 %lld 步，每格含若干步" },
+    [WORD_DIAGNOSED] = { "%lld samples; loss %.4g.", "%lld 个样本；损失 %.4g。" },
+    [WORD_HEALTHY] = { "Nothing suspicious found.", "没有发现可疑之处。" },
+    [WORD_TRY] = { "Try: ", "建议：" },
+    [WORD_GRADIENTS] = { "How the gradient shrinks on its way back in time",
+                         "梯度沿时间向后传播时如何衰减" },
+    [WORD_GRADIENT_NORM] = { "norm of ∂loss/∂h, of that at the end",
+                             "∂损失/∂h 的范数（相对于末步）" },
+    [WORD_DISTANCE] = { "steps before the end of the row", "距序列末尾的步数" },
+    [WORD_LOSSES] = { "Loss over the training", "训练过程中的损失" },
+    [WORD_LOSS] = { "loss", "损失" },
+    [WORD_PARTS] = { "parts of the training", "训练的各部分" },
+    [WORD_MEMORY] = { "Memory of recurrent layers", "循环层的记忆" },
+    [WORD_LAYER] = { "layer", "层" },
+    [WORD_HALF_LIFE] = { "steps until half", "减半所需步数" },
+    [WORD_ONE_PERCENT] = { "steps until 1 %%", "降到 1 %% 所需步数" },
+    [WORD_DECAY] = { "factor a step", "每步的倍数" },
+    [WORD_KEPT] = { "kept a step", "每步保留" },
+    [WORD_RADIUS] = { "spectral radius", "谱半径" },
+    [WORD_EXPONENT] = { "largest Lyapunov exponent", "最大李雅普诺夫指数" },
+    [WORD_UNITS] = { "Units", "单元" },
+    [WORD_N_UNITS] = { "units", "单元数" },
+    [WORD_DEAD] = { "dead", "死亡" },
+    [WORD_CONSTANT] = { "constant", "恒定" },
+    [WORD_LARGEST_OUTPUT] = { "largest output", "最大输出" },
+    [WORD_GATES] = { "What gates do", "各个门的取值" },
+    [WORD_GATE] = { "gate", "门" },
+    [WORD_ACTIVATION] = { "activation", "激活函数" },
+    [WORD_GATE_MEAN] = { "mean", "均值" },
+    [WORD_LOW] = { "under 0.05", "低于 0.05" },
+    [WORD_HIGH] = { "over 0.95", "高于 0.95" },
+    [WORD_SATURATED] = { "saturated", "饱和" },
+    [WORD_SHARE] = { "share of the values", "取值的比例" },
     [WORD_LAYERS] = { "Layers", "网络层" },
     [WORD_RUN] = { "What this run is", "本次运行" },
     [WORD_MADE] = { "Made by Rondo %s. This page asks nothing of any network.",
                     "由 Rondo %s 生成。本页不访问网络。" },
 };
 
-const char *report_word(int word, bool chinese)
+rondo_status page_language(bool *chinese, const char *lang)
+{
+    *chinese = lang && strcmp(lang, "zh") == 0;
+    if (*chinese || !lang || strcmp(lang, "en") == 0) return RONDO_OK;
+    return rondo_fail(RONDO_E_ARG, "a page is in en or zh, not \"%s\"", lang);
+}
+
+const char *page_word(int word, bool chinese)
 {
     return chinese ? words[word].zh : words[word].en;
+}
+
+void page_vsay(text_buffer *out, bool chinese, int word, va_list args)
+{
+    char text[2048];
+    vsnprintf(text, sizeof text, page_word(word, chinese), args);
+    text_escaped(out, text);
+}
+
+void page_say(text_buffer *out, bool chinese, int word, ...)
+{
+    va_list args;
+    va_start(args, word);
+    page_vsay(out, chinese, word, args);
+    va_end(args);
 }
