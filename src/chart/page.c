@@ -43,7 +43,7 @@ static const char page_style[] =
     "td small{color:var(--grey)}\n"
     "figure{margin:16px 0}figure svg{display:block;width:100%;height:auto}figcaption{"
     "color:var(--grey);font-size:14px}.figures{display:grid;gap:16px;grid-template-columns:"
-    "repeat(auto-fit,minmax(min(100%,420px),1fr))}.figures figure{margin:0}\n"
+    "repeat(auto-fill,minmax(min(100%,420px),1fr))}.figures figure{margin:0}\n"
     "code,pre{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;"
     "background:var(--soft)}code{padding:1px 4px;border-radius:3px}pre{padding:12px;overflow-x:"
     "auto;border-radius:6px}pre code{padding:0}summary{cursor:pointer}footer{margin-top:48px;"

@@ -46,6 +46,7 @@ bool bench_closing_bias(double *bias, const char *activation)
         const double size = gate_size(&f, z);
         if (size < least) least = size, *bias = z;
     }
+    activation_free(&f);
     return least < 0.95;
 }
 

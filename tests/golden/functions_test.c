@@ -54,6 +54,7 @@ static void every_function(void **state)
         same(name, "y", y, want);
         read(&file, "dx", i, want);
         same(name, "dx", dx, want);
+        activation_free(&f);
     }
     json_decref(names);
     tensors_close(&file);
