@@ -7,9 +7,10 @@
 /* ---- Words ---- */
 static char *worded(const run_report *r, int word, va_list args)
 {
-    char text[2048];
-    vsnprintf(text, sizeof text, report_word(word, r->chinese), args);
-    return alloc_text(text);
+    text_buffer text = { 0 };
+    text_add_list(&text, report_word(word, r->chinese), args);
+    if (text.status) text_free(&text);
+    return text.data;
 }
 
 void report_say(run_report *r, int word, ...)
