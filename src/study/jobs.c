@@ -238,6 +238,19 @@ static int64_t count_others(const rondo_study *s)
     return n;
 }
 
+/* Nothing but what a study leaves that was killed before it had a study.json. */
+static bool is_free(const char *folder)
+{
+    bool only = true;
+    DIR *d = opendir(folder);
+    if (!d) return !file_exists(folder);
+    for (struct dirent *e; only && (e = readdir(d)) != NULL;)
+        only = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+               folder_is_temporary(e->d_name, "study.json");
+    closedir(d);
+    return only;
+}
+
 /* The folder must be empty, not there, or a study's; its seconds count on while its grid is a part of
  * ours. */
 static rondo_status claim(rondo_study *s)
@@ -253,7 +266,7 @@ static rondo_status claim(rondo_study *s)
         rondo_study_free(before);
         return RONDO_OK;
     }
-    if (!file_exists(s->folder) || file_folder_empty(s->folder)) return RONDO_OK;
+    if (is_free(s->folder)) return RONDO_OK;
     return rondo_fail(RONDO_E_ARG,
                       "%s is not empty and holds no study; choose another directory with -o",
                       s->folder);

@@ -127,8 +127,13 @@ rondo_status rondo_study_bring(rondo_study *s, const char *key, const char *text
     if (s->n_axes == 0 || s->axes[s->n_axes - 1].n == 0)
         return rondo_fail(RONDO_E_STATE, "no value of an axis to bring %s", key);
     study_axis *a = &s->axes[s->n_axes - 1];
+    study_value *v = &a->values[a->n - 1];
     const rondo_recipe_key *row = rondo_recipe_find("train", key);
-    return put_key(&a->values[a->n - 1].brings, row ? row->name : key, text, folder);
+    if (row) key = row->name;
+    if (find_key(&v->brings, key))
+        return rondo_fail(RONDO_E_ARG, "vary: %s of %s says twice what %s is", v->label, a->name,
+                          key);
+    return put_key(&v->brings, key, text, folder);
 }
 
 void rondo_study_drop(rondo_study *s, const char *name)

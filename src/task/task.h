@@ -171,6 +171,8 @@ rondo_status run_train(const rondo_recipe *, bool one_of_many, const rondo_callb
  * now. */
 rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *, const rondo_recipe *);
 void folder_release(int fd); /* another process may train there */
+/* Whether `name` is the temporary that file.c writes before `whole`, "whole.tmp-PID-N". */
+bool folder_is_temporary(const char *name, const char *whole);
 /* --fresh: the files of the run that is there are put aside, the user's stay … */
 rondo_status folder_start_over(const char *folder);
 /* … and removed once the new run has a checkpoint, or back in their places while it has none. */
