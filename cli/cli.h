@@ -62,6 +62,7 @@ int options_apply(call *); /* … this, after a recipe file was read */
 /* Reads FILE.yaml into the call's recipe; paths in it are relative to it. With a study, its keys and
  * axes go there, but those that only say how it is made. */
 int recipe_read(call *, rondo_study *, const char *path);
+bool is_recipe(const char *word); /* FILE.yaml */
 
 /* ---- help.c ---- */
 void help_all(FILE *);
@@ -73,8 +74,9 @@ int complain(int code, const char *format, ...) __attribute__((format(printf, 2,
 void remark(const call *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int finish_output(void); /* flushes stdout; EXIT_FILES with a message when that failed */
 void json_text(FILE *, const char *text); /* quoted */
-void json_number(FILE *, double);         /* null when it is none */
-void csv_text(FILE *, const char *text);  /* quoted where it must be */
+char *shell_text(const char *text); /* as a shell takes it: in quotes unless harmless; free() it */
+void json_number(FILE *, double);   /* null when it is none */
+void csv_text(FILE *, const char *text); /* quoted where it must be */
 void prediction_row(FILE *, const rondo_pipeline *, const rondo_prediction *, bool json);
 int terminal_width(FILE *); /* 0: no terminal */
 bool shows_colour(FILE *);

@@ -87,6 +87,23 @@ void json_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+char *shell_text(const char *text)
+{
+    char *quoted = NULL;
+    size_t n;
+    const size_t harmless = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                         "0123456789_./-=:,@%+");
+    if (*text && !text[harmless]) return strdup(text);
+    FILE *out = open_memstream(&quoted, &n);
+    if (!out) return NULL;
+    fputc('\'', out);
+    for (; *text; text++) fputs(*text == '\'' ? "'\\''" : (char[]){ *text, 0 }, out);
+    fputc('\'', out);
+    if (!fclose(out)) return quoted;
+    free(quoted);
+    return NULL;
+}
+
 void json_number(FILE *out, double number)
 {
     if (isfinite(number))

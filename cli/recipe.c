@@ -10,7 +10,7 @@ typedef struct reader {
     call *call;
     rondo_study *study; /* NULL: the recipe of one run */
     const char *path;
-    char folder[1024]; /* of the recipe; "" where we are */
+    char *folder; /* of the recipe; "" where we are */
     yaml_document_t document;
     const rondo_recipe_key *seen[MAX_OPTIONS];
     int n_seen;
@@ -41,34 +41,6 @@ static bool is_null(const yaml_node_t *n)
            (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
 }
 
-/* A path as seen from the recipe's folder; free() it. */
-static char *beside(const char *recipe, const char *path)
-{
-    const char *slash = strrchr(recipe, '/');
-    const bool as_is = !slash || path[0] == '/' || strcmp(path, "-") == 0 ||
-                       strncmp(path, "task:", 5) == 0;
-    const size_t n = as_is ? 0 : (size_t)(slash - recipe) + 1;
-    char *joined = malloc(n + strlen(path) + 1);
-    if (!joined) return NULL;
-    memcpy(joined, recipe, n);
-    strcpy(joined + n, path);
-    return joined;
-}
-
-static bool is_path(const rondo_recipe_key *key)
-{
-    return key->argument &&
-           (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "PATH") == 0);
-}
-
-/* A scalar as the key wants it: paths beside the recipe. A study's are placed when {…} in them are
- * known. free() it. */
-static char *item_text(const reader *r, const yaml_node_t *n, const rondo_recipe_key *key)
-{
-    const bool placed = is_path(key) && (!r->study || strcmp(key->name, "output") == 0);
-    return placed ? beside(r->path, scalar(n)) : strdup(scalar(n));
-}
-
 /* Adds an item to a list joined as the key wants it, with its name where it has one; takes both texts. */
 static char *join_text(char *list, const char *name, char *item, const char *join)
 {
@@ -86,16 +58,16 @@ static char *join_text(char *list, const char *name, char *item, const char *joi
 /* The value as one text: a scalar, a list, or names with files: "a=FILE; b=FILE"; free() it. */
 static char *text_of(reader *r, const yaml_node_t *n, const rondo_recipe_key *key)
 {
-    if (scalar(n)) return item_text(r, n, key);
+    if (scalar(n)) return strdup(scalar(n));
     char *text = strdup("");
     if (n->type == YAML_MAPPING_NODE) {
         for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++)
-            text = join_text(text, scalar(node(r, p->key)), item_text(r, node(r, p->value), key),
+            text = join_text(text, scalar(node(r, p->key)), strdup(scalar(node(r, p->value))),
                              key->join);
         return text;
     }
     for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++)
-        text = join_text(text, NULL, item_text(r, node(r, *i), key), key->join);
+        text = join_text(text, NULL, strdup(scalar(node(r, *i))), key->join);
     return text;
 }
 
@@ -104,7 +76,7 @@ static bool fits(reader *r, const yaml_node_t *n, const rondo_recipe_key *key)
     if (scalar(n)) return true;
     if (!*key->join) return false;
     if (n->type == YAML_MAPPING_NODE) {
-        if (!is_path(key)) return false;
+        if (!rondo_recipe_is_path(key)) return false;
         for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++)
             if (!scalar(node(r, p->key)) || !scalar(node(r, p->value))) return false;
         return true;
@@ -135,10 +107,13 @@ static int set_key(reader *r, const yaml_node_t *name, const yaml_node_t *n)
     if (!fits(r, n, key)) return bad(r, n, "expected one value here, as in `epochs: 10`");
     if (r->study && strcmp(key->name, "seed") == 0)
         return bad(r, name, "a study has seeds, as in `seeds: 5` or `seeds: [1, 2, 3]`");
-    char *text = text_of(r, n, key);
-    const rondo_status status = !text ? RONDO_E_NOMEM
-                                : own ? rondo_recipe_set(r->call->recipe, verb, key->name, text)
-                                      : rondo_study_set(r->study, key->name, text, r->folder);
+    char *text = text_of(r, n, key), *placed = NULL;
+    rondo_status status = text ? RONDO_OK : RONDO_E_NOMEM;
+    if (!status && own) status = rondo_recipe_place(&placed, key, text, r->folder);
+    if (!status) /* a study's paths are placed when {…} in them are known */
+        status = own ? rondo_recipe_set(r->call->recipe, verb, key->name, placed)
+                     : rondo_study_set(r->study, key->name, text, r->folder);
+    free(placed);
     free(text);
     return told(r, n, status);
 }
@@ -162,7 +137,8 @@ static int add_value(reader *r, const yaml_node_t *axis, const yaml_node_t *labe
                      const yaml_node_t *n)
 {
     if (!scalar(label)) return bad(r, axis, "a value of an axis must be a word");
-    const int code = told(r, label, rondo_study_vary(r->study, scalar(axis), scalar(label)));
+    const int code = told(r, label,
+                          rondo_study_vary(r->study, scalar(axis), scalar(label), r->folder));
     if (code || !n || is_null(n)) return code;
     if (scalar(n)) return bring(r, axis, n);
     if (n->type == YAML_MAPPING_NODE) return read_pairs(r, n, bring);
@@ -171,7 +147,7 @@ static int add_value(reader *r, const yaml_node_t *axis, const yaml_node_t *labe
 
 static int add_axis(reader *r, const yaml_node_t *name, const yaml_node_t *n)
 {
-    rondo_study_drop(r->study, scalar(name));
+    if (rondo_study_has_axis(r->study, scalar(name))) return bad(r, name, "this axis comes twice");
     int code = EXIT_OK;
     if (scalar(n)) return add_value(r, name, n, NULL);
     if (n->type == YAML_MAPPING_NODE) {
@@ -216,7 +192,7 @@ static int read_root(reader *r)
     return read_pairs(r, root, set_study_key);
 }
 
-static bool is_recipe(const char *word)
+bool is_recipe(const char *word)
 {
     const char *dot = strrchr(word, '.');
     return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
@@ -231,10 +207,11 @@ int recipe_read(call *c, rondo_study *study, const char *path)
         return complain(EXIT_USAGE,
                         "\"%s\" is no recipe (FILE.yaml); data are given with --data %s", path,
                         path);
-    snprintf(r.folder, sizeof r.folder, "%.*s", slash ? (int)(slash - path) + 1 : 0, path);
     FILE *file = fopen(path, "rb");
     if (!file) return complain(EXIT_FILES, "cannot open %s: %s", path, strerror(errno));
-    if (!yaml_parser_initialize(&parser)) {
+    r.folder = strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    if (!r.folder || !yaml_parser_initialize(&parser)) {
+        free(r.folder);
         fclose(file);
         return complain(EXIT_MEMORY, "out of memory");
     }
@@ -248,6 +225,7 @@ int recipe_read(call *c, rondo_study *study, const char *path)
                         parser.problem_mark.column + 1, parser.problem ? parser.problem : "?");
     }
     yaml_parser_delete(&parser);
+    free(r.folder);
     fclose(file);
     return code;
 }

@@ -44,6 +44,11 @@ static rondo_status add_item(void *user, const char *item)
     return n->add(n->study, n->name, item);
 }
 
+static rondo_status add_value(rondo_study *s, const char *axis, const char *label)
+{
+    return rondo_study_vary(s, axis, label, NULL);
+}
+
 static rondo_status add_measure(rondo_study *s, const char *better, const char *item)
 {
     return rondo_study_measure(s, item, better);
@@ -67,7 +72,7 @@ static int vary(rondo_study *s, const char *text)
                         text);
     snprintf(name, sizeof name, "%.*s", (int)n, text);
     rondo_study_drop(s, name);
-    naming axis = { s, name, rondo_study_vary };
+    naming axis = { s, name, add_value };
     const rondo_status status = each_item(text + n + 1, ",", add_item, &axis);
     return status ? fail(status) : EXIT_OK;
 }
@@ -80,7 +85,7 @@ static int add_seeds(rondo_study *s, const char *text)
     do {
         char *end;
         const unsigned long long number = strtoull(at, &end, 10);
-        if (*at < '0' || *at > '9' || (*end && *end != ',') ||
+        if (*at < '0' || *at > '9' || (*end && *end != ',') || (*end && !end[1]) ||
             (!list && (!number || number > 10000)))
             return complain(EXIT_USAGE,
                             "seeds is \"%s\"; expected how many, as in 5, or a list, as in 3,5,8",
@@ -106,7 +111,7 @@ static bool is_about_us(const char *key) /* and not about the runs */
 static int define(const call *c, rondo_study *s)
 {
     const char *seeds = rondo_recipe_get(c->recipe, "seeds");
-    const char *one = rondo_recipe_get(c->recipe, "seed");
+    const char *one = rondo_recipe_get(c->recipe, "seed"); /* an option: recipes have seeds */
     const char *measures = rondo_recipe_get(c->recipe, "measure");
     const char *compare = rondo_recipe_get(c->recipe, "compare");
     naming measure = { s, rondo_recipe_get(c->recipe, "better"), add_measure };
@@ -114,57 +119,64 @@ static int define(const call *c, rondo_study *s)
     int code = EXIT_OK;
     for (int i = 0; i < c->n_options && !code; i++) {
         const given *o = &c->options[i];
+        if (one && strcmp(o->key, "seeds") == 0)
+            code = complain(EXIT_USAGE, "--seed %s and --seeds %s: say one of them", one, o->value);
         if (strcmp(o->key, "vary") == 0) code = vary(s, o->value);
-        if (is_about_us(o->key)) continue;
+        if (code || is_about_us(o->key)) continue;
         const rondo_status set = rondo_study_override(s, o->key, o->value);
         if (set) code = fail(set);
     }
-    if (!code && seeds) code = add_seeds(s, seeds);
+    if (!code && seeds && !one) code = add_seeds(s, seeds);
     if (code) return code;
     rondo_status status = RONDO_OK;
-    if (!seeds && one) status = rondo_study_seed(s, strtoull(one, NULL, 10));
+    if (one) status = rondo_study_seed(s, strtoull(one, NULL, 10));
     if (!status && measures) status = each_item(measures, " ,", add_item, &measure);
     if (!status && compare) status = each_item(compare, " ,", add_item, &compared);
     return status ? fail(status) : EXIT_OK;
 }
 
 /* The command as it was typed, for the pages. */
-static rondo_status remember(const call *c, rondo_study *s)
+static void write_command(FILE *out, const call *c)
 {
-    char text[4096] = "rondo study";
-    size_t n = strlen(text);
-    if (c->n_words) n += (size_t)snprintf(text + n, sizeof text - n, " %s", c->words[0]);
-    for (int i = 0; i < c->n_options && n < sizeof text; i++) {
-        const given *o = &c->options[i];
-        char name[64];
-        snprintf(name, sizeof name, "%s", o->key);
-        for (char *l = name; *l; l++)
-            if (*l == '_') *l = '-';
-        const rondo_recipe_key *key = rondo_recipe_find("study", o->key);
-        const bool plain = strspn(o->value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                            "0123456789_./-=:,@%+") == strlen(o->value);
-        if (key && !key->argument)
-            n += (size_t)snprintf(text + n, sizeof text - n, " --%s%s",
-                                  strcmp(o->value, "false") == 0 ? "no-" : "", name);
-        else
-            n += (size_t)snprintf(text + n, sizeof text - n, plain ? " --%s %s" : " --%s '%s'",
-                                  name, o->value);
+    fputs("rondo study", out);
+    for (int i = -c->n_words; i < c->n_options; i++) {
+        const given *o = i < 0 ? NULL : &c->options[i];
+        const rondo_recipe_key *key = o ? rondo_recipe_find("study", o->key) : NULL;
+        const bool flag = key && !key->argument;
+        fputs(o ? " --" : " ", out);
+        if (flag && strcmp(o->value, "false") == 0) fputs("no-", out);
+        for (const char *l = o ? o->key : ""; *l; l++) fputc(*l == '_' ? '-' : *l, out);
+        if (flag) continue;
+        char *value = shell_text(o ? o->value : c->words[c->n_words + i]);
+        fprintf(out, o ? " %s" : "%s", value ? value : "");
+        free(value);
     }
-    return rondo_study_command(s, text);
 }
 
-/* studies/NAME of NAME.yaml. */
-static void choose_folder(char folder[1024], const call *c)
+static rondo_status remember(const call *c, rondo_study *s)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    if (!out) return RONDO_E_NOMEM;
+    write_command(out, c);
+    const rondo_status status = fclose(out) ? RONDO_E_NOMEM : rondo_study_command(s, text);
+    free(text);
+    return status;
+}
+
+/* studies/NAME of NAME.yaml; free() it. */
+static char *choose_folder(const call *c)
 {
     const char *named = rondo_recipe_get(c->recipe, "output");
     const char *recipe = c->n_words ? c->words[0] : "study.yaml", *slash = strrchr(recipe, '/');
+    if (named) return strdup(named);
     if (slash) recipe = slash + 1;
     const char *dot = strrchr(recipe, '.');
-    const int length = dot ? (int)(dot - recipe) : (int)strlen(recipe);
-    if (named)
-        snprintf(folder, 1024, "%s", named);
-    else
-        snprintf(folder, 1024, "studies/%.*s", length, recipe);
+    const size_t length = dot ? (size_t)(dot - recipe) : strlen(recipe);
+    char *folder = malloc(sizeof "studies/" + length);
+    if (folder) sprintf(folder, "studies/%.*s", (int)length, recipe);
+    return folder;
 }
 
 /* ---- While it goes on ---- */
@@ -172,6 +184,10 @@ static void tell(const rondo_study_event *e, void *user)
 {
     session *s = user;
     if (s->call->quiet) return;
+    if (e->warning) {
+        progress_clear(&s->progress);
+        fprintf(s->progress.out, "%s\n", e->warning);
+    }
     if (e->run) {
         progress_clear(&s->progress);
         fprintf(s->progress.out, "%lld/%lld %s: %s%s%s  %.1f s\n", (long long)e->done,
@@ -194,8 +210,20 @@ static void print_json(const char *folder, const rondo_study_report *r)
 static int report_failures(const rondo_study_report *r)
 {
     return complain(EXIT_CHECK,
-                    "%lld run%s failed, and will be tried again by the same command; the first: %s",
+                    "%lld run%s failed, and the same command tries what can be tried again; the "
+                    "first: %s",
                     (long long)r->failed, r->failed == 1 ? "" : "s", r->failure);
+}
+
+static int point_out(const call *c, const char *folder, const rondo_study_report *r)
+{
+    if (r->others)
+        remark(c, "%lld run%s of another grid %s in %s/runs/, and not in these tables",
+               (long long)r->others, r->others == 1 ? "" : "s", r->others == 1 ? "is" : "are",
+               folder);
+    remark(c, "tables and pictures: %s/study.html, study.md; every run: results.csv", folder);
+    if (r->failed) return report_failures(r);
+    return finish_output();
 }
 
 static int conclude(const call *c, const char *folder, const rondo_study_report *r)
@@ -207,53 +235,71 @@ static int conclude(const call *c, const char *folder, const rondo_study_report 
                         folder);
     if (r->before == r->total)
         remark(c, "all %lld runs are there already: nothing was trained", (long long)r->total);
-    remark(c, "tables and pictures: %s/study.html, study.md; every run: results.csv", folder);
-    if (r->failed) return report_failures(r);
-    return finish_output();
+    return point_out(c, folder, r);
 }
 
-static int write_again(const call *c)
+/* The recipe says where, or the word is the study's directory itself. */
+static int read_where(call *c, rondo_study *unused, char **folder)
+{
+    const bool recipe = c->n_words && is_recipe(c->words[0]);
+    if (c->n_words && !recipe) {
+        *folder = strdup(c->words[0]);
+        return *folder ? EXIT_OK : fail(RONDO_E_NOMEM);
+    }
+    int code = recipe ? recipe_read(c, unused, c->words[0]) : EXIT_OK;
+    if (!code) code = options_apply(c);
+    if (code) return code;
+    *folder = choose_folder(c);
+    return *folder ? EXIT_OK : fail(RONDO_E_NOMEM);
+}
+
+static int write_again(call *c, rondo_study *unused)
 {
     rondo_study_report r;
-    char folder[1024];
-    choose_folder(folder, c);
+    char *folder = NULL;
+    int code = read_where(c, unused, &folder);
+    if (code) return code;
     const rondo_status status = rondo_study_write(folder, &r);
-    if (status) return fail(status);
+    if (status) {
+        free(folder);
+        return fail(status);
+    }
     if (c->json) print_json(folder, &r);
-    if (r.before < r.total)
-        remark(c, "%lld of %lld runs are missing", (long long)(r.total - r.before),
+    if (r.before + r.failed < r.total)
+        remark(c, "%lld of %lld runs are missing", (long long)(r.total - r.before - r.failed),
                (long long)r.total);
-    remark(c, "tables and pictures: %s/study.html, study.md; every run: results.csv", folder);
-    return finish_output();
+    code = point_out(c, folder, &r);
+    free(folder);
+    return code;
 }
 
 static int run(call *c, rondo_study *study)
 {
     session s = { .call = c };
     rondo_study_report report;
-    char folder[1024];
     int code = c->n_words ? recipe_read(c, study, c->words[0]) : EXIT_OK;
     if (!code) code = options_apply(c);
     if (!code) code = define(c, study);
     if (code) return code;
     const char *jobs = rondo_recipe_get(c->recipe, "jobs");
-    choose_folder(folder, c);
+    char *folder = choose_folder(c);
     progress_init(&s.progress, stderr, c->quiet);
     signals_catch(rondo_interrupt);
-    rondo_status status = remember(c, study);
+    rondo_status status = folder ? remember(c, study) : RONDO_E_NOMEM;
     if (!status)
         status = rondo_study_run(study, folder, jobs ? atoi(jobs) : c->threads, tell, &s, &report);
     progress_clear(&s.progress);
-    return status ? fail(status) : conclude(c, folder, &report);
+    code = status ? fail(status) : conclude(c, folder, &report);
+    free(folder);
+    return code;
 }
 
 int command_study(call *c)
 {
     const char *again = rondo_recipe_get(c->recipe, "report");
-    if (again && strcmp(again, "true") == 0) return write_again(c);
     rondo_study *study = rondo_study_new();
     if (!study) return fail(RONDO_E_NOMEM);
-    const int code = run(c, study);
+    const int code = again && strcmp(again, "true") == 0 ? write_again(c, study) : run(c, study);
     rondo_study_free(study);
     return code;
 }

@@ -1,5 +1,6 @@
 /* rondo train */
 #include "cli.h"
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct session {
@@ -19,6 +20,7 @@ static void started(const rondo_run_report *r, const rondo_model *m, void *user)
         snprintf(s->diagnosis, sizeof s->diagnosis, "%s/diagnosis.json", r->output);
     if (s->call->quiet) return;
     fputs(r->notes, stderr);
+    fputs(r->warnings, stderr);
     fprintf(stderr, "%lld parameters, %lld samples", (long long)r->parameters,
             (long long)r->samples);
     if (r->validation_samples)
@@ -40,14 +42,6 @@ static void print_json(const session *s, const rondo_run_report *r)
            r->already_done ? "true" : "false", r->reached ? "true" : "false", s->progress.last);
 }
 
-/* As a shell takes it: in quotes unless all of it is harmless. */
-static void quoted(char *out, size_t size, const char *text)
-{
-    const size_t harmless = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                         "0123456789_./-=:,@%+");
-    snprintf(out, size, text[harmless] ? "'%s'" : "%s", text);
-}
-
 /* A loss that still falls by so much in the last epoch will fall further. */
 static const double still_learning = 0.05;
 
@@ -58,7 +52,6 @@ static void what_next(const session *s, const rondo_run_report *r)
     const char *labels = rondo_recipe_get(c->recipe, "validation_labels");
     const char *until = rondo_recipe_get(c->recipe, "until");
     const double before = s->progress.judged[0], after = s->progress.judged[1];
-    char file[512], second[512];
     if (r->already_done) {
         remark(c,
                "%s is finished already: nothing was done. Raise --epochs to go on, or start over "
@@ -77,11 +70,15 @@ static void what_next(const session *s, const rondo_run_report *r)
                "still learning: the loss fell by %.0f %% in the last epoch; the same command with "
                "--epochs %lld goes on",
                100 * (1 - after / before), 2 * (long long)r->epochs);
-    quoted(file, sizeof file, data ? data : "FILE");
-    quoted(second, sizeof second, labels ? labels : "FILE");
+    char *file = data ? shell_text(data) : NULL, *second = labels ? shell_text(labels) : NULL;
     const bool with_labels = data ? labels != NULL : rondo_recipe_get(c->recipe, "labels") != NULL;
-    remark(c, "next: rondo eval %s --data %s%s%s", r->output, file, with_labels ? " --labels " : "",
-           with_labels ? second : "");
+    remark(c, "next: rondo eval %s --data %s%s%s", r->output, file ? file : "FILE",
+           with_labels ? " --labels " : "",
+           !with_labels ? ""
+           : second     ? second
+                        : "FILE");
+    free(file);
+    free(second);
     if (!data)
         remark(c, "      rondo predict %s --data FILE, rondo inspect %s", r->output, r->output);
 }

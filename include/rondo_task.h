@@ -32,6 +32,12 @@ rondo_recipe *rondo_recipe_new(void);
 /* E_NAME when the verb takes no such key; E_ARG when the value is none of its kind. */
 rondo_status rondo_recipe_set(rondo_recipe *, const char *verb, const char *key, const char *value);
 const char *rondo_recipe_get(const rondo_recipe *, const char *key); /* NULL when not set */
+bool rondo_recipe_is_path(const rondo_recipe_key *); /* its value names a file, or several */
+/* The key's text as seen from here when its paths are relative to `folder` (NULL, "": to here); lists
+ * "a=FILE; b=FILE" item by item, task:… and - as they are, and so is every key's that names no file.
+ * free() it. */
+rondo_status rondo_recipe_place(char **placed, const rondo_recipe_key *, const char *text,
+                                const char *folder);
 void rondo_recipe_free(rondo_recipe *);
 
 /* ---- Facts: what inspect and doctor show ------------------------------------------------- */
@@ -62,7 +68,10 @@ typedef struct rondo_run_report {
     uint64_t seed;
     const char *task;  /* "classify" */
     char output[1024]; /* the run directory */
-    char notes[1024];  /* what was decided for the user: loss, metrics, classes … one per line */
+    /* Lines, for `started` alone; "" afterwards. notes: what was decided for the user: loss, metrics,
+     * classes …; warnings: what is not as it was written or may not be as it was meant: a formula's
+     * pole, an epoch of fewer batches than were asked for. */
+    const char *notes, *warnings;
 } rondo_run_report;
 /* Trains as the recipe says, into its `output` directory; resumes there. `started` (may be NULL) is
  * called once the model and the data are known. The report is filled as far as it got. */
@@ -85,11 +94,14 @@ void rondo_study_free(rondo_study *);
 rondo_status rondo_study_set(rondo_study *, const char *key, const char *text, const char *folder);
 /* The same, but it wins over all: an option of the command line. */
 rondo_status rondo_study_override(rondo_study *, const char *key, const char *text);
-/* One more value of an axis, which begins with its first one. */
-rondo_status rondo_study_vary(rondo_study *, const char *axis, const char *label);
+/* One more value of an axis, which begins with its first one. Where the axis is called like a key that
+ * names files, the label is one, relative to `folder`. */
+rondo_status rondo_study_vary(rondo_study *, const char *axis, const char *label,
+                              const char *folder);
 /* … and a key that the last value brings: one of train's, or a placeholder. */
 rondo_status rondo_study_bring(rondo_study *, const char *key, const char *text,
                                const char *folder);
+bool rondo_study_has_axis(const rondo_study *, const char *axis);
 /* Takes the axis away, for one that replaces it; nothing happens when there is none. */
 void rondo_study_drop(rondo_study *, const char *axis);
 rondo_status rondo_study_seed(rondo_study *, uint64_t seed); /* one more; none: 0 alone */
@@ -107,9 +119,11 @@ typedef struct rondo_study_event {
     const char *outcome; /* "finished", "diverged", "failed" */
     const char *detail;  /* "test_accuracy 0.91", or what went wrong */
     double seconds;      /* it took */
+    const char *warning; /* found while checking, each once: a formula's pole …; NULL: none */
 } rondo_study_event;
 typedef struct rondo_study_report {
     int64_t total, before, finished, diverged, failed; /* runs; before: of earlier calls */
+    int64_t others; /* in the folder's runs/ that are no points of this grid */
     bool stopped;
     char failure[512]; /* of the first run that failed */
 } rondo_study_report;
@@ -121,10 +135,10 @@ typedef struct rondo_study_report {
 rondo_status rondo_study_run(rondo_study *, const char *folder, int jobs,
                              void (*tell)(const rondo_study_event *, void *user), void *user,
                              rondo_study_report *);
-/* Writes it again, of the runs that a study's folder holds; `command` as for rondo_study_command. */
+/* Writes it again, of the runs that a study's folder holds; failed: those that cannot be read. */
 rondo_status rondo_study_write(const char *folder, rondo_study_report *);
-rondo_status rondo_study_command(rondo_study *,
-                                 const char *command); /* for the pages: what made them */
+/* What made it, for the pages. */
+rondo_status rondo_study_command(rondo_study *, const char *command);
 
 /* ---- Pipelines -------------------------------------------------------------------------- */
 typedef struct rondo_pipeline rondo_pipeline;

@@ -267,7 +267,6 @@ rondo_status file_map_open(file_map *,
 void file_map_close(file_map *);
 bool file_exists(const char *path);
 bool file_is_folder(const char *path);
-bool file_folder_empty(const char *path);
 rondo_status file_make_folder(const char *path);       /* with parents */
 char *file_join(const char *folder, const char *name); /* alloc_free it */
 /* Atomic: temporary file beside it, write, fsync, rename, fsync the folder; on failure the old file

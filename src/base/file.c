@@ -3,7 +3,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 #include <stdatomic.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -92,15 +91,6 @@ bool file_is_folder(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-bool file_folder_empty(const char *path)
-{
-    DIR *d = opendir(path);
-    int entries = 0;
-    for (; d && entries < 3 && readdir(d); entries++) continue; /* "." and ".." are there always */
-    if (d) closedir(d);
-    return entries < 3;
 }
 
 rondo_status file_make_folder(const char *path)

@@ -13,13 +13,20 @@ static void draw_ranks(text_buffer *t, const void *picture, bool alone)
     chart_draw_ranks(t, picture, alone);
 }
 
-/* A file's name of a measure and a block: "test_nll-2-curves". */
-static void file_name(char name[96], const char *measure, int block, const char *what)
+/* A file's name of a measure and what the picture shows: "test_nll-2-curves", of letters that every
+ * file system takes; a measure that does not fit is told from others by its digest. */
+static void file_name(char name[112], const char *measure, int block, const char *what)
 {
-    snprintf(name, 96, "%.60s-%d-%s", measure, block + 1, what);
-    for (char *c = name; *c; c++)
+    char safe[61], part[16] = "", mark[16] = "";
+    snprintf(safe, sizeof safe, "%.60s", measure);
+    for (char *c = safe; *c; c++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-", *c))
             *c = '_';
+    if (*safe == '.') *safe = '_';
+    if (strcmp(safe, measure) != 0)
+        snprintf(mark, sizeof mark, "-%08x", crc32c(0, measure, strlen(measure)));
+    if (block >= 0) snprintf(part, sizeof part, "-%d", block + 1);
+    snprintf(name, 112, "%s%s%s-%s", safe, mark, part, what);
 }
 
 static const char *block_title(const study_table *t, int b, const char *fallback)
@@ -30,7 +37,7 @@ static const char *block_title(const study_table *t, int b, const char *fallback
 /* ---- Means with their intervals ---- */
 static rondo_status intervals(document *d, const rondo_study *s, const study_table *t, int b)
 {
-    char name[96];
+    char name[112];
     (void)s;
     const int n = t->n_treatments;
     double *mean = alloc_array(3 * (int64_t)n, sizeof *mean), *low = mean + n, *high = low + n;
@@ -141,16 +148,14 @@ static bool among_best(const study_table *t, int b, int k)
 {
     const study_group *groups = &t->groups[b * t->n_treatments];
     int better = 0;
-    for (int i = 0; i < t->n_treatments; i++)
-        better += t->measure->higher ? groups[i].mean > groups[k].mean
-                                     : groups[i].mean < groups[k].mean;
+    for (int i = 0; i < t->n_treatments; i++) better += table_better(t, &groups[i], &groups[k]);
     return better < CHART_COLOURS;
 }
 
 static void draw_curves(document *d, const study_table *t, int b, const char *column,
                         const curve *curves, chart_series *series, const double *epochs)
 {
-    char name[96], title[192];
+    char name[112], title[192];
     int n = 0, longest = 0, there = 0;
     for (int k = 0; k < t->n_treatments; k++) {
         there += curves[k].n > 0;
@@ -218,7 +223,7 @@ static void each_block(document *d, const rondo_study *s, const study_table *t,
 
 void figures_ranks(document *d, const study_table *t)
 {
-    char name[96];
+    char name[112];
     const chart_ranks picture = {
         .title = "Average ranks",
         .description = "1 is best; bars join treatments that differ by less than the critical "
@@ -229,7 +234,7 @@ void figures_ranks(document *d, const study_table *t)
         .difference = t->ranked > 1 ? t->test.difference : NAN,
         .width = 760,
     };
-    snprintf(name, sizeof name, "%.60s-ranks", t->measure->name);
+    file_name(name, t->measure->name, -1, "ranks");
     document_figure(d, name, picture.title, draw_ranks, &picture);
 }
 

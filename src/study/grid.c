@@ -1,8 +1,5 @@
 /* grid - the product of axes and seeds: for each point the recipe that the study comes to there. */
-#define _XOPEN_SOURCE 700
 #include "study/study.h"
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_VARIABLES = 128, MAX_NESTING = 8, NAME_BYTES = 72 };
@@ -64,7 +61,7 @@ static rondo_status gather(point *p, const rondo_study *s, const int *at, study_
         RONDO_TRY(add_variable(p, a->name, text_of_axis(a, v)));
         const rondo_recipe_key *row = v->brings.n ? NULL : rondo_recipe_find("train", a->name);
         if (row) {
-            own[i] = (study_key){ (char *)row->name, v->label, NULL };
+            own[i] = (study_key){ (char *)row->name, v->label, v->folder };
             RONDO_TRY(add_key(p, &own[i], a));
         }
         for (int k = 0; k < v->brings.n; k++) {
@@ -138,54 +135,6 @@ static rondo_status substitute(char **out, const point *p, const char *key, cons
     return status;
 }
 
-/* ---- Paths ---- */
-static bool is_path(const rondo_recipe_key *row)
-{
-    return row->argument &&
-           (strcmp(row->argument, "FILE") == 0 || strcmp(row->argument, "PATH") == 0);
-}
-
-/* As seen from the recipe's folder. A list of several, "a=FILE; b=FILE", is one text still. */
-static rondo_status add_path(text_buffer *out, const char *item, const char *folder, bool whole)
-{
-    char found[PATH_MAX];
-    const size_t label = strspn(item, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                      "0123456789_.-");
-    if (item[label] == '=') {
-        text_put(out, item, label + 1);
-        item += label + 1;
-    }
-    const bool as_is = *item == '/' || strcmp(item, "-") == 0 || strncmp(item, "task:", 5) == 0;
-    char *path = as_is || !folder || !*folder ? alloc_text(item) : file_join(folder, item);
-    if (!path) return RONDO_E_NOMEM;
-    const char *shown = whole && !as_is && realpath(path, found) ? found : path;
-    text_put(out, shown, strlen(shown));
-    alloc_free(path);
-    return out->status;
-}
-
-static rondo_status place(char **text, const rondo_recipe_key *row, const char *folder, bool whole)
-{
-    char **parts;
-    int n;
-    text_buffer out = { 0 };
-    if (!is_path(row)) return RONDO_OK;
-    RONDO_TRY(text_split(&parts, &n, *text, ';'));
-    rondo_status status = RONDO_OK;
-    for (int i = 0; i < n && !status; i++) {
-        if (i) text_put(&out, "; ", 2);
-        status = add_path(&out, parts[i], folder, whole);
-    }
-    text_list_free(parts);
-    if (status) {
-        text_free(&out);
-        return status;
-    }
-    alloc_free(*text);
-    *text = out.data ? out.data : alloc_text("");
-    return *text ? RONDO_OK : RONDO_E_NOMEM;
-}
-
 /* ---- The runs ---- */
 /* What says nothing about what comes out. */
 static bool is_circumstance(const char *key)
@@ -201,17 +150,17 @@ static bool is_circumstance(const char *key)
 static rondo_status set_key(study_run *run, const point *p, const study_key *key, char *digest_of[])
 {
     int n;
-    char *text, *whole = NULL;
+    char *text, *placed = NULL, *whole = NULL;
     const rondo_recipe_key *row = rondo_recipe_find("train", key->key);
     const int i = (int)(row - rondo_recipe_keys(&n));
     RONDO_TRY(substitute(&text, p, key->key, key->text));
-    rondo_status status = place(&text, row, key->folder, false);
-    if (!status) status = rondo_recipe_set(run->recipe, "train", key->key, text);
-    if (!status && !(whole = alloc_text(text))) status = RONDO_E_NOMEM;
-    if (!status) status = place(&whole, row, NULL, true);
+    rondo_status status = path_place(&placed, row, text, key->folder, false);
+    if (!status) status = rondo_recipe_set(run->recipe, "train", key->key, placed);
+    if (!status) status = path_place(&whole, row, placed, NULL, true);
     if (!status && !is_circumstance(row->name))
         digest_of[i] = alloc_format("%s=%s\n", row->name, whole);
     alloc_free(whole);
+    alloc_free(placed);
     alloc_free(text);
     return status;
 }
@@ -296,8 +245,35 @@ static bool overridden(const rondo_study *s, const char *key)
     return false;
 }
 
+/* What each run has of its own, or what says nothing about what comes out, cannot be varied. */
+static rondo_status check_varied(const char *name, const char *axis)
+{
+    const rondo_recipe_key *row = rondo_recipe_find("train", name);
+    if (!row) return RONDO_OK;
+    if (strcmp(row->name, "seed") == 0)
+        return rondo_fail(RONDO_E_ARG,
+                          "vary: %s says what seed is; say seeds: 5, or seeds: [1, 2, 3], or "
+                          "--seeds 1,2,3",
+                          axis);
+    if (strcmp(row->name, "output") == 0)
+        return rondo_fail(RONDO_E_ARG,
+                          "vary: %s says what output is; each run has a directory of its own; say "
+                          "output: DIR beside vary, or -o DIR",
+                          axis);
+    if (is_circumstance(row->name))
+        return rondo_fail(RONDO_E_ARG,
+                          "vary: %s says what %s is, on which no result depends; say it beside "
+                          "vary, or as --%s",
+                          axis, row->name, row->name);
+    return RONDO_OK;
+}
+
 static rondo_status check_axis(const rondo_study *s, const study_axis *a)
 {
+    RONDO_TRY(check_varied(a->name, a->name));
+    for (int k = 0; k < a->n; k++)
+        for (int i = 0; i < a->values[k].brings.n; i++)
+            RONDO_TRY(check_varied(a->values[k].brings.items[i].key, a->name));
     bool used = is_train_key(a->name) || stands_in(&s->overrides, a->name);
     for (int i = 0; i < s->keys.n && !used; i++)
         used = names(s->keys.items[i].text, a->name) && !overridden(s, s->keys.items[i].key);
@@ -368,7 +344,8 @@ rondo_status grid_make(rondo_study *s)
         }
         run->seed = s->seeds[rest];
         study_describe(where, sizeof where, s, run);
-        RONDO_TRY(rondo_fail_in(make_run(s, run), "%s", where));
+        const rondo_status status = make_run(s, run);
+        if (status) return *where ? rondo_fail_in(status, "%s", where) : status;
     }
     return RONDO_OK;
 }

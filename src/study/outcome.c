@@ -96,6 +96,17 @@ rondo_status outcome_read(study_run *run)
 }
 
 /* ---- Its numbers ---- */
+static const char *const facts[] = { "parameters", "epochs",  "best_epoch",
+                                     "steps",      "reached", "seconds" };
+enum { FACTS = sizeof facts / sizeof *facts };
+
+bool outcome_is_fact(const char *key)
+{
+    for (int i = 0; i < FACTS; i++)
+        if (strcmp(key, facts[i]) == 0) return true;
+    return false;
+}
+
 static double number_of(const json_t *item)
 {
     return json_is_number(item) ? json_number_value(item) : NAN;
@@ -122,6 +133,12 @@ double outcome_score(const study_run *run, const char *measure)
     return item ? number_of(item) : outcome_fact(run, measure);
 }
 
+bool outcome_lacks(const study_run *run, const char *measure)
+{
+    return run->state == RUN_FINISHED && !outcome_is_fact(measure) &&
+           !json_object_get(json_object_get(run->facts, "result"), measure);
+}
+
 /* ---- Which measures there are ---- */
 static const char *score_with(const study_run *run, const char *prefix)
 {
@@ -129,7 +146,7 @@ static const char *score_with(const study_run *run, const char *prefix)
     json_t *item;
     const size_t n = strlen(prefix);
     json_object_foreach (json_object_get(run->facts, "result"), key, item) {
-        if (strncmp(key, prefix, n) != 0 || !json_is_real(item)) continue;
+        if (strncmp(key, prefix, n) != 0 || !json_is_real(item) || strchr(key, '/')) continue;
         const char *last = strrchr(key, '_');
         if (!found || strcmp(last ? last + 1 : key, "loss") != 0) found = key;
         if (strcmp(found, key) == 0 && last && strcmp(last + 1, "loss") != 0) break;
@@ -145,6 +162,38 @@ const char *outcome_main_score(const study_run *run)
     return found;
 }
 
+/* In order of appearance. */
+json_t *outcome_scores(const rondo_study *s)
+{
+    const char *key;
+    json_t *item, *names = json_object();
+    for (int i = 0; i < s->n_runs && names; i++)
+        json_object_foreach (json_object_get(s->runs[i].facts, "result"), key, item)
+            if (!outcome_is_fact(key) && !json_object_get(names, key))
+                json_object_set_new(names, key, json_null());
+    return names;
+}
+
+rondo_status outcome_fail_measure(const char *name, const json_t *there)
+{
+    enum { MOST = 64 };
+    const char *key, *names[MOST];
+    json_t *item;
+    int n = 0;
+    text_buffer all = { 0 };
+    json_object_foreach ((json_t *)there, key, item) {
+        if (n < MOST) names[n++] = key;
+        text_add(&all, "%s%s", all.size ? ", " : "", key);
+    }
+    for (int i = 0; i < FACTS; i++) text_add(&all, "%s%s", all.size ? ", " : "", facts[i]);
+    const char *near = name_nearest(name, n, names);
+    const rondo_status status = rondo_fail(
+        RONDO_E_NAME, "measure: no run has a score \"%s\"%s%s%s; there are %s", name,
+        near ? "; did you mean " : "", near ? near : "", near ? "?" : "", all.data);
+    text_free(&all);
+    return status;
+}
+
 rondo_status outcome_choose_measures(rondo_study *s)
 {
     for (int i = 0; i < s->n_runs && !s->n_measures; i++) {
@@ -155,17 +204,6 @@ rondo_status outcome_choose_measures(rondo_study *s)
 }
 
 /* ---- results.csv: a row for every run ---- */
-static const char *const facts[] = { "parameters", "epochs",  "best_epoch",
-                                     "steps",      "reached", "seconds" };
-enum { FACTS = sizeof facts / sizeof *facts };
-
-static bool is_fact(const char *key)
-{
-    for (int i = 0; i < FACTS; i++)
-        if (strcmp(key, facts[i]) == 0) return true;
-    return false;
-}
-
 static void put_cell(text_buffer *t, const char *text)
 {
     if (!strpbrk(text, ",\"\r\n")) {
@@ -181,18 +219,6 @@ static void put_number(text_buffer *t, double number)
 {
     if (isfinite(number)) text_add(t, "%.9g", number);
     text_add(t, ",");
-}
-
-/* The names of all scores that some run has, in order of appearance: an object of nulls. */
-static json_t *score_names(const rondo_study *s)
-{
-    const char *key;
-    json_t *item, *names = json_object();
-    for (int i = 0; i < s->n_runs && names; i++)
-        json_object_foreach (json_object_get(s->runs[i].facts, "result"), key, item)
-            if (!is_fact(key) && !json_object_get(names, key))
-                json_object_set_new(names, key, json_null());
-    return names;
 }
 
 static void put_row(text_buffer *t, const rondo_study *s, const study_run *run, json_t *names)
@@ -217,7 +243,7 @@ static void put_row(text_buffer *t, const rondo_study *s, const study_run *run, 
 rondo_status outcome_write_csv(const rondo_study *s)
 {
     const char *key;
-    json_t *item, *names = score_names(s);
+    json_t *item, *names = outcome_scores(s);
     text_buffer t = { 0 };
     char *path = file_join(s->folder, "results.csv");
     for (int i = 0; i < s->n_axes; i++) text_add(&t, "%s,", s->axes[i].name);

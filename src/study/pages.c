@@ -35,7 +35,12 @@ static void group_cell(char cell[CELL], const study_group *g, int decimals)
     number_cell(mean, g->mean, decimals);
     number_cell(deviation, g->deviation, decimals);
     if (g->n == 0)
-        snprintf(cell, CELL, "%s", g->diverged ? "diverged" : g->unsolved ? "unsolved" : "");
+        snprintf(cell, CELL, "%s",
+                 g->diverged   ? "diverged"
+                 : g->unsolved ? "unsolved"
+                 : g->failed   ? "failed"
+                 : g->lacking  ? "no such score"
+                               : "");
     else if (g->n == 1)
         snprintf(cell, CELL, "%.40s", mean);
     else
@@ -46,23 +51,14 @@ static void group_cell(char cell[CELL], const study_group *g, int decimals)
         snprintf(cell + used, CELL - used, " (%d of %d)", g->n, g->n + lost);
 }
 
-/* Best of a block: the best mean of those of which no run was lost, if there are any. */
+/* -1: there is no score in it. */
 static int best_of_block(const study_table *t, int b)
 {
-    int best = -1;
-    for (int k = 0; k < t->n_treatments; k++) {
-        const study_group *g = &t->groups[b * t->n_treatments + k];
-        const study_group *than = best < 0 ? NULL : &t->groups[b * t->n_treatments + best];
-        if (g->n == 0) continue;
-        const int lost = g->diverged + g->unsolved,
-                  lost_there = than ? than->diverged + than->unsolved : 0;
-        const bool better = !than                ? true
-                            : lost != lost_there ? lost < lost_there
-                            : t->measure->higher ? g->mean > than->mean
-                                                 : g->mean < than->mean;
-        if (better) best = k;
-    }
-    return best;
+    const study_group *groups = &t->groups[b * t->n_treatments];
+    int best = 0;
+    for (int k = 1; k < t->n_treatments; k++)
+        if (table_better(t, &groups[k], &groups[best])) best = k;
+    return groups[best].n ? best : -1;
 }
 
 /* Whether nobody would tell its printed mean from that of the best, with as many runs lost. */
@@ -141,7 +137,7 @@ static void block_table(document *d, const study_table *t, int b, const int *ord
         number_cell(cells[5], g->worst, decimals);
         snprintf(cells[6], CELL, "%d", g->n);
         snprintf(cells[7], CELL, "%d", g->diverged + g->unsolved);
-        snprintf(cells[8], CELL, "%d", g->missing + g->failed);
+        snprintf(cells[8], CELL, "%d", g->missing + g->failed + g->lacking);
         row[0] = t->treatments[order[i]];
         for (int c = 1; c < 9; c++) row[c] = cells[c];
         document_row(d, row, NULL);
@@ -311,8 +307,9 @@ static void footer(document *d, const rondo_study *s)
              pool_processors());
     if (written) text_add(&about, "; last run %s", written);
     document_text(d, "%s.", about.data ? about.data : "");
-    document_text(d, "Seeds %s. The runs took %.0f s of training together, the study %.0f s.",
-                  seeds.data ? seeds.data : "", spent, s->seconds);
+    document_text(d, "Seeds %s. The runs took %.0f s of training together.",
+                  seeds.data ? seeds.data : "", spent);
+    if (s->seconds > 0) document_text(d, "The study took %.0f s.", s->seconds);
     text_free(&about);
     text_free(&seeds);
     data_section(d, s);

@@ -71,10 +71,16 @@ const study_axis *study_find_axis(const rondo_study *s, const char *name)
     return NULL;
 }
 
+bool rondo_study_has_axis(const rondo_study *s, const char *name)
+{
+    return study_find_axis(s, name) != NULL;
+}
+
 static void free_axis(study_axis *a)
 {
     for (int i = 0; i < a->n; i++) {
         alloc_free(a->values[i].label);
+        alloc_free(a->values[i].folder);
         free_keys(&a->values[i].brings);
     }
     alloc_free(a->values);
@@ -93,7 +99,8 @@ static rondo_status check_axis_name(const char *name)
                       name, n ? "name" : "cell");
 }
 
-rondo_status rondo_study_vary(rondo_study *s, const char *name, const char *label)
+rondo_status rondo_study_vary(rondo_study *s, const char *name, const char *label,
+                              const char *folder)
 {
     study_axis *a = (study_axis *)study_find_axis(s, name);
     if (!a) {
@@ -109,8 +116,9 @@ rondo_status rondo_study_vary(rondo_study *s, const char *name, const char *labe
     study_value *grown = alloc_grow(a->values, (size_t)(a->n + 1) * sizeof *grown);
     if (!grown) return RONDO_E_NOMEM;
     a->values = grown;
-    a->values[a->n] = (study_value){ .label = alloc_text(label) };
-    return a->values[a->n++].label ? RONDO_OK : RONDO_E_NOMEM;
+    study_value *v = &a->values[a->n++];
+    *v = (study_value){ .label = alloc_text(label), .folder = alloc_text(folder) };
+    return v->label && (!folder || v->folder) ? RONDO_OK : RONDO_E_NOMEM;
 }
 
 rondo_status rondo_study_bring(rondo_study *s, const char *key, const char *text,
@@ -119,8 +127,13 @@ rondo_status rondo_study_bring(rondo_study *s, const char *key, const char *text
     if (s->n_axes == 0 || s->axes[s->n_axes - 1].n == 0)
         return rondo_fail(RONDO_E_STATE, "no value of an axis to bring %s", key);
     study_axis *a = &s->axes[s->n_axes - 1];
+    study_value *v = &a->values[a->n - 1];
     const rondo_recipe_key *row = rondo_recipe_find("train", key);
-    return put_key(&a->values[a->n - 1].brings, row ? row->name : key, text, folder);
+    if (row) key = row->name;
+    if (find_key(&v->brings, key))
+        return rondo_fail(RONDO_E_ARG, "vary: %s of %s says twice what %s is", v->label, a->name,
+                          key);
+    return put_key(&v->brings, key, text, folder);
 }
 
 void rondo_study_drop(rondo_study *s, const char *name)
@@ -148,6 +161,12 @@ rondo_status rondo_study_measure(rondo_study *s, const char *name, const char *b
 {
     if (better && strcmp(better, "higher") != 0 && strcmp(better, "lower") != 0)
         return rondo_fail(RONDO_E_ARG, "better is \"%s\"; it is higher or lower", better);
+    if (!*name || strchr(name, '/'))
+        return rondo_fail(RONDO_E_ARG, "measure: \"%s\" is no score's name, as test_accuracy is",
+                          name);
+    for (int i = 0; i < s->n_measures; i++)
+        if (strcmp(s->measures[i].name, name) == 0)
+            return rondo_fail(RONDO_E_ARG, "measure: %s comes twice", name);
     if (s->n_measures == MAX_MEASURES)
         return rondo_fail(RONDO_E_LIMIT, "more than %d measures", MAX_MEASURES);
     study_measure *m = &s->measures[s->n_measures];
@@ -208,7 +227,8 @@ static json_t *axis_to_json(const study_axis *a)
 {
     json_t *values = json_array();
     for (int i = 0; i < a->n; i++)
-        json_array_append_new(values, json_pack("{s:s, s:o}", "label", a->values[i].label, "brings",
+        json_array_append_new(values, json_pack("{s:s, s:s*, s:o}", "label", a->values[i].label,
+                                                "folder", a->values[i].folder, "brings",
                                                 keys_to_json(&a->values[i].brings)));
     return json_pack("{s:s, s:b, s:o}", "name", a->name, "compared", a->compared, "values", values);
 }
@@ -267,7 +287,8 @@ static rondo_status axis_from_json(rondo_study *s, const json_t *from)
     RONDO_TRY(json_want_array(from, "values", &values));
     json_array_foreach (values, i, item) {
         RONDO_TRY(json_want_text(item, "label", &label));
-        RONDO_TRY(rondo_study_vary(s, name, label));
+        RONDO_TRY(
+            rondo_study_vary(s, name, label, json_string_value(json_object_get(item, "folder"))));
         study_axis *a = (study_axis *)study_find_axis(s, name);
         a->compared = json_is_true(json_object_get(from, "compared"));
         RONDO_TRY(keys_from_json(&a->values[a->n - 1].brings, json_object_get(item, "brings")));

@@ -23,7 +23,7 @@ typedef struct study_keys {
     int n;
 } study_keys;
 typedef struct study_value {
-    char *label;
+    char *label, *folder; /* folder: that it is relative to, where it is a path */
     study_keys brings;
 } study_value;
 typedef struct study_axis {
@@ -105,6 +105,7 @@ void statistics_holm(double *p, int n); /* Holm 1979: adjusts n p-values in plac
 typedef struct study_group { /* one treatment in one block, over its seeds */
     int n;                   /* runs with a score */
     int diverged, failed, missing, unsolved;
+    int lacking;                       /* finished, but have no such score */
     double mean, deviation, low, high; /* low, high: 95 % interval of the mean (Student's t) */
     double best, worst;
 } study_group;
@@ -123,6 +124,8 @@ typedef struct study_table {
 } study_table;
 rondo_status table_make(study_table *, const rondo_study *, const study_measure *);
 void table_free(study_table *);
+/* Whether a comes before b: what has scores before what has none, then fewer lost runs, then means. */
+bool table_better(const study_table *, const study_group *a, const study_group *b);
 
 /* ---- document.c: one text, written as HTML and as Markdown; pictures become files of their own, too ---- */
 typedef struct document {
@@ -163,6 +166,13 @@ rondo_status outcome_read(study_run *); /* what its folder says; waiting when it
 /* A score, NaN when the run has none: test data's, or the validation's of the best epoch. */
 double outcome_score(const study_run *, const char *measure);
 double outcome_fact(const study_run *, const char *key); /* "epochs" "seconds" … of its training */
+/* Whether the run has come to an end without ever having had such a score. */
+bool outcome_lacks(const study_run *, const char *measure);
+bool outcome_is_fact(const char *name); /* "steps": every run has it */
+json_t *
+outcome_scores(const rondo_study *); /* names of all scores that some run has: {name: null} */
+rondo_status outcome_fail_measure(const char *name,
+                                  const json_t *there); /* lists those there are */
 const char *outcome_main_score(const study_run *); /* test data's, else validation's, else loss */
 /* Fills measures that the study does not name, from the runs that have ended. */
 rondo_status outcome_choose_measures(rondo_study *);

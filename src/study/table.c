@@ -57,12 +57,13 @@ static int place(const rondo_study *s, const study_run *run, bool treatments)
 }
 
 /* ---- Groups ---- */
-static void count_run(study_group *g, const study_run *run, double score)
+static void count_run(study_group *g, const study_run *run, double score, bool lacks)
 {
     g->diverged += run->state == RUN_DIVERGED;
     g->failed += run->state == RUN_FAILED;
     g->missing += run->state == RUN_WAITING;
-    g->unsolved += run->state == RUN_FINISHED && !isfinite(score);
+    g->lacking += lacks;
+    g->unsolved += run->state == RUN_FINISHED && !isfinite(score) && !lacks;
     if (!isfinite(score)) return;
     if (!(g->best <= score)) g->best = score;
     if (!(g->worst >= score)) g->worst = score;
@@ -91,7 +92,7 @@ static void fill_groups(study_table *t, const rondo_study *s)
     for (int r = 0; r < s->n_runs; r++) {
         t->scores[r] = outcome_score(&s->runs[r], t->measure->name);
         count_run(&t->groups[t->of_block[r] * t->n_treatments + t->of_treatment[r]], &s->runs[r],
-                  t->scores[r]);
+                  t->scores[r], outcome_lacks(&s->runs[r], t->measure->name));
     }
     for (int r = 0; r < s->n_runs; r++) {
         study_group *g = &t->groups[t->of_block[r] * t->n_treatments + t->of_treatment[r]];
@@ -112,9 +113,18 @@ static double merit(const study_table *t, const study_group *g)
     return lost ? 1e200 * ((double)lost / (lost + g->n)) + score : score;
 }
 
+bool table_better(const study_table *t, const study_group *a, const study_group *b)
+{
+    const int lost_a = a->diverged + a->unsolved, lost_b = b->diverged + b->unsolved;
+    if (a->n == 0 || b->n == 0) return a->n > 0 && b->n == 0;
+    if (lost_a != lost_b) return lost_a < lost_b;
+    return t->measure->higher ? a->mean > b->mean : a->mean < b->mean;
+}
+
 static bool has_ended(const study_group *g)
 {
-    return g->missing == 0 && g->failed == 0 && g->n + g->diverged + g->unsolved > 0;
+    return g->missing == 0 && g->failed == 0 && g->lacking == 0 &&
+           g->n + g->diverged + g->unsolved > 0;
 }
 
 /* merits[treatments] of block b; false when some treatment has none yet. */
@@ -135,7 +145,9 @@ static bool merits_of_seed(double *merits, const study_table *t, const rondo_stu
     for (int r = 0; r < s->n_runs; r++) {
         const study_run *run = &s->runs[r];
         if (run->seed != seed) continue;
-        if (run->state == RUN_WAITING || run->state == RUN_FAILED) return false;
+        if (run->state == RUN_WAITING || run->state == RUN_FAILED ||
+            outcome_lacks(run, t->measure->name))
+            return false;
         const double score = t->scores[r];
         merits[t->of_treatment[r]] = !isfinite(score)     ? INFINITY
                                      : t->measure->higher ? -score

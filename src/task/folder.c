@@ -17,8 +17,7 @@ enum { OUR_FILES = sizeof our_files / sizeof *our_files };
 /* The old run while a fresh one begins, complete, and while it is being moved there or back. */
 static const char aside[] = ".rondo-before-fresh", moving[] = ".rondo-moving";
 
-/* Whether `name` is `whole`, or the temporary file.c writes before it, "whole.tmp-PID-N". */
-static bool is_temporary(const char *name, const char *whole)
+bool folder_is_temporary(const char *name, const char *whole)
 {
     static const char mark[] = ".tmp-";
     const size_t n = strlen(whole);
@@ -31,14 +30,14 @@ static bool is_ours(const char *name)
 {
     static const char events[] = "events.out.tfevents.";
     for (int i = 0; i < OUR_FILES; i++)
-        if (strcmp(name, our_files[i]) == 0 || is_temporary(name, our_files[i])) return true;
+        if (strcmp(name, our_files[i]) == 0 || folder_is_temporary(name, our_files[i])) return true;
     return strncmp(name, events, sizeof events - 1) == 0;
 }
 
 /* All that a run can leave that was killed before it had a manifest. */
 static bool is_aborted_start(const char *name)
 {
-    return is_temporary(name, "manifest.json");
+    return folder_is_temporary(name, "manifest.json");
 }
 
 /* ---- Moving files ---- */

@@ -4,18 +4,16 @@
 #include <stdarg.h>
 #include <string.h>
 
-void plan_note(plan *p, const char *format, ...)
+static void add_line(text_buffer *lines, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add_line(text_buffer *lines, const char *format, ...)
 {
     va_list args;
-    const size_t room = sizeof p->notes - p->n_notes;
     va_start(args, format);
-    const int n = vsnprintf(p->notes + p->n_notes, room, format, args);
+    text_add_list(lines, format, args);
     va_end(args);
-    if (n > 0 && (size_t)n + 2 < room) {
-        p->n_notes += (size_t)n;
-        p->notes[p->n_notes++] = '\n';
-    }
-    p->notes[p->n_notes] = 0;
+    text_put(lines, "\n", 1);
 }
 
 /* ---- The task ---- */
@@ -133,8 +131,8 @@ static rondo_status split(plan *p, double part)
     rondo_status status = dataset_subset(&p->train, p->data, items, n - held);
     if (!status) status = dataset_subset(&p->validation, p->data, items + n - held, held);
     alloc_free(items);
-    plan_note(p, "validation: %s %lld samples of the data",
-              p->task->in_time_order ? "the last" : "by seed,", (long long)held);
+    add_line(&p->notes, "validation: %s %lld samples of the data",
+             p->task->in_time_order ? "the last" : "by seed,", (long long)held);
     return status;
 }
 
@@ -252,7 +250,8 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
     if (given && strcmp(given, "categorical_crossentropy") == 0 &&
         p->data->target[0].type == RONDO_I32) {
         given = "sparse_categorical_crossentropy";
-        plan_note(p, "loss: %s, the same numbers from labels as from one-hot targets", given);
+        add_line(&p->notes, "loss: %s, the same numbers from labels as from one-hot targets",
+                 given);
     }
     p->loss = alloc_text(given ? given : default_loss(p, h));
     p->metrics = alloc_text(metrics                                ? metrics
@@ -313,10 +312,10 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
         RONDO_TRY(scaler_fit_masked(&line->scale_in, kind, p->train, false, 0, mask));
     if (p->train->target[0].type == RONDO_F32)
         RONDO_TRY(scaler_fit_masked(&line->scale_out, kind, p->train, true, 0, mask));
-    plan_note(p, "scale: %s, fitted on the training data%s", kind,
-              line->scale_out.n ? "; losses and metrics below are in scaled units, "
-                                  "rondo eval and predict give the data's own"
-                                : "");
+    add_line(&p->notes, "scale: %s, fitted on the training data%s", kind,
+             line->scale_out.n ? "; losses and metrics below are in scaled units, "
+                                 "rondo eval and predict give the data's own"
+                               : "");
     return RONDO_OK;
 }
 
@@ -345,12 +344,21 @@ static void note_decisions(plan *p)
 {
     const rondo_dataset *d = p->data;
     if (p->task == &task_classify)
-        plan_note(p, "task: classify, %d classes", d->n_classes);
+        add_line(&p->notes, "task: classify, %d classes", d->n_classes);
     else
-        plan_note(p, "task: %s, %lld target%s", p->task->name,
-                  (long long)field_features(&d->target[0]),
-                  field_features(&d->target[0]) == 1 ? "" : "s");
-    plan_note(p, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+        add_line(&p->notes, "task: %s, %lld target%s", p->task->name,
+                 (long long)field_features(&d->target[0]),
+                 field_features(&d->target[0]) == 1 ? "" : "s");
+    add_line(&p->notes, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+}
+
+static void note_steps(plan *p)
+{
+    const int64_t batches = (p->train->count - 1) / p->batch + 1;
+    if (p->steps_per_epoch > batches)
+        add_line(&p->warnings,
+                 "steps_per_epoch is %lld, the data make %lld batch%s: an epoch is all of them",
+                 (long long)p->steps_per_epoch, (long long)batches, batches == 1 ? "" : "es");
 }
 
 /* What is to be said of the formulas among a layer's activations, each once. */
@@ -364,7 +372,7 @@ static void note_formulas(plan *p, const rondo_layer *l)
             k++;
         for (const char *line = k < i ? NULL : notes; line && *line;) {
             const size_t n = strcspn(line, "\n");
-            plan_note(p, "%s: %s: %.*s", l->name, f->row->name, (int)n, line);
+            add_line(&p->warnings, "%s: %s: %.*s", l->name, f->row->name, (int)n, line);
             line += n + (line[n] == '\n');
         }
     }
@@ -391,7 +399,9 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     note_decisions(p);
     for (int i = 0; i < p->pipeline->model->n_layers; i++)
         note_formulas(p, p->pipeline->model->layers[i]);
+    note_steps(p);
     RONDO_TRY(fit_scalers(p, r));
+    if (p->notes.status || p->warnings.status) return RONDO_E_NOMEM;
     return identify(p, r);
 }
 
@@ -409,5 +419,7 @@ void plan_free(plan *p)
     alloc_free(p->metrics);
     alloc_free(p->reader_spec);
     alloc_free(p->identity);
+    text_free(&p->notes);
+    text_free(&p->warnings);
     *p = (plan){ 0 };
 }

@@ -300,7 +300,7 @@ static rondo_status check_choice(const rondo_recipe_key *key, const char *text)
 }
 
 /* The value must be one of its kind; the options code says what is wrong when it is not. */
-static rondo_status check_value(int i, const char *text)
+static rondo_status check_value(const char *verb, int i, const char *text)
 {
     union {
         int64_t integer;
@@ -311,7 +311,7 @@ static rondo_status check_value(int i, const char *text)
     if (table.types[i] == OPTION_TEXT) return check_choice(&table.keys[i], text);
     const option_field row = { table.keys[i].name, table.types[i], 0, NULL, NULL };
     const option_table one = { &row, 1 };
-    return options_set(&one, &slot, "rondo", row.name, text);
+    return options_set(&one, &slot, verb ? verb : "recipe", row.name, text);
 }
 
 rondo_status rondo_recipe_set(rondo_recipe *r, const char *verb, const char *key, const char *text)
@@ -320,7 +320,7 @@ rondo_status rondo_recipe_set(rondo_recipe *r, const char *verb, const char *key
     const rondo_recipe_key *row = rondo_recipe_find(verb, key);
     if (!row) return RONDO_E_NAME;
     const int i = (int)(row - table.keys);
-    RONDO_TRY(check_value(i, text));
+    RONDO_TRY(check_value(verb, i, text));
     char *copy = alloc_text(text);
     if (!copy) return RONDO_E_NOMEM;
     alloc_free(r->values[i]);
@@ -397,10 +397,19 @@ rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *r)
         return rondo_fail(RONDO_E_ARG, "groups without by: which of its columns? say --by COLUMN");
     if (!by) return RONDO_OK;
     RONDO_TRY(text_split(names, n, by, ','));
-    if (*n >= 1 && *n <= RONDO_MAX_BY) return RONDO_OK;
+    rondo_status status = RONDO_OK;
+    if (*n < 1 || *n > RONDO_MAX_BY)
+        status = rondo_fail(RONDO_E_ARG, "by is \"%s\"; it names 1 to %d columns", by,
+                            RONDO_MAX_BY);
+    for (int i = 0; i < *n && !status; i++)
+        for (int k = 0; k < i && !status; k++)
+            if (strcmp((*names)[i], (*names)[k]) == 0)
+                status = rondo_fail(RONDO_E_ARG, "by is \"%s\"; it names %s twice", by,
+                                    (*names)[i]);
+    if (!status) return RONDO_OK;
     text_list_free(*names);
     *names = NULL;
-    return rondo_fail(RONDO_E_ARG, "by is \"%s\"; it names 1 to %d columns", by, RONDO_MAX_BY);
+    return status;
 }
 
 json_t *recipe_to_json(const rondo_recipe *r)

@@ -230,7 +230,8 @@ static void fill_report(rondo_run_report *report, const run *r)
     report->seed = p->seed;
     report->task = p->task->name;
     snprintf(report->output, sizeof report->output, "%s", r->folder);
-    memcpy(report->notes, p->notes, sizeof report->notes);
+    report->notes = p->notes.data ? p->notes.data : "";
+    report->warnings = p->warnings.data ? p->warnings.data : "";
 }
 
 static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *state)
@@ -295,7 +296,13 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
     fill_report(report, r);
     report->already_done = r->before.finished && r->before.epochs >= r->plan.epochs &&
                            file_exists(r->model_file);
-    if (report->already_done) return RONDO_OK;
+    if (report->already_done) {
+        const json_t *story = json_object_get(r->before.json, "training");
+        report->first_epoch = report->epochs = json_integer_value(json_object_get(story, "epochs"));
+        report->steps = json_integer_value(json_object_get(story, "steps"));
+        report->reached = json_is_true(json_object_get(story, "reached"));
+        return RONDO_OK;
+    }
     report->resumed = !r->over && file_exists(r->checkpoint);
     RONDO_TRY(add_callbacks(r, recipe));
     RONDO_TRY(add_callers(r, callbacks, n_callbacks));
@@ -320,13 +327,47 @@ static rondo_status try_batch(const plan *p)
     return status;
 }
 
-rondo_status run_check(const rondo_recipe *recipe)
+/* A score's names: of training, "val_…" of validation data, "test_…" of each test data. */
+static rondo_status name_scores(json_t *names, const plan *p)
+{
+    const rondo_model *m = p->pipeline->model;
+    if (!names) return RONDO_E_NOMEM;
+    for (int i = 0; i < rondo_score_count(m); i++) {
+        const char *score = rondo_score_name(m, i);
+        for (int k = p->validation ? -2 : -1; k < p->n_tests; k++) {
+            char *name = k == -1 ? alloc_text(score)
+                                 : alloc_format("%s_%s", k < 0 ? "val" : p->tests[k].name, score);
+            const rondo_status status = name ? json_put(names, name, json_null()) : RONDO_E_NOMEM;
+            alloc_free(name);
+            RONDO_TRY(status);
+        }
+    }
+    return RONDO_OK;
+}
+
+static rondo_status look_out(run_outlook *o, const plan *p)
+{
+    text_put(&o->warnings, p->warnings.data ? p->warnings.data : "", p->warnings.size);
+    RONDO_TRY(o->warnings.status);
+    o->scores = json_object();
+    return name_scores(o->scores, p);
+}
+
+void run_outlook_free(run_outlook *o)
+{
+    text_free(&o->warnings);
+    json_decref(o->scores);
+    *o = (run_outlook){ 0 };
+}
+
+rondo_status run_check(const rondo_recipe *recipe, run_outlook *outlook)
 {
     run r = { .lock = -1 };
     rondo_status status = plan_make(&r.plan, recipe);
     if (!status) status = prepare(&r);
     if (!status) status = try_batch(&r.plan);
     if (!status) status = add_given(&r, rondo_recipe_get(recipe, "callbacks"));
+    if (!status) status = look_out(outlook, &r.plan);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     plan_free(&r.plan);
     return status;
@@ -340,7 +381,7 @@ rondo_status run_train(const rondo_recipe *recipe, bool one_of_many,
     run r = { .lock = -1, .one_of_many = one_of_many };
     rondo_run_report unread;
     if (!report) report = &unread;
-    *report = (rondo_run_report){ .task = "" };
+    *report = (rondo_run_report){ .task = "", .notes = "", .warnings = "" };
     rondo_status status = go(&r, recipe, callbacks, n_callbacks, started, user, report);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     json_decref(r.diary.result);
@@ -356,6 +397,7 @@ rondo_status run_train(const rondo_recipe *recipe, bool one_of_many,
     alloc_free(r.model_file);
     alloc_free(r.checkpoint);
     plan_free(&r.plan);
+    report->notes = report->warnings = "";
     return status;
 }
 

@@ -45,6 +45,13 @@ rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const ch
 rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *);
 json_t *recipe_to_json(const rondo_recipe *); /* what is set; NULL when memory is out */
 
+/* ---- path.c ---- */
+/* The bytes of the label in "256=FILE"; 0: a path alone. */
+size_t path_label(const char *item);
+/* rondo_recipe_place; whole: what is there by its full path, without links. */
+rondo_status path_place(char **placed, const rondo_recipe_key *, const char *text,
+                        const char *folder, bool whole);
+
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
@@ -102,14 +109,12 @@ typedef struct plan {
     const char *until; /* of the recipe; NULL: none */
     double checkpoint_seconds;
     uint64_t seed;
-    char notes[1024];
-    size_t n_notes;
+    text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
 } plan;
 rondo_status plan_make(plan *, const rondo_recipe *);
 /* Data as the plan's reader has them; `known`: their classes and columns are these. */
 rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
                        const rondo_dataset *known, target_kind);
-void plan_note(plan *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void plan_free(plan *);
 
 /* ---- test.c ---- */
@@ -144,8 +149,14 @@ rondo_status manifest_write(const char *folder, const plan *, const rondo_recipe
 void manifest_free(manifest *);
 
 /* ---- run.c ---- */
-/* Whether rondo_run_train could begin: data, model, options; writes nothing. */
-rondo_status run_check(const rondo_recipe *);
+typedef struct run_outlook {
+    text_buffer warnings; /* lines, as a rondo_run_report has them */
+    json_t *scores;       /* {name: null} of those that its manifest's result will hold */
+} run_outlook;
+/* Whether rondo_run_train could begin: data, model, options; writes nothing. The outlook (zeroed, then
+ * run_outlook_free) is filled as far as it got. */
+rondo_status run_check(const rondo_recipe *, run_outlook *);
+void run_outlook_free(run_outlook *);
 /* rondo_run_train; one_of_many: no log for TensorBoard, and a checkpoint only every checkpoint_seconds,
  * as writing them is what short runs would take longest for. */
 rondo_status run_train(const rondo_recipe *, bool one_of_many, const rondo_callback *,
@@ -160,6 +171,8 @@ rondo_status run_train(const rondo_recipe *, bool one_of_many, const rondo_callb
  * now. */
 rondo_status folder_claim(char **folder, int *fd, manifest *m, const plan *, const rondo_recipe *);
 void folder_release(int fd); /* another process may train there */
+/* Whether `name` is the temporary that file.c writes before `whole`, "whole.tmp-PID-N". */
+bool folder_is_temporary(const char *name, const char *whole);
 /* --fresh: the files of the run that is there are put aside, the user's stay … */
 rondo_status folder_start_over(const char *folder);
 /* … and removed once the new run has a checkpoint, or back in their places while it has none. */

@@ -6,19 +6,17 @@
 
 enum { MAX_TESTS = 64, MAX_SCORES = 32 };
 
-/* "256=FILE": a label and what follows it; a path alone has none. */
 static const char *after_label(const char *text)
 {
-    const size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_.-");
-    return n > 0 && text[n] == '=' ? text + n + 1 : text;
+    const size_t n = path_label(text);
+    return n ? text + n + 1 : text;
 }
 
 static rondo_status open_one(plan *p, const char *text, const char *labels)
 {
     plan_test *t = &p->tests[p->n_tests++];
+    const size_t n = path_label(text);
     const char *path = after_label(text);
-    const size_t n = path == text ? 0 : (size_t)(path - text) - 1;
     t->name = alloc_format(n ? "test_%.*s" : "test", (int)n, text);
     t->path = alloc_text(path);
     if (!t->name || !t->path) return RONDO_E_NOMEM;

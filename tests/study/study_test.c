@@ -22,7 +22,7 @@ static void set(rondo_study *s, const char *key, const char *text)
 
 static void vary(rondo_study *s, const char *axis, const char *label)
 {
-    assert_int_equal(rondo_study_vary(s, axis, label), RONDO_OK);
+    assert_int_equal(rondo_study_vary(s, axis, label, "recipes/"), RONDO_OK);
 }
 
 static void bring(rondo_study *s, const char *key, const char *text)
@@ -84,6 +84,37 @@ static void names_say_what_comes_out_and_nothing_else(void **state)
     assert_string_equal(s[0]->runs[0].name, s[1]->runs[0].name);
     assert_string_not_equal(s[0]->runs[0].name, s[2]->runs[0].name);
     for (int i = 0; i < 3; i++) rondo_study_free(s[i]);
+}
+
+static void paths_are_those_of_their_folder(void **state)
+{
+    rondo_study *s = make();
+    (void)state;
+    set(s, "model", "gru 4; dense");
+    vary(s, "data", "a.csv");
+    assert_int_equal(rondo_study_vary(s, "data", "b.csv", NULL), RONDO_OK);
+    set(s, "test", "x=c.csv; y=task:adding");
+    assert_int_equal(grid_make(s), RONDO_OK);
+    assert_string_equal(rondo_recipe_get(s->runs[0].recipe, "data"), "recipes/a.csv");
+    assert_string_equal(rondo_recipe_get(s->runs[1].recipe, "data"), "b.csv");
+    assert_string_equal(rondo_recipe_get(s->runs[0].recipe, "test"),
+                        "x=recipes/c.csv; y=task:adding");
+    rondo_study_free(s);
+}
+
+static void circumstances_are_no_axes(void **state)
+{
+    static const char *const names[] = { "seed", "threads", "output", "o" };
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        rondo_study *s = make();
+        set(s, "model", "gru 4; dense");
+        vary(s, i < 4 ? names[i] : "other", "1");
+        if (i >= 4) bring(s, names[i - 4], "1");
+        assert_int_equal(grid_make(s), RONDO_E_ARG);
+        assert_non_null(strstr(rondo_error(), "; say "));
+        rondo_study_free(s);
+    }
 }
 
 static void two_axes_do_not_say_the_same_key(void **state)
@@ -171,6 +202,35 @@ static void who_diverges_ranks_behind(void **state)
     rondo_study_free(s);
 }
 
+static void who_has_no_score_is_never_better(void **state)
+{
+    const double given[] = { NAN, NAN, 0.7, NAN, 0.9, 0.8 };
+    study_table t;
+    rondo_study *s = with_scores(3, 1, 2, given);
+    (void)state;
+    assert_int_equal(table_make(&t, s, &s->measures[0]), RONDO_OK);
+    const study_group *none = &t.groups[0], *one = &t.groups[1], *both = &t.groups[2];
+    assert_true(table_better(&t, both, one) && table_better(&t, one, none));
+    assert_false(table_better(&t, none, one) || table_better(&t, one, both));
+    assert_false(table_better(&t, none, none));
+    table_free(&t);
+    json_object_clear(json_object_get(s->runs[2].facts, "result")); /* it never had such a score */
+    assert_int_equal(table_make(&t, s, &s->measures[0]), RONDO_OK);
+    assert_true(t.groups[2].lacking == 1 && t.groups[2].unsolved == 0 && t.groups[2].n == 1);
+    table_free(&t);
+    rondo_study_free(s);
+}
+
+static void measures_are_names_of_scores(void **state)
+{
+    rondo_study *s = make();
+    (void)state;
+    assert_int_equal(rondo_study_measure(s, "../../mae", NULL), RONDO_E_ARG);
+    assert_int_equal(rondo_study_measure(s, "mae", NULL), RONDO_OK);
+    assert_int_equal(rondo_study_measure(s, "mae", NULL), RONDO_E_ARG);
+    rondo_study_free(s);
+}
+
 static void what_is_compared_can_be_said(void **state)
 {
     const double given[] = { 1, 2, 3, 4 };
@@ -228,9 +288,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_become_recipes),
         cmocka_unit_test(names_say_what_comes_out_and_nothing_else),
+        cmocka_unit_test(paths_are_those_of_their_folder),
+        cmocka_unit_test(circumstances_are_no_axes),
         cmocka_unit_test(two_axes_do_not_say_the_same_key),
         cmocka_unit_test(groups_have_mean_and_interval),
         cmocka_unit_test(who_diverges_ranks_behind),
+        cmocka_unit_test(who_has_no_score_is_never_better),
+        cmocka_unit_test(measures_are_names_of_scores),
         cmocka_unit_test(what_is_compared_can_be_said),
         cmocka_unit_test(a_definition_is_kept_whole),
     };
