@@ -83,11 +83,15 @@ static void what_next(const session *s, const rondo_run_report *r)
         remark(c, "      rondo predict %s --data FILE, rondo inspect %s", r->output, r->output);
 }
 
-/* The diagnosis that is in the run's directory now, in place of the one known before. */
+/* The diagnosis that is in the run's directory now, in place of the one known before. Where none is,
+ * nothing is asked of the library, so that its sentence stays that of the training. */
 static bool look_up(session *s)
 {
     rondo_diagnosis *d;
-    if (!*s->diagnosis || rondo_diagnosis_load(&d, s->diagnosis)) return false;
+    FILE *file = *s->diagnosis ? fopen(s->diagnosis, "rb") : NULL;
+    if (!file) return false;
+    fclose(file);
+    if (rondo_diagnosis_load(&d, s->diagnosis)) return false;
     rondo_diagnosis_free(s->known);
     s->known = d;
     return true;
@@ -99,6 +103,10 @@ static rondo_status watch(rondo_event event, rondo_model *m, rondo_progress *p, 
     session *s = user;
     rondo_diagnosis *before = s->known;
     const rondo_status status = s->bar.on(event, m, p, s->bar.user);
+    if (p->remark) {
+        progress_clear(&s->progress);
+        remark(s->call, "the diagnosis gave up, the training goes on: %s", p->remark);
+    }
     if (status || event != RONDO_EPOCH_END || s->call->quiet) return status;
     s->known = NULL;
     if (!look_up(s)) {

@@ -187,7 +187,8 @@ typedef struct rondo_progress {
     int n_metrics;
     const char *const *metric; /* "loss" "accuracy" … and, at the end of an epoch, "val_loss" … */
     const double *value;
-    bool stop; /* set it to end training after this event */
+    bool stop;          /* set it to end training after this event */
+    const char *remark; /* why a callback that only watches (diagnose) gave up; NULL: none did */
 } rondo_progress;
 typedef enum rondo_event {
     RONDO_FIT_BEGIN,
@@ -279,7 +280,9 @@ typedef struct rondo_activation {
                      int64_t n, const void *args);
     bool needs_input; /* backward reads x, so keep it; most need only y */
     bool rowwise;     /* mixes the n values it is given (softmax): called once per row and gate */
-    const char *parameters; /* "negative_slope=0.2": names and defaults, for "leaky_relu(0.1)" */
+    /* "negative_slope=0.2>=0": names and defaults, for "leaky_relu(0.1)"; and, where not every number
+     * makes sense, of which (>=) or above which (>) a value must be. */
+    const char *parameters;
     /* Where f' jumps at the default arguments, NAN-terminated; NULL: smooth. */
     const double *kinks;
     /* For readers, all may be NULL.  `formula` defines f in the language of formulas, of x and the

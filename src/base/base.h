@@ -158,6 +158,8 @@ void text_add_list(text_buffer *, const char *format, va_list)
 void text_escaped(text_buffer *, const char *); /* as HTML and XML want it; bytes that are no UTF-8
                                                  * become U+FFFD */
 void text_free(text_buffer *);
+/* Into a field of `size` bytes, cut between letters of UTF-8 where it is too long. */
+void text_fit(char *out, size_t size, const char *text);
 int text_columns(const char *); /* of a terminal: a Chinese letter takes two */
 
 /* ---- registry.c: every table by kind; look-ups across folders ---- */

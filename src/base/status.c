@@ -3,43 +3,30 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { SENTENCE = 1024 };
+enum { SENTENCE = 1024, LETTER = 4 }; /* a sentence too long by a letter shows where to cut it */
 static _Thread_local char sentence[SENTENCE];
-
-/* A sentence that is cut must not end inside a UTF-8 character. */
-static void keep(const char *text)
-{
-    size_t n = strlen(text);
-    if (n >= SENTENCE - 1) {
-        n = SENTENCE - 1;
-        while (n > 0 && ((unsigned char)text[n - 1] & 0xC0) == 0x80) n--;
-        if (n > 0 && (unsigned char)text[n - 1] >= 0x80) n--;
-    }
-    memcpy(sentence, text, n);
-    sentence[n] = 0;
-}
 
 rondo_status rondo_fail(rondo_status code, const char *format, ...)
 {
-    char text[SENTENCE]; /* the arguments may point into the old sentence */
+    char text[SENTENCE + LETTER]; /* the arguments may point into the old sentence */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    keep(text);
+    text_fit(sentence, sizeof sentence, text);
     return code;
 }
 
 rondo_status rondo_fail_in(rondo_status code, const char *format, ...)
 {
-    char where[SENTENCE], text[2 * SENTENCE + 2];
+    char where[SENTENCE + LETTER], text[2 * SENTENCE + LETTER + 2];
     va_list args;
     if (!code) return code;
     va_start(args, format);
     vsnprintf(where, sizeof where, format, args);
     va_end(args);
     snprintf(text, sizeof text, "%s: %s", where, sentence);
-    keep(text);
+    text_fit(sentence, sizeof sentence, text);
     return code;
 }
 

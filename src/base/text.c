@@ -95,6 +95,15 @@ void text_free(text_buffer *t)
     *t = (text_buffer){ 0 };
 }
 
+void text_fit(char *out, size_t size, const char *text)
+{
+    size_t n = strlen(text);
+    if (n >= size)
+        for (n = size - 1; n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80;) n--;
+    memmove(out, text, n);
+    out[n] = 0;
+}
+
 int text_columns(const char *raw)
 {
     int columns = 0;

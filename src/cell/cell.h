@@ -20,7 +20,8 @@ void activation_forward(const rondo_function *, real *y, const real *x, int64_t 
 void activation_backward(const rondo_function *, real *dx, const real *x, const real *y,
                          const real *dy, int64_t rows, int64_t width);
 
-/* "negative_slope=0.2 max=6": names and defaults; given: "0.1" or "max=1" or "0.1, max=1". */
+/* "negative_slope=0.2>=0 max=6": names, defaults and what they may be; given: "0.1" or "max=1" or
+ * "0.1, max=1". E_ARG: no number, or out of bounds. */
 rondo_status parameters_parse(double args[RONDO_MAX_PARAMETERS], const char *declared,
                               const char *given, const char *what);
 /* The i-th name of `declared`; false past the last. */

@@ -116,24 +116,36 @@ static void find_poles(checker *c)
 }
 
 /* ---- What the programs compute, in the numbers that train ---- */
-static bool finite_at(const checker *c, real x)
+/* Of f and f' or, with the place of a learned parameter, of its gradient. */
+enum { SLOPE = -1 };
+static bool finite_at(const checker *c, real x, int which)
 {
-    const rondo_function f = { .row = &c->f->row,
-                               .args = { (real)c->parameters[0], (real)c->parameters[1],
-                                         (real)c->parameters[2], (real)c->parameters[3] } };
+    rondo_function f = { .row = &c->f->row };
     const real dy = 1;
-    real y, dx;
+    real y, dx, own[RONDO_MAX_PARAMETERS], gradient[RONDO_MAX_PARAMETERS] = { 0 };
+    for (int i = 0; i < RONDO_MAX_PARAMETERS; i++) {
+        f.args[i] = own[i] = (real)c->parameters[i];
+        if (i >= f.row->learned) continue;
+        f.learned[i] = &own[i];
+        f.dlearned[i] = &gradient[i];
+    }
     rondo_activate(&f, &y, &x, 1);
     rondo_activate_backward(&f, &dx, &x, &y, &dy, 1);
-    return isfinite(y) && isfinite(dx);
+    return which < 0 ? isfinite(y) && isfinite(dx) : isfinite(gradient[which]);
+}
+
+/* The last point of the grid up to which nothing is finite from point i on; i - 1: it is at i. */
+static int gap_end(const checker *c, int i, int which)
+{
+    while (i < POINTS && !finite_at(c, (real)grid(i), which)) i++;
+    return i - 1;
 }
 
 static void find_gaps(checker *c)
 {
     for (int i = 0; i < POINTS; i++) {
-        int last = i;
-        if (finite_at(c, (real)grid(i))) continue;
-        while (last + 1 < POINTS && !finite_at(c, (real)grid(last + 1))) last++;
+        const int last = gap_end(c, i, SLOPE);
+        if (last < i) continue;
         if (last > i)
             note(c, "f or f' is not finite for x from %.6g to %.6g: training will meet NaN there\n",
                  grid(i), grid(last));
@@ -145,20 +157,42 @@ static void find_gaps(checker *c)
               ": training may meet NaN there");
 }
 
+/* Where f and f' are finite and the gradient of a learned parameter is not. */
+static void find_learned_gaps(checker *c, int which)
+{
+    double points[MOST_POLES];
+    int n = 0;
+    const char *name = c->f->names.list[which].name;
+    for (int i = 0; i < POINTS; i++) {
+        const int last = finite_at(c, (real)grid(i), SLOPE) ? gap_end(c, i, which) : i - 1;
+        if (last < i) continue;
+        if (last > i)
+            note(c,
+                 "the gradient of %s is not finite for x from %.6g to %.6g: training will meet NaN "
+                 "there\n",
+                 name, grid(i), grid(last));
+        else if (n < MOST_POLES)
+            points[n++] = grid(i);
+        i = last;
+    }
+    if (n) note(c, "the gradient of %s has no finite value at", name);
+    note_list(c, "", points, n, ": training may meet NaN there");
+}
+
 /* Outside the grid: from which |x| on something is not finite. */
 static void find_overflow(checker *c, int side)
 {
     static const double farthest = 1e4;
     double low = reach, high = reach;
-    if (!finite_at(c, (real)(side * reach))) return;
-    while (high < farthest && finite_at(c, (real)(side * high))) {
+    if (!finite_at(c, (real)(side * reach), SLOPE)) return;
+    while (high < farthest && finite_at(c, (real)(side * high), SLOPE)) {
         low = high;
         high *= 1.25;
     }
     if (high >= farthest) return;
     for (int i = 0; i < 40; i++) {
         const double middle = (low + high) / 2;
-        *(finite_at(c, (real)(side * middle)) ? &low : &high) = middle;
+        *(finite_at(c, (real)(side * middle), SLOPE) ? &low : &high) = middle;
     }
     note(c, "f or f' overflows for x %s %.4g\n", side > 0 ? "above" : "below", side * high);
 }
@@ -210,32 +244,54 @@ static void find_kinks(checker *c)
     note_list(c, "f itself jumps at", jumps, n_jumps, ", where no gradient tells of it");
 }
 
-/* ---- The derivative ---- */
-static double difference(const checker *c, double x, double h)
+/* ---- The derivatives: by x, or by a learned parameter ---- */
+/* f so far aside of x, or of the parameter's value. */
+static double beside(checker *c, int which, double x, double step)
 {
-    const int f = c->root.value;
-    return (8 * (at(c, f, x + h) - at(c, f, x - h)) - (at(c, f, x + 2 * h) - at(c, f, x - 2 * h))) /
+    if (which < 0) return at(c, c->root.value, x + step);
+    const double own = c->parameters[which];
+    c->parameters[which] = own + step;
+    const double y = at(c, c->root.value, x);
+    c->parameters[which] = own;
+    return y;
+}
+
+static double difference(checker *c, int which, double x, double h)
+{
+    return (8 * (beside(c, which, x, h) - beside(c, which, x, -h)) -
+            (beside(c, which, x, 2 * h) - beside(c, which, x, -2 * h))) /
            (12 * h);
 }
 
+/* Whether the two sides have the same slope, as they have not where |a| is of an a that begins at 0. */
+static bool smooth(checker *c, int which, double x)
+{
+    static const double h = 1e-6;
+    const double here = beside(c, which, x, 0);
+    const double above = beside(c, which, x, h) - here, below = here - beside(c, which, x, -h);
+    return fabs(above - below) <= 1e-3 * (fabs(above) + fabs(below)) + 1e-14 * (1 + fabs(here));
+}
+
 /* Where two differences agree with each other, and not with the derivative, it is wrong. */
-static rondo_status check_slope(const checker *c)
+static rondo_status check_slope(checker *c, int which)
 {
     static const double step[2] = { 1e-3, 1e-4 };
+    const int node = which < 0 ? c->root.slope : c->root.by[which];
     for (int i = 0; i < POINTS - 1; i += 4) {
         const double x = grid(i) + 0.37 * (grid(1) - grid(0)), size = fabs(at(c, c->root.value, x));
-        const double slope = c->value[c->root.slope];
-        const double d[2] = { difference(c, x, step[0]), difference(c, x, step[1]) };
+        const double slope = c->value[node];
+        const double d[2] = { difference(c, which, x, step[0]), difference(c, which, x, step[1]) };
         bool aside = isfinite(slope) && isfinite(d[0]) && isfinite(d[1]), agrees = false;
         for (int k = 0; k < c->n_kinks; k++) aside &= fabs(x - c->f->kinks[k]) > 2.5 * step[0];
         for (int k = 0; k < c->n_poles; k++) aside &= fabs(x - c->pole[k]) > 2.5 * step[0];
         for (int k = 0; k < 2; k++)
             agrees |= fabs(slope - d[k]) <= 1e-6 * (fabs(slope) + fabs(d[k])) + 1e-8 * (1 + size);
         if (!aside || agrees || fabs(d[0] - d[1]) > 1e-5 * (fabs(d[0]) + fabs(d[1]))) continue;
+        if (!smooth(c, which, x)) continue;
         return rondo_fail(RONDO_E_ARG,
-                          "the derivative of the formula is %.9g at x = %.6g, where differences "
-                          "say %.9g; it cannot be trained with",
-                          slope, x, d[1]);
+                          "the derivative of the formula by %s is %.9g at x = %.6g, where "
+                          "differences say %.9g; it cannot be trained with",
+                          which < 0 ? "x" : c->f->names.list[which].name, slope, x, d[1]);
     }
     return RONDO_OK;
 }
@@ -250,7 +306,11 @@ rondo_status formula_check(formula *f, const tree *t, const formula_roots *roots
     find_overflow(&c, -1);
     find_overflow(&c, 1);
     find_kinks(&c);
-    rondo_status s = check_slope(&c);
+    rondo_status s = check_slope(&c, SLOPE);
+    for (int i = 0; i < f->row.learned && !s; i++) {
+        find_learned_gaps(&c, i);
+        s = check_slope(&c, i);
+    }
     if (!s && c.n_notes && !(f->notes = alloc_text(c.notes))) s = RONDO_E_NOMEM;
     alloc_free(c.value);
     return s;

@@ -47,10 +47,10 @@ static rondo_status compile(formula *f, tree *t, formula_roots *roots)
     RONDO_TRY(formula_derive(t, &roots->slope, roots->value, NODE_X, 0));
     root[0] = make2(t, PROGRAM_MUL, roots->slope, dy);
     for (int i = 0; i < f->names.n; i++) {
-        int slope;
         if (!f->names.list[i].symbolic) continue;
-        RONDO_TRY(formula_derive(t, &slope, roots->value, NODE_PARAMETER, i));
-        root[1 + learned++] = make2(t, PROGRAM_MUL, slope, dy);
+        RONDO_TRY(formula_derive(t, &roots->by[learned], roots->value, NODE_PARAMETER, i));
+        root[1 + learned] = make2(t, PROGRAM_MUL, roots->by[learned], dy);
+        learned++;
     }
     for (int i = 0; i <= learned; i++)
         if (root[i] < 0)

@@ -111,8 +111,9 @@ const formula *formula_of(const rondo_activation *);
 /* ---- check.c ---- */
 typedef struct formula_roots {
     int value, slope;
+    int by[RONDO_MAX_PARAMETERS]; /* the derivative by each learned parameter */
 } formula_roots;
-/* Compares the slope with differences over a grid, and looks for poles, overflow and kinks: fills
- * kinks and notes. */
+/* Compares the derivatives with differences over a grid, and looks for poles, overflow and kinks:
+ * fills kinks and notes. */
 rondo_status formula_check(formula *, const tree *, const formula_roots *);
 #endif

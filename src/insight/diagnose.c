@@ -77,7 +77,7 @@ static void name_input(const patient *s, rondo_diagnosis *d)
 {
     const int64_t i = atoll(d->input_name) - 1;
     if (i >= 0 && i < s->data->n_features && s->data->features)
-        snprintf(d->input_name, sizeof d->input_name, "%s", s->data->features[i]);
+        text_fit(d->input_name, sizeof d->input_name, s->data->features[i]);
 }
 
 static rondo_status examine(patient *s, rondo_diagnosis **out)

@@ -220,7 +220,7 @@ static void name_input(const rondo_model *m, rondo_diagnosis *d)
     const char *name = *d->input_name ? json_string_value(json_array_get(
                                             names, (size_t)(atoll(d->input_name) - 1)))
                                       : NULL;
-    if (name) snprintf(d->input_name, sizeof d->input_name, "%s", name);
+    if (name) text_fit(d->input_name, sizeof d->input_name, name);
     json_decref(known);
 }
 

@@ -21,11 +21,11 @@ rondo_status flow_open(look *l, const scan_cell *c)
     const int64_t vectors = 1 + 2 * row->states + row->x_gates + row->h_gates + row->made_gates +
                             params;
     l->n_gates = cell_gate_count(row);
-    for (int g = 0; g < l->n_gates; g++) gate_begin(&l->gate[g], &c->activation[g]);
     l->flow = alloc_array(RONDO_DISTANCES, sizeof *l->flow);
     l->end = alloc_new(sizeof *l->end);
     l->scratch = alloc_array(vectors * c->units, sizeof *l->scratch);
     if (!l->flow || !l->end || !l->scratch) return RONDO_E_NOMEM;
+    for (int g = 0; g < l->n_gates; g++) gate_begin(&l->gate[g], &c->activation[g], l->scratch, 1);
     return RONDO_OK;
 }
 
@@ -78,8 +78,9 @@ static const real *hand_on(look *l, const call *c, const scan_view *v, int64_t t
     step.dmp = at;
     at += row->made_gates * u;
     for (int i = 0; i < row->n_params; i++) {
-        own[i] = c->weights + c->layer->params[cell->params[i]].offset;
-        dparam[i] = at;
+        const bool there = cell->params[i] >= 0;
+        own[i] = there ? c->weights + c->layer->params[cell->params[i]].offset : NULL;
+        dparam[i] = there ? at : NULL;
         at += row->params[i].gates * u;
     }
     view_step(v, t, r, &step);
@@ -110,7 +111,8 @@ static void see_step(look *l, const call *c, const scan_view *v, int64_t t, int6
 {
     const int64_t u = v->cell->units;
     for (int g = 0; g < l->n_gates; g++)
-        gate_see(&l->gate[g], view_gate(v, g, t, r), view_gate_input(v, g, t, r), l->scratch, u);
+        gate_see(&l->gate[g], &v->scan->activation[g], view_gate(v, g, t, r),
+                 view_gate_input(v, g, t, r), l->scratch, u);
     see_kept(l, c, v, t, r);
 }
 
@@ -122,6 +124,8 @@ void flow_see(look *l, const call *c, const scan_view *v)
         see_gradients(l, v, r);
         total += view_count(v, r);
     }
+    for (int g = 0; g < l->n_gates; g++) /* what is learned is known when the pass has run */
+        if (l->gate[g].n == 0) gate_begin(&l->gate[g], &v->scan->activation[g], l->scratch, u);
     const int64_t every = 1 + total * u / GATE_VALUES;
     for (int64_t t = 0; t < view_steps(v); t++)
         for (int64_t r = 0; r < view_rows(v, t); r++) {

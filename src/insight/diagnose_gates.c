@@ -8,26 +8,27 @@ enum { GRID = 161 };
 static const double reach = 8, wide = 4; /* x of the grid; the widest range that is drawn whole */
 static const double low = 0.05, high = 0.95, flat = 0.05;
 
-/* The function's range and its steepest slope over x in [-reach, reach]. */
-void gate_begin(gate_stats *g, const rondo_function *f)
+/* Range and slope over x in [-reach, reach]: one of a fixed function, one for each unit of a learned one. */
+void gate_begin(gate_stats *g, const rondo_function *f, real *scratch, int64_t units)
 {
-    real x[GRID], y[GRID], slope[GRID];
+    const int64_t n = f->row->learned ? units : 1;
+    real *x = scratch, *y = x + n, *slope = y + n;
     double least = HUGE_VAL, most = -HUGE_VAL;
-    *g = (gate_stats){ .function = f };
+    *g = (gate_stats){ .row = f->row };
     if (f->row->rowwise) {
         g->to = 1;
         return;
     }
     for (int i = 0; i < GRID; i++) {
-        x[i] = (real)(reach * (2.0 * i / (GRID - 1) - 1));
-        slope[i] = 1;
-    }
-    rondo_activate(f, y, x, GRID);
-    rondo_activate_backward(f, slope, f->row->needs_input ? x : NULL, y, slope, GRID);
-    for (int i = 0; i < GRID; i++) {
-        least = fmin(least, (double)y[i]);
-        most = fmax(most, (double)y[i]);
-        g->steepest = fmax(g->steepest, fabs((double)slope[i]));
+        kernel_table()->fill(x, (real)(reach * (2.0 * i / (GRID - 1) - 1)), n);
+        kernel_table()->fill(slope, 1, n);
+        rondo_activate(f, y, x, n);
+        rondo_activate_backward(f, slope, f->row->needs_input ? x : NULL, y, slope, n);
+        for (int64_t k = 0; k < n; k++) {
+            least = fmin(least, (double)y[k]);
+            most = fmax(most, (double)y[k]);
+            g->steepest = fmax(g->steepest, fabs((double)slope[k]));
+        }
     }
     g->steepest = fmin(g->steepest, 1);
     g->from = least > -wide ? round(least * 20) / 20 : -wide;
@@ -35,9 +36,9 @@ void gate_begin(gate_stats *g, const rondo_function *f)
     if (!(g->to > g->from)) g->to = g->from + 1;
 }
 
-static void count_flat(gate_stats *g, const real *y, const real *x, real *slope, int64_t n)
+static void count_flat(gate_stats *g, const rondo_function *f, const real *y, const real *x,
+                       real *slope, int64_t n)
 {
-    const rondo_function *f = g->function;
     if (f->row->rowwise || (f->row->needs_input && !x)) return;
     for (int64_t i = 0; i < n; i++) slope[i] = 1;
     rondo_activate_backward(f, slope, f->row->needs_input ? x : NULL, y, slope, n);
@@ -45,7 +46,8 @@ static void count_flat(gate_stats *g, const real *y, const real *x, real *slope,
     g->sloped += n;
 }
 
-void gate_see(gate_stats *g, const real *y, const real *x, real *slope, int64_t n)
+void gate_see(gate_stats *g, const rondo_function *f, const real *y, const real *x, real *slope,
+              int64_t n)
 {
     const double bars = RONDO_BARS / (g->to - g->from);
     for (int64_t i = 0; i < n; i++) {
@@ -57,13 +59,13 @@ void gate_see(gate_stats *g, const real *y, const real *x, real *slope, int64_t 
         g->high += v > high;
         g->bars[at < 0 ? 0 : at >= RONDO_BARS ? RONDO_BARS - 1 : (int)at]++;
     }
-    count_flat(g, y, x, slope, n);
+    count_flat(g, f, y, x, slope, n);
 }
 
 void gate_report(const gate_stats *g, rondo_gate_diagnosis *d)
 {
     const double n = (double)g->n;
-    snprintf(d->activation, sizeof d->activation, "%s", g->function->row->name);
+    text_fit(d->activation, sizeof d->activation, g->row->name);
     d->bounded = g->from == 0 && g->to == 1;
     d->from = g->from;
     d->to = g->to;

@@ -234,7 +234,7 @@ static void read_value(const field_row *f, char *at, const json_t *from)
         *(bool *)at = json_is_true(from);
         break;
     case TEXT:
-        snprintf(at, f->size, "%s", json_is_string(from) ? json_string_value(from) : "");
+        text_fit(at, f->size, json_is_string(from) ? json_string_value(from) : "");
         break;
     }
 }

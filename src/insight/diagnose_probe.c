@@ -30,13 +30,14 @@ static rondo_status add_look(probe *p, int at, int direction)
     look *l = &p->looks[p->n_looks++];
     *l = (look){ .node = at, .direction = direction };
     if (!layer_view(c, direction, &v)) {
-        l->activation = type->activation ? type->activation(c->layer) : NULL;
+        const rondo_function *f = type->activation ? type->activation(c->layer) : NULL;
+        l->activation = f ? f->row : NULL;
         return look_units(l, c->out[0].shape.features);
     }
     l->recurrent = true;
     RONDO_TRY(look_units(l, v.cell->units));
     RONDO_TRY(flow_open(l, v.cell));
-    l->activation = l->n_gates ? l->gate[l->n_gates - 1].function : NULL;
+    l->activation = l->n_gates ? l->gate[l->n_gates - 1].row : NULL;
     return RONDO_OK;
 }
 
@@ -102,7 +103,7 @@ void probe_reset(probe *p)
         if (!l->recurrent) continue;
         memset(l->flow, 0, RONDO_DISTANCES * sizeof *l->flow);
         memset(l->end, 0, sizeof *l->end);
-        for (int g = 0; g < l->n_gates; g++) gate_begin(&l->gate[g], l->gate[g].function);
+        for (int g = 0; g < l->n_gates; g++) l->gate[g].n = 0; /* begins anew with the next batch */
         l->rows = l->steps = l->unreached = l->forgetting = l->n_kept = 0;
         l->log_kept = 0;
         l->hands_on = false;
@@ -282,8 +283,7 @@ static void report_units(const look *l, rondo_layer_diagnosis *d)
         d->dead += size == 0;
         d->constant += size > 0 && most - least <= 1e-3 * size;
     }
-    if (l->activation)
-        snprintf(d->activation, sizeof d->activation, "%s", l->activation->row->name);
+    if (l->activation) text_fit(d->activation, sizeof d->activation, l->activation->name);
 }
 
 static rondo_status report_layer(const probe *p, const look *l, bool jacobians,
@@ -291,8 +291,8 @@ static rondo_status report_layer(const probe *p, const look *l, bool jacobians,
 {
     const call *c = &p->pass->calls[l->node];
     scan_view v;
-    snprintf(d->name, sizeof d->name, "%s", c->layer->name);
-    snprintf(d->kind, sizeof d->kind, "%s", c->layer->kind);
+    text_fit(d->name, sizeof d->name, c->layer->name);
+    text_fit(d->kind, sizeof d->kind, c->layer->kind);
     d->units = l->units;
     d->recurrent = l->recurrent;
     report_units(l, d);

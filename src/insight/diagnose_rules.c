@@ -42,6 +42,24 @@ static double greatest_gradient(const rondo_layer_diagnosis *l)
     return most;
 }
 
+static const rondo_cell *cell_of(const rondo_layer_diagnosis *l)
+{
+    return l->recurrent ? registry_find(REGISTRY_CELL, l->kind) : NULL;
+}
+
+static bool has_forget_gate(const rondo_layer_diagnosis *l)
+{
+    const rondo_cell *c = cell_of(l);
+    return c && c->forget_gate;
+}
+
+/* Whose bias chrono knows how to begin. */
+static bool has_memory_gate(const rondo_layer_diagnosis *l)
+{
+    const rondo_cell *c = cell_of(l);
+    return c && (c->keep_gate || c->write_gate);
+}
+
 /* ---- The whole ---- */
 static bool diverged(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
 {
@@ -164,13 +182,25 @@ static bool recurrence_too_weak(const rondo_diagnosis *d, const rondo_layer_diag
     return l->kernel_radius < 0.5 && l->memory < l->steps / 3;
 }
 
-static bool forget_gate_closed(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
+static bool forgets(const rondo_layer_diagnosis *l, facts *f)
 {
-    (void)d;
     f->number[0] = l->forgetting;
     f->number[1] = l->kept_half_life;
     f->number[2] = l->steps;
     return l->forgetting > 0.5 && l->kept_half_life < l->steps / 10;
+}
+
+static bool forget_gate_closed(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
+{
+    (void)d;
+    return has_forget_gate(l) && forgets(l, f);
+}
+
+/* The same of an update gate, as the GRU's is. */
+static bool keeps_nothing(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
+{
+    (void)d;
+    return !has_forget_gate(l) && has_memory_gate(l) && forgets(l, f);
 }
 
 /* Functions with two flat ends; half of relu is flat, as it should be. */
@@ -202,12 +232,12 @@ static bool vanishes(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, f
 
 static bool vanishes_plain(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
 {
-    return isnan(l->kept) && vanishes(d, l, f);
+    return !has_memory_gate(l) && vanishes(d, l, f);
 }
 
 static bool vanishes_gated(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
 {
-    return !isnan(l->kept) && vanishes(d, l, f);
+    return has_memory_gate(l) && vanishes(d, l, f);
 }
 
 static bool unreached(const rondo_diagnosis *d, const rondo_layer_diagnosis *l, facts *f)
@@ -265,7 +295,15 @@ static const rule rules[] = {
       "{layer}：{0%} 的遗忘门低于 0.05：半衰期 {1} 步；而任务跨越 {2} 步。",
       "让遗忘门的偏置从 1 开始（不要使用 no_unit_forget_bias），或使用 "
       "bias_initializer=\"chrono({2})\"。" },
-    { "saturated", 2, false, saturated, "forget_gate_closed inputs_unscaled rate_too_high",
+    { "keeps_nothing", 2, false, keeps_nothing, "rate_too_high inputs_unscaled",
+      "{layer}: in {0%} of steps a unit keeps under 5 % of its state: half-life {1} steps; your "
+      "task "
+      "spans {2}.",
+      "Let its gates begin by keeping: bias_initializer=\"chrono({2})\".",
+      "{layer}：在 {0%} 的步中单元保留的状态不足 5 %：半衰期 {1} 步；而任务跨越 {2} 步。",
+      "让门一开始就保留状态：bias_initializer=\"chrono({2})\"。" },
+    { "saturated", 2, false, saturated,
+      "forget_gate_closed keeps_nothing inputs_unscaled rate_too_high",
       "{layer}: gate {what} is saturated: in {0%} of steps its slope is under 5 % of the steepest, "
       "so "
       "hardly any gradient passes (values under 0.05: {1%}; over 0.95: {2%}).",
@@ -302,7 +340,8 @@ static const rule rules[] = {
       "网络并不比常数答案更好（损失 {4}，常数 {5}）。",
       "改用 lstm 或 gru，或 relu 加 recurrent_initializer=identity；或缩短序列。" },
     { "vanishing_gradient", 2, false, vanishes_gated,
-      "forget_gate_closed saturated inputs_unscaled targets_unscaled rate_too_low diverged "
+      "forget_gate_closed keeps_nothing saturated inputs_unscaled targets_unscaled rate_too_low "
+      "diverged "
       "rate_too_high",
       "{layer}: the gradient vanishes: it halves every {0} steps, after {1} steps 1 % is left, and "
       "rows have {2}. The network does no better than a constant answer (loss {4}, constant {5}).",
@@ -320,6 +359,7 @@ static const rule rules[] = {
       "把 --learning-rate 降到三分之一至十分之一。" },
     { "rate_too_low", 2, true, rate_too_low,
       "diverged states_explode recurrence_explodes recurrence_too_weak forget_gate_closed "
+      "keeps_nothing "
       "saturated "
       "dead_units unreached inputs_unscaled targets_unscaled",
       "The learning rate is too low: an update changes weights by {0} of their size, where 0.001 "
@@ -344,8 +384,10 @@ enum { RULES = sizeof rules / sizeof *rules };
 
 /* ---- Sentences ---- */
 /* {layer}, {what}, {0} as a number, {0%} as a percentage. */
-static void fill(char *out, size_t size, const char *text, const facts *f)
+static void fill(char *to, size_t room, const char *text, const facts *f)
 {
+    char out[1024];
+    const size_t size = sizeof out;
     size_t n = 0;
     while (*text && n + 1 < size) {
         const char *end = *text == '{' ? strchr(text, '}') : NULL;
@@ -367,6 +409,7 @@ static void fill(char *out, size_t size, const char *text, const facts *f)
         text = end + 1;
     }
     out[n < size ? n : size - 1] = 0;
+    text_fit(to, room, out);
 }
 
 static void add(rondo_diagnosis *d, const rule *r, const facts *f)
@@ -374,7 +417,7 @@ static void add(rondo_diagnosis *d, const rule *r, const facts *f)
     if (d->n_findings == RONDO_FINDINGS) return;
     rondo_finding *x = &d->finding[d->n_findings++];
     snprintf(x->rule, sizeof x->rule, "%s", r->name);
-    snprintf(x->layer, sizeof x->layer, "%s", r->whole ? "" : f->layer);
+    text_fit(x->layer, sizeof x->layer, r->whole ? "" : f->layer);
     x->severity = r->severity;
     fill(x->sentence, sizeof x->sentence, r->sentence, f);
     fill(x->advice, sizeof x->advice, r->advice, f);

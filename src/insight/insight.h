@@ -28,23 +28,25 @@ double spread_quantile(const spread *, double share); /* within 7 %; NaN of noth
 
 /* ---- diagnose_gates.c: the values of one gate ---- */
 typedef struct gate_stats {
-    const rondo_function *function;
+    const rondo_activation *row;
     double from, to; /* of the histogram: the function's range, where that is narrow */
     double steepest; /* slope that is 1 at most: what is flat is so beside it */
     double sum;
     int64_t n, low, high, sloped, flat; /* sloped: values whose slope is known */
     int64_t bars[RONDO_BARS];
 } gate_stats;
-void gate_begin(gate_stats *, const rondo_function *);
-/* Values y[n] and what they were made of (NULL: not known); slope[n] is scratch. */
-void gate_see(gate_stats *, const real *y, const real *x, real *slope, int64_t n);
+/* The function's range and steepest slope, as it is now; scratch[3][units]. */
+void gate_begin(gate_stats *, const rondo_function *, real *scratch, int64_t units);
+/* Values y[n], by which function and of what (NULL: not known); slope[n] is scratch. */
+void gate_see(gate_stats *, const rondo_function *, const real *y, const real *x, real *slope,
+              int64_t n);
 void gate_report(const gate_stats *, rondo_gate_diagnosis *);
 
 /* ---- diagnose_probe.c: batches through a watched pass, and what was seen there ---- */
 typedef struct look { /* at one direction of a recurrent layer, or at the units of another */
     int node, direction;
     bool recurrent;
-    const rondo_function *activation; /* of what it gives; NULL: none */
+    const rondo_activation *activation; /* of what it gives; NULL: none */
     int64_t units;
     real *least, *most; /* [units] */
     gate_stats gate[MAX_GATES];
@@ -172,6 +174,7 @@ typedef struct run_report {
     rondo_pipeline *pipeline; /* NULL: the training is not finished */
     rondo_dataset *data;      /* NULL: none to judge it by */
     const char *data_path;
+    bool given;      /* they are the user's, and not those of the run */
     bool trained_on; /* they are the training data */
     int64_t rows;    /* of a batch */
 } run_report;

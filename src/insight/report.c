@@ -123,7 +123,7 @@ static rondo_status open_default(run_report *r, const json_t *about, char why[LI
     if (!s) s = rondo_pipeline_data(r->pipeline, &r->data, own, true);
     rondo_recipe_free(own);
     if (!s || s == RONDO_E_NOMEM) return s;
-    snprintf(why, LIMIT_NAME, "%s", rondo_error()); /* moved, perhaps: a report without them */
+    text_fit(why, LIMIT_NAME, rondo_error()); /* moved, perhaps: a report without them */
     return RONDO_OK;
 }
 
@@ -135,21 +135,23 @@ static rondo_status open_data(run_report *r, const rondo_recipe *recipe, const j
     r->rows = rows;
     if (!r->pipeline) return RONDO_OK;
     r->data_path = rondo_recipe_get(recipe, "data");
-    if (r->data_path) return rondo_pipeline_data(r->pipeline, &r->data, recipe, true);
+    r->given = r->data_path != NULL;
+    if (r->given) return rondo_pipeline_data(r->pipeline, &r->data, recipe, true);
     if (rondo_recipe_get(recipe, "by"))
         return rondo_fail(RONDO_E_ARG, "by which data? --by goes with --data FILE");
     return open_default(r, about, why);
 }
 
-/* ---- Diagnosis: as it was seen while training, else of these data ---- */
+/* ---- Diagnosis: as it was seen while training, else, and of data that the user names, anew ---- */
 static rondo_status write_diagnosis(run_report *r)
 {
     rondo_diagnosis *d = NULL;
     char *path = file_join(r->folder, "diagnosis.json");
     if (!path) return RONDO_E_NOMEM;
-    rondo_status s = file_exists(path) ? rondo_diagnosis_load(&d, path)
-                     : r->data         ? rondo_diagnose(r->pipeline, r->data, NULL, &d)
-                                       : RONDO_OK;
+    const bool seen = !r->given && file_exists(path);
+    rondo_status s = seen      ? rondo_diagnosis_load(&d, path)
+                     : r->data ? rondo_diagnose(r->pipeline, r->data, NULL, &d)
+                               : RONDO_OK;
     alloc_free(path);
     if (s == RONDO_E_NOMEM) return s;
     if (!d && !s) return RONDO_OK;
@@ -217,6 +219,8 @@ rondo_status rondo_report(const char *run, const rondo_recipe *recipe, const cha
     run_report r = { .folder = run };
     manifest m;
     int64_t threads;
+    if (path && !path_ends(path, ".html"))
+        return rondo_fail(RONDO_E_ARG, "%s: a report is a page, FILE.html", path);
     RONDO_TRY(page_language(&r.chinese, rondo_recipe_get(recipe, "lang")));
     RONDO_TRY(recipe_int(recipe, "threads", 0, 0, &threads));
     RONDO_TRY(manifest_read(&m, run));

@@ -335,8 +335,8 @@ extern const layer_type layer_recurrent; /* serves every cell */
  * until the pass goes forward again. Rows are ranks: the longest first, so that those that run at
  * step t of the scan are the first view_rows(t). */
 typedef struct scan_view {
-    const scan_cell *cell; /* its row names the gates; activation[g] is that of gate g */
-    const scan *scan;
+    const scan_cell *cell; /* its row names the gates */
+    const scan *scan;      /* activation[g] is that of gate g, with what it has learned */
 } scan_view;
 /* false: the layer is not recurrent, or has no such direction (0; 1 of a bidirectional one). */
 bool layer_view(const call *, int direction, scan_view *);

@@ -74,7 +74,7 @@ void view_step(const scan_view *v, int64_t t, int64_t r, rondo_step *step)
 {
     const scan *s = v->scan;
     const rondo_cell *row = v->cell->row;
-    step->activation = v->cell->activation;
+    step->activation = s->activation;
     step->args = v->cell->args;
     step->saved = s->saved + place(v, t, r) * row->saves * v->cell->units;
     step->inputs = (real *)view_gate_input(v, 0, t, r);

@@ -95,6 +95,11 @@ static bool holds(const char *folder, const char *name)
     return there;
 }
 
+rondo_status folder_forget(const char *folder, const char *name)
+{
+    return holds(folder, name) ? move_one(folder, NULL, name) : RONDO_OK;
+}
+
 /* The old run goes once the new one has something to go on from; until then it comes back. */
 static rondo_status settle(const char *folder, const char *kept, const char *half)
 {

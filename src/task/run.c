@@ -250,7 +250,7 @@ static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *s
 static rondo_status note_divergence(run *r, const rondo_recipe *recipe)
 {
     char sentence[512];
-    snprintf(sentence, sizeof sentence, "%s", rondo_error());
+    text_fit(sentence, sizeof sentence, rondo_error());
     RONDO_TRY(json_put(r->diary.training, "error", json_string(sentence)));
     RONDO_TRY(write_down(r, recipe, "diverged"));
     return rondo_fail(RONDO_E_NAN, "%s", sentence);
@@ -262,6 +262,7 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     rondo_model *m = p->pipeline->model;
     if (r->over) RONDO_TRY(folder_start_over(r->folder));
     RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL, NULL));
+    RONDO_TRY(folder_forget(r->folder, "diagnosis.json")); /* of the training until now */
     rondo_status status = rondo_fit(
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
         .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,

@@ -177,6 +177,7 @@ bool folder_is_temporary(const char *name, const char *whole);
 rondo_status folder_start_over(const char *folder);
 /* … and removed once the new run has a checkpoint, or back in their places while it has none. */
 rondo_status folder_settle(const char *folder);
+rondo_status folder_forget(const char *folder, const char *name); /* one file, if it is there */
 
 /* ---- bench.c, bench_layer.c, bench_network.c: what is measured … ---- */
 /* Calls once(user) until `seconds` are over, at least five times: the median of the samples. */

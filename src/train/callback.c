@@ -61,6 +61,19 @@ bool callback_watches(const rondo_callback *c)
     return c->free == close_self && ((const callback_self *)c->user)->row->watches;
 }
 
+rondo_status callback_call(const rondo_callback *c, rondo_event event, rondo_model *m,
+                           rondo_progress *p, bool *gave_up)
+{
+    callback_self *watcher = callback_watches(c) ? c->user : NULL;
+    *gave_up = false;
+    if (watcher && event == RONDO_FIT_BEGIN) watcher->gave_up = false;
+    if (!c->on || (watcher && watcher->gave_up)) return RONDO_OK;
+    const rondo_status status = c->on(event, m, p, c->user);
+    if (!status || !watcher) return status;
+    *gave_up = watcher->gave_up = true;
+    return RONDO_OK;
+}
+
 void rondo_callback_free(rondo_callback *c)
 {
     if (c->free) c->free(c->user);

@@ -35,8 +35,9 @@ typedef struct fit {
     double *values;
     int n_scores, n_names;
     rondo_progress progress;
-    double saved; /* when the last checkpoint was written, in seconds */
-    int begun;    /* interrupts that were for fits before */
+    char remark[512]; /* of a callback that gave up */
+    double saved;     /* when the last checkpoint was written, in seconds */
+    int begun;        /* interrupts that were for fits before */
 } fit;
 
 static bool interrupted(const fit *f)
@@ -165,7 +166,11 @@ static rondo_status notify(fit *f, rondo_event event, int n_metrics)
     };
     for (int i = 0; i < f->options.n_callbacks; i++) {
         const rondo_callback *c = &f->options.callbacks[i];
-        if (c->on) RONDO_TRY(c->on(event, f->model, &f->progress, c->user));
+        bool gave_up;
+        RONDO_TRY(callback_call(c, event, f->model, &f->progress, &gave_up));
+        if (!gave_up) continue;
+        text_fit(f->remark, sizeof f->remark, rondo_error());
+        f->progress.remark = f->remark;
     }
     return RONDO_OK;
 }

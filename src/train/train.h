@@ -186,6 +186,7 @@ typedef struct callback_row {
 } callback_row;
 struct callback_self { /* what a built-in callback's user points at begins so */
     const callback_row *row;
+    bool gave_up; /* one that watches: it failed in this fit, and is called no more */
 };
 static inline void *callback_options(callback_self *self)
 {
@@ -201,6 +202,9 @@ void callback_register_all(void);
 
 /* callback.c: what they share. */
 bool callback_watches(const rondo_callback *); /* a row's `watches`; false for a user's own */
+/* Calls it. One that watches ends no training by a failure: *gave_up says that it has just given up. */
+rondo_status callback_call(const rondo_callback *, rondo_event, rondo_model *, rondo_progress *,
+                           bool *gave_up);
 /* The value of a metric at the end of an epoch; E_ARG, listing what there is, when there is none of
  * that name. */
 rondo_status monitor_value(const rondo_progress *, const char *who, const char *monitor,

@@ -63,6 +63,10 @@ static void refused(void **state)
         { "tanh(1)", RONDO_E_ARG, "tanh takes 0 parameters" },
         { "leaky_relu(slope=1)", RONDO_E_NAME, "negative_slope" },
         { "leaky_relu(y)", RONDO_E_ARG, "not a number" },
+        { "leaky_relu(-0.5)", RONDO_E_ARG,
+          "negative_slope is -0.5, and must be at least 0, as in" },
+        { "celu(0)", RONDO_E_ARG, "alpha is 0, and must be above 0, as in celu(alpha=1)" },
+        { "relu(max_value=-1)", RONDO_E_ARG, "max_value is -1" },
         { "leaky_relu(x)", RONDO_E_NAME, "unknown function \"leaky_relu\"" },
         { longest, RONDO_E_LIMIT, "longer" },
     };

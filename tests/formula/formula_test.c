@@ -276,6 +276,10 @@ static void notes(void **state)
     noted("max(x, 0)", "f' jumps at x = 0");
     noted("min(max(x, -1), 1.7)", "f' jumps at x = -1, 1.7");
     noted("abs(abs(x) - 0.123456)", "f' jumps at x = -0.123456, 0, 0.123456");
+    noted("x^a with a=2", "the gradient of a is not finite for x from -8 to 0");
+    noted("a*x with a=2", NULL);
+    noted("max(a*x, b*tanh(x)) with a=0, b=1", "f' jumps");
+    noted("tanh(abs(a)*x) + x with a=0", NULL);
     noted("sign(x) + x", "f itself jumps at x = 0");
     if (sizeof(real) == sizeof(float)) noted("exp(x)", "overflows for x above 88.7");
     rondo_function f = parsed("where(x > 1.25, 2*x, x)");

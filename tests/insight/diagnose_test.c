@@ -25,17 +25,20 @@ static void set_scale(rondo_model *m, const char *name, real on_diagonal)
     model_weights_changed(m);
 }
 
+static void build(scene *s, const char *text)
+{
+    *s = (scene){ .model = rondo_model_new() };
+    rondo_input(s->model, RONDO_F32, RONDO_SHAPE(0, 2));
+    if (rondo_add_spec(s->model, text) || model_prepare(s->model, 3)) fail_msg("%s", rondo_error());
+}
+
 /* A network over made-up data; its targets have the shape of what it gives. */
-static void see(scene *s, const char *text, real recurrent, const int64_t *lengths)
+static void look_at(scene *s, const int64_t *lengths)
 {
     real x[STEPS * ROWS * 2], y[STEPS * ROWS * 2 * UNITS];
     for (int i = 0; i < STEPS * ROWS * 2; i++) x[i] = (real)sin(i);
     for (int i = 0; i < STEPS * ROWS * 2 * UNITS; i++) y[i] = (real)cos(i) * 3;
     const feed f = { STEPS, ROWS, x, NULL, lengths };
-    *s = (scene){ .model = rondo_model_new() };
-    rondo_input(s->model, RONDO_F32, RONDO_SHAPE(0, 2));
-    if (rondo_add_spec(s->model, text) || model_prepare(s->model, 3)) fail_msg("%s", rondo_error());
-    if (recurrent != 0) set_scale(s->model, "simple_rnn.recurrent_kernel", recurrent);
     assert_int_equal(objective_parse(&s->objective, s->model, "mse"), RONDO_OK);
     assert_int_equal(probe_open(&s->probe, s->model, &s->objective), RONDO_OK);
     const value_shape *out = model_output_shape(s->model, 0);
@@ -47,6 +50,13 @@ static void see(scene *s, const char *text, real recurrent, const int64_t *lengt
                       .width = out->features };
     assert_int_equal(probe_see(&s->probe, 1, &f, &t), RONDO_OK);
     assert_int_equal(probe_report(&s->probe, true, &s->seen), RONDO_OK);
+}
+
+static void see(scene *s, const char *text, real recurrent, const int64_t *lengths)
+{
+    build(s, text);
+    if (recurrent != 0) set_scale(s->model, "simple_rnn.recurrent_kernel", recurrent);
+    look_at(s, lengths);
 }
 
 static void done(scene *s)
@@ -144,14 +154,80 @@ static void saturation_of_any_function(void **state)
         rondo_function f;
         gate_stats g;
         rondo_gate_diagnosis d = { .mean = 0 };
-        real y[4], slope[4];
+        real y[4], slope[4], scratch[3];
         assert_int_equal(activation_parse(&f, cases[i].function), RONDO_OK);
-        gate_begin(&g, &f);
+        gate_begin(&g, &f, scratch, 1);
         rondo_activate(&f, y, cases[i].x, 4);
-        gate_see(&g, y, cases[i].x, slope, 4);
+        gate_see(&g, &f, y, cases[i].x, slope, 4);
         gate_report(&g, &d);
         near(d.saturated, cases[i].share, 0);
     }
+}
+
+/* What an activation has learned is what is looked at, and not what it began with. */
+static void learned_activations(void **state)
+{
+    (void)state;
+    scene a, b;
+    rondo_array w;
+    see(&a, "indrnn 8 activation=\"tanh(s*x) with s=8\"", 0, ragged);
+    build(&b, "indrnn 8 activation=\"tanh(s*x) with s=1\"");
+    assert_int_equal(rondo_weight_get(b.model, "indrnn.activation_h.s", &w), RONDO_OK);
+    for (int i = 0; i < 8; i++) ((real *)w.data)[i] = 8;
+    model_weights_changed(b.model);
+    look_at(&b, ragged);
+    const rondo_layer_diagnosis *l = &a.seen->layer[0], *k = &b.seen->layer[0];
+    const int last = (int)l->n_gates - 1;
+    near(k->gate[last].saturated, l->gate[last].saturated, 0);
+    near(k->gate[last].from, l->gate[last].from, 0);
+    near(k->kept, l->kept, 0);
+    near(k->forgetting, l->forgetting, 0);
+    near(k->lyapunov, l->lyapunov, 0);
+    near(k->decay, l->decay, 0);
+    done(&a);
+    done(&b);
+}
+
+/* Parameters that are left out; and a name that is too long, in letters of three bytes. */
+static void left_out_and_cut(void **state)
+{
+    (void)state;
+    scene s;
+    char *text;
+    see(&s, "layer_norm_lstm 4 no_bias name=a循环神经网络循环神经网络循环神经网络循环神经网络", 0,
+        NULL);
+    assert_true(s.seen->layer[0].kept > 0);
+    assert_int_equal(strlen(s.seen->layer[0].name), 61);
+    if (rondo_diagnosis_json(s.seen, &text)) fail_msg("%s", rondo_error());
+    free(text);
+    done(&s);
+}
+
+static const rondo_finding *found(const rondo_diagnosis *d, const char *rule)
+{
+    for (int64_t i = 0; i < d->n_findings; i++)
+        if (!strcmp(d->finding[i].rule, rule)) return &d->finding[i];
+    return NULL;
+}
+
+/* Advice about gates is for cells that have them, and names what they take. */
+static void words_fit_the_cell(void **state)
+{
+    (void)state;
+    scene s;
+    see(&s, "gru 3 bias_initializer=constant(-4) kernel_initializer=zeros", 0, NULL);
+    rules_apply(s.seen);
+    const rondo_finding *f = found(s.seen, "keeps_nothing");
+    assert_true(f && strstr(f->advice, "chrono(24)") && !strstr(f->sentence, "forget"));
+    assert_null(found(s.seen, "forget_gate_closed"));
+    done(&s);
+    see(&s, "indrnn 3 recurrent_initializer=constant(0.01)", 0, NULL);
+    rules_apply(s.seen);
+    assert_true(s.seen->layer[0].forgetting > 0.5);
+    for (int64_t i = 0; i < s.seen->n_findings; i++)
+        assert_null(strstr(s.seen->finding[i].advice, "chrono"));
+    assert_null(found(s.seen, "forget_gate_closed"));
+    done(&s);
 }
 
 static void medians(void **state)
@@ -288,6 +364,18 @@ static void watching_changes_no_bit(void **folder)
     }
 }
 
+/* Nor does it end one: what it cannot write is remarked. */
+static void watching_ends_no_training(void **folder)
+{
+    char *watch = alloc_format("diagnose path=%s/none/d.json every=4", (char *)*folder);
+    rondo_model *a = train("gru 4; dense 1", "task:adding?length=6&count=99", NULL, 0);
+    rondo_model *b = train("gru 4; dense 1", "task:adding?length=6&count=99", watch, 0);
+    assert_memory_equal(a->weights, b->weights, (size_t)a->n_weights * sizeof(real));
+    rondo_model_free(a);
+    rondo_model_free(b);
+    alloc_free(watch);
+}
+
 static rondo_status with_little_memory(void *arg)
 {
     static const real x[2 * 4 * 2], y[2];
@@ -326,10 +414,14 @@ int main(void)
         cmocka_unit_test(both_directions),
         cmocka_unit_test(what_is_kept),
         cmocka_unit_test(saturation_of_any_function),
+        cmocka_unit_test(learned_activations),
+        cmocka_unit_test(left_out_and_cut),
+        cmocka_unit_test(words_fit_the_cell),
         cmocka_unit_test(medians),
         cmocka_unit_test(dead_and_constant),
         cmocka_unit_test_setup_teardown(comes_back_from_json, folder_make, folder_drop),
         cmocka_unit_test_setup_teardown(watching_changes_no_bit, folder_make, folder_drop),
+        cmocka_unit_test_setup_teardown(watching_ends_no_training, folder_make, folder_drop),
         cmocka_unit_test(memory_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

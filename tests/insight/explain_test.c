@@ -40,6 +40,32 @@ static void every_cell(void **state)
         }
 }
 
+/* Of what activations have learned. */
+static double answer_of(const char *layers, real slope)
+{
+    subject s;
+    rondo_array w;
+    subject_open(&s, "regress", layers, false);
+    rondo_model *m = s.pipeline->model;
+    if (slope != 0) {
+        assert_int_equal(rondo_weight_get(m, "gru.activation_h.s", &w), RONDO_OK);
+        for (int i = 0; i < 5; i++) ((real *)w.data)[i] = slope;
+        model_weights_changed(m);
+    }
+    rondo_explanation *e = must_explain(&s, (rondo_explain_options){ .sample = 1 });
+    const double sum = e->sum;
+    rondo_explanation_free(e);
+    subject_close(&s);
+    return sum;
+}
+
+static void learned_activations(void **state)
+{
+    (void)state;
+    const double declared = answer_of("gru 5 activation=\"tanh(s*x) with s=3\"; dense 2", 0);
+    assert_near(answer_of("gru 5 activation=\"tanh(s*x) with s=1\"; dense 2", 3), declared, 0);
+}
+
 static void every_graph(void **state)
 {
     static const struct {
@@ -169,8 +195,9 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_cell), cmocka_unit_test(every_graph), cmocka_unit_test(scaled),
-        cmocka_unit_test(inside),     cmocka_unit_test(refused),
+        cmocka_unit_test(every_cell), cmocka_unit_test(every_graph),
+        cmocka_unit_test(scaled),     cmocka_unit_test(inside),
+        cmocka_unit_test(refused),    cmocka_unit_test(learned_activations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

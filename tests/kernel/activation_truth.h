@@ -262,12 +262,14 @@ static inline double truth_at(const activation_truth *truth, double x)
     return isnan(x) ? x : truth->f(x);
 }
 
-/* Values of "alpha=1 b=0.5". */
+/* Values of "alpha=1>0 b=0.5". */
 static inline void truth_defaults(real args[RONDO_MAX_PARAMETERS], const char *parameters)
 {
     for (int i = 0; i < RONDO_MAX_PARAMETERS; i++) args[i] = 0;
-    for (int i = 0; parameters && (parameters = strchr(parameters, '=')); i++)
-        args[i] = (real)strtod(++parameters, NULL);
+    for (int i = 0; parameters && (parameters = strchr(parameters, '=')); i++) {
+        args[i] = (real)strtod(parameters + 1, NULL);
+        parameters = strchr(parameters, ' ');
+    }
 }
 
 /* How far y is from want, in units of the last place of a float of that size, but at least of

@@ -10,8 +10,10 @@ static double relative(double analytic, double numeric)
 static void arguments(real args[RONDO_MAX_PARAMETERS], const char *parameters)
 {
     for (int i = 0; i < RONDO_MAX_PARAMETERS; i++) args[i] = 0;
-    for (int i = 0; parameters && (parameters = strchr(parameters, '=')); i++)
-        args[i] = (real)strtod(++parameters, NULL);
+    for (int i = 0; parameters && (parameters = strchr(parameters, '=')); i++) {
+        args[i] = (real)strtod(parameters + 1, NULL);
+        parameters = strchr(parameters, ' ');
+    }
 }
 
 static bool near_kink(const rondo_activation *f, double x)
