@@ -114,6 +114,27 @@ rondo_status model_gradients(rondo_model *m)
     return m->gradients ? RONDO_OK : RONDO_E_NOMEM;
 }
 
+/* ---- Gradients back to zero ---- */
+typedef struct clearing {
+    real *first;
+    int64_t n;
+} clearing;
+
+enum { CLEAR_AT_ONCE = 1 << 16 };
+
+static void clear_piece(void *arg, int i)
+{
+    const clearing *c = arg;
+    const int64_t at = (int64_t)i * CLEAR_AT_ONCE, left = c->n - at;
+    kernel_table()->fill(c->first + at, 0, left < CLEAR_AT_ONCE ? left : CLEAR_AT_ONCE);
+}
+
+static void clear(real *first, int64_t n, pool *threads)
+{
+    clearing c = { first, n };
+    pool_run(threads, clear_piece, &c, (int)((n + CLEAR_AT_ONCE - 1) / CLEAR_AT_ONCE));
+}
+
 void model_clear_gradients(rondo_model *m)
 {
     const kernels *k = kernel_table();
@@ -121,7 +142,7 @@ void model_clear_gradients(rondo_model *m)
         param *p = m->params[i];
         real *gradient = m->gradients + p->offset;
         const int64_t width = p->shape.dim[p->shape.rank - 1];
-        if (!p->sparse) k->fill(gradient, 0, shape_size(&p->shape));
+        if (!p->sparse) clear(gradient, shape_size(&p->shape), m->pool);
         for (int64_t r = 0; r < p->touched.n; r++)
             k->fill(gradient + p->touched.row[r] * width, 0, width);
         row_set_clear(&p->touched);
