@@ -12,6 +12,7 @@ typedef rondo_real real;
 /* Stated limits on what files and specs may ask for; over them: RONDO_E_LIMIT. */
 enum {
     LIMIT_NAME = 256,          /* bytes of a name */
+    LIMIT_LINE = 16 << 20,     /* bytes of a line, or a cell, that is a text of its own */
     LIMIT_LAYERS = 4096,       /* layers or nodes of a model */
     LIMIT_HEADER = 64 << 20,   /* bytes of a model file's header */
     LIMIT_DEPTH = 64,          /* nesting of JSON, of a formula's parentheses */
@@ -161,6 +162,12 @@ void text_free(text_buffer *);
 /* Into a field of `size` bytes, cut between letters of UTF-8 where it is too long. */
 void text_fit(char *out, size_t size, const char *text);
 int text_columns(const char *); /* of a terminal: a Chinese letter takes two */
+
+/* ---- utf8.c ---- */
+/* How many bytes from the beginning are UTF-8: n when all are. */
+size_t utf8_valid(const char *text, size_t n);
+/* E_FORMAT for a file's text that is no UTF-8: "what: line 3, byte 17: 0xE9 is …", from 1. */
+rondo_status utf8_check(const char *what, const char *text, size_t n);
 
 /* ---- registry.c: every table by kind; look-ups across folders ---- */
 typedef enum registry_kind {
