@@ -183,7 +183,7 @@ void rondo_dataset_free(rondo_dataset *);
 typedef struct rondo_progress {
     int64_t epoch, epochs;  /* from 0 */
     int64_t batch, batches; /* done in this epoch, and in all */
-    int64_t samples;        /* done in this epoch */
+    int64_t samples;        /* done in this epoch; of streams, steps of them */
     int n_metrics;
     const char *const *metric; /* "loss" "accuracy" … and, at the end of an epoch, "val_loss" … */
     const double *value;
@@ -232,6 +232,8 @@ typedef struct rondo_fit_options {
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
     int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
+    /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
+    bool bptt_vary;
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

@@ -12,6 +12,7 @@ typedef rondo_real real;
 /* Stated limits on what files and specs may ask for; over them: RONDO_E_LIMIT. */
 enum {
     LIMIT_NAME = 256,          /* bytes of a name */
+    LIMIT_LINE = 16 << 20,     /* bytes of a line, or a cell, that is a text of its own */
     LIMIT_LAYERS = 4096,       /* layers or nodes of a model */
     LIMIT_HEADER = 64 << 20,   /* bytes of a model file's header */
     LIMIT_DEPTH = 64,          /* nesting of JSON, of a formula's parentheses */
@@ -162,6 +163,12 @@ void text_free(text_buffer *);
 void text_fit(char *out, size_t size, const char *text);
 int text_columns(const char *); /* of a terminal: a Chinese letter takes two */
 
+/* ---- utf8.c ---- */
+/* How many bytes from the beginning are UTF-8: n when all are. */
+size_t utf8_valid(const char *text, size_t n);
+/* E_FORMAT for a file's text that is no UTF-8: "what: line 3, byte 17: 0xE9 is …", from 1. */
+rondo_status utf8_check(const char *what, const char *text, size_t n);
+
 /* ---- registry.c: every table by kind; look-ups across folders ---- */
 typedef enum registry_kind {
     REGISTRY_ACTIVATION,
@@ -219,7 +226,7 @@ double rng_normal(rng *);            /* Box-Muller, double; two draws a call */
 int64_t rng_below(rng *, int64_t n); /* 0 … n-1, unbiased */
 void rng_shuffle(rng *, int64_t *items, int64_t n);
 /* Streams that this project uses, so that none is used twice. */
-enum { RNG_INIT = 1, RNG_SHUFFLE, RNG_DROPOUT, RNG_DATA, RNG_CHECK };
+enum { RNG_INIT = 1, RNG_SHUFFLE, RNG_DROPOUT, RNG_DATA, RNG_CHECK, RNG_WINDOW = 16, RNG_GENERATE };
 static inline uint64_t rng_stream(uint32_t use, uint32_t index)
 {
     return (uint64_t)use << 32 | index;

@@ -50,10 +50,16 @@ struct rondo_dataset {
     int n_inputs, n_targets; /* no targets: data to predict */
     field_shape input[MAX_FIELDS], target[MAX_FIELDS];
     bool weighted;
+    /* Its samples are streams that run beside each other: an epoch goes through all of them at once,
+     * a window of steps at a time, with carried states. get borrows, whatever the length. */
+    bool streams;
     /* Steps of sample i's first sequence (input first, then target); 1 when it has none. Cheap. */
     int64_t (*length)(const rondo_dataset *, int64_t i);
     /* Valid until the cursor's next get. Threads with a cursor each may get at a time. */
     rondo_status (*get)(const rondo_dataset *, cursor *, int64_t i, sample *);
+    /* The document that sample i is: n bytes of UTF-8, no zero behind them; valid as get's sample is.
+     * NULL: samples are no text. Raw text has no inputs until a tokenizer makes tokens of it. */
+    rondo_status (*text)(const rondo_dataset *, cursor *, int64_t i, const char **text, size_t *n);
     void (*close)(rondo_dataset *);
     char **classes; /* names of labels, or NULL */
     int n_classes;
@@ -67,6 +73,10 @@ struct rondo_dataset {
         digest; /* of the content (first 8 bytes of its SHA-256), for manifests and resume; 0: not known */
     void *self; /* the reader's */
 };
+static inline bool dataset_is_raw_text(const rondo_dataset *d)
+{
+    return d->text && d->n_inputs == 0;
+}
 int64_t dataset_longest(const rondo_dataset *);
 rondo_status dataset_new(rondo_dataset **, int64_t count); /* zeroed, for readers to fill */
 /* A view: some samples of another dataset (split for validation). Borrows it; copies the items. */
@@ -78,6 +88,10 @@ typedef enum target_kind { TARGET_AUTO, TARGET_CLASSES, TARGET_NUMBERS } target_
 typedef struct reader_request {
     const char *path, *labels; /* labels: a second file, or NULL */
     const char *spec;          /* the reader's options: "target=y window=24" */
+    /* Options that other data were read with: they hold where the spec does not say otherwise and
+     * the reader knows them. NULL: none. */
+    const char *before;
+    bool text; /* text is wanted: the model reads it */
     target_kind
         target; /* AUTO: text means classes, numbers mean numbers (integer label files mean classes) */
     bool no_target; /* predicting: a missing target column or labels file is fine */
@@ -101,6 +115,9 @@ typedef struct reader_row {
     bool (*recognises)(const char *path, const unsigned char *head,
                        size_t n); /* name and first bytes (gunzipped) */
     rondo_status (*open)(rondo_dataset **, const reader_request *, const void *options);
+    bool only_text;            /* asked only where text is wanted */
+    const char *target_option; /* says where targets are: not taken from `before` where none are
+                                * needed; NULL: there is none */
 } reader_row;
 /* Chooses by spec's format=NAME, "task:NAME?…" or recognises().  Every spec may also have
  * labels=FILE, as=classes or as=numbers, and no_target, as in the request. */
@@ -155,8 +172,13 @@ typedef struct batch {
  * input and target. */
 rondo_status batch_gather(batch *, const rondo_dataset *, const int64_t *items, int64_t n,
                           const scaler *scale_in, const scaler *scale_out);
-/* Makes memory for n rows of the longest samples beforehand. */
-rondo_status batch_reserve(batch *, const rondo_dataset *, int64_t n);
+/* Of every sequence only the steps [first, first+steps), as far as it has them. */
+#define ALL_STEPS INT64_MAX
+rondo_status batch_gather_steps(batch *, const rondo_dataset *, const int64_t *items, int64_t n,
+                                int64_t first, int64_t steps, const scaler *scale_in,
+                                const scaler *scale_out);
+/* Makes memory for n rows of the longest samples beforehand, for at most so many steps of them. */
+rondo_status batch_reserve(batch *, const rondo_dataset *, int64_t n, int64_t steps);
 void batch_free(batch *);
 /* The other way: y[rows][steps][features] from time-major. */
 void batch_to_rows(real *y, const real *x, int64_t rows, int64_t steps, int64_t features);
@@ -165,11 +187,11 @@ void batch_to_rows(real *y, const real *x, int64_t rows, int64_t steps, int64_t 
 typedef struct feeder feeder;
 /* Batches of 80 KiB and more are gathered by a thread of its own from when they are asked for, where
  * there is more than one processor; others by whoever takes them. Which changes nothing but the
- * time. Makes memory for up to so many rows; borrows data and scalers. */
-rondo_status feeder_open(feeder **, const rondo_dataset *, int64_t rows, const scaler *scale_in,
-                         const scaler *scale_out);
-/* One at a time; items are borrowed until it is taken. */
-void feeder_ask(feeder *, const int64_t *items, int64_t n);
+ * time. Makes memory for up to so many rows and steps; borrows data and scalers. */
+rondo_status feeder_open(feeder **, const rondo_dataset *, int64_t rows, int64_t steps,
+                         const scaler *scale_in, const scaler *scale_out);
+/* One at a time; items are borrowed until it is taken. The steps as in batch_gather_steps. */
+void feeder_ask(feeder *, const int64_t *items, int64_t n, int64_t first, int64_t steps);
 /* What was asked for last, or why it could not be gathered. It stays until the next is taken. */
 rondo_status feeder_take(feeder *, const batch **);
 void feeder_close(feeder *);
@@ -192,6 +214,14 @@ typedef struct source_file {
 } source_file;
 rondo_status source_open(source_file *, const char *path);
 void source_close(source_file *); /* safe when all zero */
+/* encoding.c: what was opened becomes UTF-8, without a byte order mark; from "utf8", "latin1" or
+ * "cp1252". E_FORMAT names the line and the byte that is not, or is zero. */
+rondo_status source_decode(source_file *, const char *path, const char *encoding);
+#define ENCODING_FIELD(options)                                                                    \
+    {                                                                                              \
+        "encoding", OPTION_TEXT, offsetof(options, encoding), "utf8",                              \
+            "of text: utf8, or latin1 or cp1252 as older files are"                                \
+    }
 /* First bytes of a file, unpacked; *n of them. */
 rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n);
 rondo_status source_digest(const char *path, uint64_t *digest);
@@ -232,17 +262,23 @@ void class_list_free(class_list *);
 /* store.c: samples that are runs of rows of one table; what memory cannot hold
  * pages from disk */
 typedef struct row_span {
-    int64_t first, steps; /* rows of inputs */
+    int64_t first, steps; /* rows of inputs; of text: which document, and rows of targets */
     int64_t target;       /* first row of targets */
 } row_span;
 typedef struct row_store {
-    spill inputs;  /* [rows][features] real */
+    spill inputs;  /* [rows][features] real; of width 0: documents, one behind the other … */
+    spill ends;    /* … [documents] int64_t where each ends */
     spill targets; /* [rows][features] real, or [rows] int32_t labels */
     spill spans;   /* [samples] */
     int64_t width, target_width;
 } row_store;
 row_store *store_new(int64_t width, int64_t target_width);
 rondo_status store_span(row_store *, int64_t first, int64_t steps, int64_t target);
+/* A document of a store of width 0. */
+rondo_status store_text(row_store *, const char *text, size_t n);
+/* E_LIMIT when one that is a line, or a cell, is too long to be meant. */
+rondo_status document_check(size_t n, const char *path, int64_t line);
+int64_t store_documents(const row_store *);
 /* Takes the store, also when it fails.  The reader has yet to fill shapes and names. */
 rondo_status store_dataset(rondo_dataset **, row_store *);
 void store_free(row_store *);
@@ -265,7 +301,9 @@ void csv_skip_lines(csv_rows *, int64_t n);
 /* The most frequent of , ; and tab in the line that comes next; a comma when there is none. */
 char csv_guess_delimiter(const csv_rows *);
 rondo_status csv_next(csv_rows *, bool *more); /* blank lines are passed over */
-/* The cell's text with quotes resolved, cut to fit. */
+/* Adds the cell's text, with quotes resolved. */
+void csv_cell_add(const csv_cell *, text_buffer *);
+/* The same, cut to fit. */
 void csv_cell_text(const csv_cell *, char out[LIMIT_NAME]);
 void csv_end(csv_rows *);
 
@@ -289,7 +327,7 @@ void groups_close(rondo_dataset *);
 
 /* csv_columns.c: which column is what */
 typedef struct csv_options {
-    char *target, *features, *sequence, *delimiter, *header, *missing;
+    char *target, *features, *text, *sequence, *delimiter, *header, *missing, *encoding;
     int64_t window, horizon, stride, steps, skip;
     bool per_step;
 } csv_options;
@@ -306,6 +344,8 @@ typedef struct csv_table {
     int n_features, n_targets;
     bool header;       /* the columns have names of their own */
     int sequence;      /* column or -1 */
+    int text;          /* column that is the input, instead of features; or -1 */
+    text_buffer cell;  /* its text, without quotes */
     bool classes;      /* the target is a class */
     bool with_targets; /* they are to be read */
     class_list labels;

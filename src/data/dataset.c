@@ -70,6 +70,13 @@ static rondo_status subset_get(const rondo_dataset *d, cursor *c, int64_t i, sam
     return s->of->get(s->of, c, s->items[i], out);
 }
 
+static rondo_status subset_text(const rondo_dataset *d, cursor *c, int64_t i, const char **text,
+                                size_t *n)
+{
+    const subset *s = d->self;
+    return s->of->text(s->of, c, s->items[i], text, n);
+}
+
 static void subset_close(rondo_dataset *d)
 {
     alloc_free(d->self);
@@ -98,6 +105,7 @@ rondo_status dataset_subset(rondo_dataset **out, const rondo_dataset *of, const 
     d->count = n;
     d->length = subset_length;
     d->get = subset_get;
+    if (of->text) d->text = subset_text;
     d->close = subset_close;
     d->self = s;
     d->groups = NULL;

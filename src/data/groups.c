@@ -178,7 +178,7 @@ rondo_status groups_find(rondo_dataset *d, const reader_request *q)
         reader_request own = { .path = q->group_file,
                                .groups = q->groups,
                                .n_groups = q->n_groups };
-        csv_table t = { .request = &own, .options = &options };
+        csv_table t = { .request = &own, .options = &options, .text = -1 };
         const rondo_status s = read_table(&t, d);
         csv_close(&t);
         return s;

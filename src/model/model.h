@@ -92,6 +92,22 @@ rondo_status model_can_stream(const rondo_model *);
 rondo_status model_to_json(const rondo_model *, json_t **);
 rondo_status model_from_json(rondo_model **, const json_t *); /* not allocated */
 
+/* ---- graft.c: a new model on the roots of another ---- */
+/* On the model's JSON: takes the last layers off; E_ARG where they are not the end of a chain. */
+rondo_status graft_cut(json_t *model, int64_t layers);
+/* … and exchanges functions: "gates=hard_sigmoid lstm.candidate=relu f=sigmoid dense.activation=tanh";
+ * E_NAME where nothing has such a place. */
+rondo_status graft_functions(json_t *model, const char *changes);
+typedef struct token_map { /* from a vocabulary of n_before tokens to one of n */
+    int64_t n, n_before;
+    const int64_t *before; /* [n] the number that each token had; -1: it is new */
+} token_map;
+/* The first `layers` of the new model take over the weights that the old one has by the same name and
+ * shape; where a side of both goes by tokens, those of the tokens that both have (map NULL: sides
+ * must agree). *taken: how many numbers they have. */
+rondo_status graft_weights(rondo_model *to, const rondo_model *from, int layers,
+                           const token_map *map, int64_t *taken);
+
 /* ---- Formats register rows of this (format/table.c); rondo_save and rondo_load are theirs ---- */
 typedef struct extras { /* what a checkpoint keeps beside the model */
     const tensor *tensors;

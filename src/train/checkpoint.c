@@ -58,7 +58,8 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(put_digest(run, "seed", m->seed));
     RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));
-    RONDO_TRY(put_number(run, "bptt", o->bptt));
+    RONDO_TRY(o->bptt_vary ? json_put(run, "bptt", json_sprintf("%lld, varied", (long long)o->bptt))
+                           : put_number(run, "bptt", o->bptt));
     RONDO_TRY(json_put(run, "shuffling",
                        o->steps_per_epoch
                            ? json_sprintf("%lld batches an epoch", (long long)o->steps_per_epoch)
@@ -123,7 +124,7 @@ static rondo_status add_tensors(packing *p, const rondo_model *m, const rondo_fi
     p->numbers[0] = t->optimizer.learning_rate;
     scores_save(&t->scores, p->numbers + 1);
     add(p, "state.numbers", "F64", 1 + n, sizeof(double), p->numbers);
-    if (t->stateful && t->carry.rows)
+    if (t->carries && t->carry.rows)
         add(p, "state.carry", real_type(), m->state_size * t->carry.rows, sizeof(real),
             t->carry.state);
     for (int i = 0; i < o->n_callbacks; i++) {
@@ -149,7 +150,7 @@ static rondo_status put_position(json_t *o, const training *t, const fit_positio
     RONDO_TRY(json_put(o, "epochs", json_integer(at->epochs)));
     RONDO_TRY(json_put(o, "iterations", json_integer(t->optimizer.iterations)));
     RONDO_TRY(json_put(o, "step", json_integer(t->step)));
-    return json_put(o, "carry_rows", json_integer(t->stateful ? t->carry.rows : 0));
+    return json_put(o, "carry_rows", json_integer(t->carries ? t->carry.rows : 0));
 }
 
 static rondo_status make_metadata(packing *p, const rondo_model *m, const rondo_dataset *data,
@@ -225,7 +226,7 @@ static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_m
     scores_load(&t->scores, numbers + 1);
     alloc_free(numbers);
     t->carry.rows = 0;
-    if (!t->stateful || carry_rows <= 0) return RONDO_OK;
+    if (!t->carries || carry_rows <= 0) return RONDO_OK;
     RONDO_TRY(carry_reserve(&t->carry, m, carry_rows));
     const size_t states = (size_t)(m->state_size * carry_rows) * sizeof(real);
     data = data_of(f, path, "state.carry", real_type(), states);

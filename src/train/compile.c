@@ -86,7 +86,7 @@ static rondo_status fill(training *t, rondo_model *m, const rondo_compile_option
     t->pass->training = true;
     t->pass->gradients = m->gradients;
     objective_apply(&t->objective, t->pass);
-    t->stateful = model_stateful(m);
+    t->stateful = t->carries = model_stateful(m);
     return RONDO_OK;
 }
 

@@ -127,6 +127,7 @@ rondo_status optimizer_parse(optimizer *o, const char *text)
     if (status) goto done;
     status = schedule_parse(&o->schedule, &o->schedule_options, o->options.schedule);
     o->learning_rate = (double)o->options.learning_rate;
+    o->share = 1;
     o->n_slots = o->row->slots(&o->options);
 done:
     spec_free(&parsed);
@@ -264,7 +265,7 @@ static optimizer_terms terms(const optimizer *o)
     const optimizer_options *p = &o->options;
     const double t = (double)(o->iterations + 1);
     return (optimizer_terms){
-        .rate = optimizer_rate(o),
+        .rate = optimizer_rate(o) * o->share,
         .beta1 = (double)p->beta_1,
         .beta2 = (double)p->beta_2,
         .epsilon = (double)p->epsilon,

@@ -37,6 +37,7 @@ typedef struct optimizer {
     const schedule_row *schedule;
     schedule_options schedule_options;
     int64_t iterations;   /* updates done */
+    double share;         /* of the rate, that the next update is worth: 1 */
     double learning_rate; /* base, may be changed by callbacks */
     int n_slots;
     real *slots[3]; /* [n] each, zeros at first */
@@ -108,7 +109,13 @@ rondo_status carry_reserve(carry *, const rondo_model *, int64_t rows);
 /* Sets the pass to go on from it: stateful layers where they were if there are as many rows, all
  * others at zero. */
 rondo_status carry_begin(carry *, pass *, int64_t rows);
+/* The same, but all go on where there are as many rows. */
+rondo_status carry_on(carry *, pass *, int64_t rows);
 void carry_free(carry *);
+/* Steps [at, at+n) of a batch, which it borrows; lengths: room for 2·MAX_FIELDS times its rows. */
+batch window_of(const batch *, int64_t at, int64_t n, int64_t *lengths);
+/* The steps that all sequences of the batch have; E_SHAPE or E_ARG when it cannot be cut. */
+rondo_status window_steps(const batch *, int64_t *steps);
 
 /* ---- What compile leaves in a model ---- */
 typedef struct training {
@@ -121,7 +128,8 @@ typedef struct training {
     batch batch;
     comparison comparison;
     carry carry;
-    bool stateful;    /* some layer is */
+    bool stateful;    /* some layer is … */
+    bool carries;     /* … or the data are streams: states go from batch to batch */
     int64_t *lengths; /* [2·MAX_FIELDS][rows] of a window */
     int64_t lengths_room;
     int64_t step;                       /* batches or windows trained; keys dropout masks */
@@ -140,18 +148,54 @@ rondo_status train_step(rondo_model *, const batch *, double *loss);
  * the windows. */
 rondo_status train_windows(rondo_model *, const batch *, int64_t bptt, double *loss);
 rondo_status window_reserve(training *, int64_t rows);
+/* The next window of streams, after that of the call before. */
+rondo_status train_stream(rondo_model *, const batch *, double *loss);
+
+/* ---- cuts.c: where an epoch of streams is cut into windows ---- */
+typedef struct cuts {
+    int64_t *at; /* [n+1] where windows begin; the last: where the streams end */
+    int64_t n;
+} cuts;
+/* Its memory is made once: always of as many steps. */
+rondo_status cuts_make(cuts *, int64_t steps, int64_t bptt, bool vary, uint64_t seed,
+                       int64_t epoch);
+int64_t cuts_longest(int64_t bptt, bool vary); /* window there can be */
+void cuts_free(cuts *);
+
+/* ---- sweep.c: through data in batches, of long sequences and streams in windows of steps ---- */
+typedef struct sweep {
+    pass *pass; /* borrowed; set to carry states as it must */
+    const rondo_dataset *data;
+    const scaler *scale_in, *scale_out;
+    int64_t rows;             /* samples at a time */
+    int64_t sample, n;        /* of the present batch: the first sample, and how many */
+    int64_t step, taken;      /* of the present window: the first step, and how many */
+    int64_t steps;            /* of the batch, when it is taken in windows; else 0 */
+    bool last;                /* window of its batch */
+    bool stateful, in_pieces; /* the model carries states; can run in pieces of time */
+    batch whole, window;
+    int64_t *items, *lengths; /* [rows], [2·MAX_FIELDS][rows] */
+    int64_t room;
+    carry carry;
+    double loss_sum, valid; /* of the batch until now */
+} sweep;
+void sweep_open(sweep *, pass *);
+/* From the data's first sample; so many at a time, of streams all. Borrows data and scalers. */
+void sweep_begin(sweep *, const rondo_dataset *, int64_t rows, const scaler *in, const scaler *out);
+rondo_status sweep_next(sweep *, const batch **); /* NULL: that was all */
+/* After the window's comparison: once a batch is over its loss goes to the scores, by its rows. */
+void sweep_add_loss(sweep *, scores *, const comparison *);
+/* So many of at most `rows` samples of `longest` steps that each batch is one window, where it can. */
+int64_t sweep_rows(int64_t rows, int64_t longest);
+void sweep_close(sweep *);
 
 /* ---- evaluate.c: a model run over data, as often as wanted, with memory of its own ---- */
 typedef struct evaluation {
     const rondo_model *model;
     pass *pass;
-    batch batch;
+    sweep sweep;
     comparison comparison;
     scores scores;
-    int64_t *items;
-    int64_t n_items;
-    carry carry;
-    bool stateful;
 } evaluation;
 rondo_status evaluation_open(evaluation *, const rondo_model *);
 rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_size);
