@@ -52,29 +52,8 @@ static inline real *value_grad(value *v, bool *add)
     return v->grad;
 }
 
-typedef struct row_set { /* rows of a matrix, each once, in the order they came */
-    int32_t *row;        /* [n]; NULL: none is kept */
-    uint8_t *has;        /* [rows of the matrix] */
-    int64_t n;
-} row_set;
-rondo_status row_set_reserve(row_set *, int64_t rows); /* empty, of a matrix of so many */
-void row_set_add(row_set *, const int64_t rows[], int64_t n);
-void row_set_clear(row_set *);
-void row_set_free(row_set *);
-
-typedef struct param { /* of a layer; the model gives it its place */
-    char *name;        /* "kernel", "forward.kernel" */
-    rondo_shape shape;
-    char *initializer;
-    int64_t offset; /* in the weight vector */
-    bool trainable;
-    bool sparse;     /* few of its rows have a gradient (an embedding's) … */
-    row_set touched; /* … these, in the model's own gradients */
-} param;
-
-typedef struct linear_place { /* what a linear views, before offsets are known */
-    int kernel, bias;         /* of params; bias -1: none */
-    int64_t column;
+typedef struct linear_place { /* of params, which move until the layer is built */
+    int kernel, bias;         /* kernel -1: that of the layer it is tied to; bias -1: none */
 } linear_place;
 
 struct rondo_layer {
@@ -88,6 +67,7 @@ struct rondo_layer {
     linear linears[MAX_LINEARS];
     linear_place places[MAX_LINEARS];
     int n_linears;
+    rondo_layer *tied;  /* its model found it by the option `tie`, before build; NULL: none */
     rondo_model *owner; /* the model it was given to */
     uint32_t index;     /* in the model: keys its random masks */
     bool built;
@@ -163,7 +143,11 @@ rondo_status layer_param(rondo_layer *, const char *name, rondo_shape, const cha
  * none). */
 rondo_status layer_linear(rondo_layer *, int kernel, int bias, int64_t in, int64_t column,
                           int64_t out, int *index);
-void layer_place(rondo_layer *); /* after offsets are known: sets the linears' offsets */
+/* The transpose of the first weight of the layer that this one is tied to, which is no longer
+ * sparse. */
+rondo_status layer_tied_linear(rondo_layer *, int bias, int *index);
+void layer_place(rondo_layer *);        /* after it is built: sets what its linears view */
+bool layer_trains(const rondo_layer *); /* some weight that it uses does */
 rondo_status layer_new(rondo_layer **,
                        const char *kind); /* of a layer type or a cell; default options */
 rondo_status layer_open(rondo_layer *);   /* after its options are set */
@@ -274,6 +258,7 @@ typedef struct scan {
     real *dxp, *dhp, *dmp;      /* [chunk*batch][…]; dhp is dxp for additive cells */
     real *dmade, *dh_dropped;   /* [batch][units] */
     real *carry[2][MAX_STATES]; /* [batch][units] gradient of the states, two in turn */
+    real *unread;               /* [gates*units] gradients of the cell's own that are frozen */
     real *dh; /* [total][units] gradient of the outputs in scan order; NULL: of the last alone */
     real *dh_gathered; /* memory for it, unless the outputs lie in scan order; else NULL. Of one
                         * that is watched, always */

@@ -327,7 +327,11 @@ rondo_status rondo_fit_with(rondo_model *m, const rondo_dataset *data,
 {
     fit f = { .model = m, .data = data, .begun = atomic_load(&answered) };
     rondo_status status = set_up(&f, given);
-    if (!status) status = run(&f);
+    if (!status) {
+        m->fitting = true;
+        status = run(&f);
+        m->fitting = false;
+    }
     atomic_store(&answered, atomic_load(&asked)); /* what came during this fit was for it */
     tear_down(&f);
     return status;

@@ -31,6 +31,9 @@ typedef struct schedule_row {
     const char *needs; /* an option that must be over 0, or NULL */
     double (*factor)(const schedule_options *, int64_t step); /* times the learning rate */
 } schedule_row;
+typedef struct slot_place { /* of a param */
+    int64_t id, at;
+} slot_place;
 typedef struct optimizer {
     const optimizer_row *row;
     optimizer_options options;
@@ -40,12 +43,15 @@ typedef struct optimizer {
     double share;         /* of the rate, that the next update is worth: 1 */
     double learning_rate; /* base, may be changed by callbacks */
     int n_slots;
-    real *slots[3]; /* [n] each, zeros at first */
+    real *slots[3]; /* [n] each, zeros at first, of what trains … */
     int64_t n;
+    slot_place *places; /* … which is in them where */
+    int n_places;
 } optimizer;
 rondo_status optimizer_parse(optimizer *,
-                             const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
-rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
+                             const char *spec); /* "adam learning_rate=0.01"; NULL: adam */
+/* The slots of what trains, n elements; what trained before keeps its own. */
+rondo_status optimizer_reserve(optimizer *, int64_t n, param *const params[], int n_params);
 /* Updates the arrays that train by their gradients, clipped by value, by the norm of each array or
  * by that of all. */
 void optimizer_update(optimizer *, real *weights, const real *gradients, param *const params[],
