@@ -26,8 +26,7 @@ static rondo_status each_adapter(rondo_model *m, const visitor *v, int *n)
     return RONDO_OK;
 }
 
-/* After any change: gradients, slots and packed copies are those of what trains now. */
-static rondo_status follow(rondo_model *m)
+rondo_status model_follow(rondo_model *m)
 {
     m->adapted++;
     model_place_gradients(m);
@@ -42,7 +41,7 @@ static rondo_status settle(rondo_model *m)
 {
     rondo_status s = model_list_all(m);
     if (!s && m->weights) s = model_place_again(m);
-    if (!s) s = follow(m);
+    if (!s) s = model_follow(m);
     return model_stick(m, s);
 }
 
@@ -80,7 +79,7 @@ static rondo_status set_training(rondo_model *m, const bool *matches, training_w
 {
     for (int i = 0; i < m->n_params; i++)
         if (matches[i] || word == ONLY) m->params[i]->trainable = matches[i] && word != FROZEN;
-    return model_stick(m, follow(m));
+    return model_stick(m, model_follow(m));
 }
 
 /* ---- Adapters ---- */
@@ -187,7 +186,7 @@ rondo_status rondo_adapter_enable(rondo_model *m, const char *name, bool on)
     int n;
     RONDO_TRY(model_status(m));
     RONDO_TRY(each_adapter(m, &(visitor){ name, switch_one, &on }, &n));
-    return n ? model_stick(m, follow(m)) : none_named(m, name ? name : "*");
+    return n ? model_stick(m, model_follow(m)) : none_named(m, name ? name : "*");
 }
 
 static rondo_status remove_one(rondo_model *m, param *p, adapter *a, const void *merge)

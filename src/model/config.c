@@ -140,15 +140,27 @@ static rondo_status read_node(reader *r, const json_t *json)
     return model_status(r->model);
 }
 
-/* By its whole name: rondo_adapt would take a "*" in it for a pattern. */
-static rondo_status freeze(rondo_model *m, const char *name)
+/* By whole names: rondo_adapt would take a "*" in one for a pattern. */
+static rondo_status read_frozen(rondo_model *m, const json_t *json)
 {
-    for (int i = 0; name && i < m->n_params; i++)
-        if (!strcmp(rondo_weight_name(m, i), name)) {
-            m->params[i]->trainable = false;
-            return RONDO_OK;
-        }
-    return rondo_fail(RONDO_E_FORMAT, "there is no weight \"%s\" to freeze", name ? name : "");
+    json_t *frozen;
+    RONDO_TRY(json_want_array(json, "frozen", &frozen));
+    for (int i = 0; i < m->n_params; i++) m->params[i]->trainable = true;
+    for (size_t i = 0; i < json_array_size(frozen); i++) {
+        const char *name = json_string_value(json_array_get(frozen, i));
+        param *p = model_param(m, name);
+        if (!p)
+            return rondo_fail(RONDO_E_FORMAT, "there is no weight \"%s\" to freeze",
+                              name ? name : "");
+        p->trainable = false;
+    }
+    return RONDO_OK;
+}
+
+rondo_status model_freeze_as(rondo_model *m, const json_t *json)
+{
+    RONDO_TRY(read_frozen(m, json));
+    return model_follow(m);
 }
 
 /* Before what is frozen: that may be what an adapter adds. */
@@ -165,7 +177,6 @@ static rondo_status read_adapter(rondo_model *m, const json_t *json)
     if (!taken) {
         adapter_put(p, a);
         a->froze = froze;
-        p->trainable = true; /* what is frozen is listed */
         return RONDO_OK;
     }
     const rondo_status s = rondo_fail(RONDO_E_FORMAT, "%s has two adapters \"%s\"", weight,
@@ -186,11 +197,10 @@ static rondo_status read_adapters(rondo_model *m, const json_t *json)
 
 static rondo_status read_graph(reader *r, const json_t *json)
 {
-    json_t *nodes, *outputs, *frozen;
+    json_t *nodes, *outputs;
     rondo_value out[MAX_PORTS];
     RONDO_TRY(json_want_array(json, "nodes", &nodes));
     RONDO_TRY(json_want_array(json, "outputs", &outputs));
-    RONDO_TRY(json_want_array(json, "frozen", &frozen));
     for (size_t i = 0; i < json_array_size(nodes); i++)
         RONDO_TRY(read_node(r, json_array_get(nodes, i)));
     if (json_array_size(outputs) < 1 || json_array_size(outputs) > MAX_PORTS)
@@ -199,9 +209,7 @@ static rondo_status read_graph(reader *r, const json_t *json)
         RONDO_TRY(read_value(json_array_get(outputs, i), &out[i]));
     RONDO_TRY(rondo_outputs(r->model, (int)json_array_size(outputs), out));
     RONDO_TRY(read_adapters(r->model, json));
-    for (size_t i = 0; i < json_array_size(frozen); i++)
-        RONDO_TRY(freeze(r->model, json_string_value(json_array_get(frozen, i))));
-    return RONDO_OK;
+    return read_frozen(r->model, json);
 }
 
 rondo_status model_from_json(rondo_model **out, const json_t *json)

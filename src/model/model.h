@@ -77,6 +77,8 @@ void model_weights_trained(rondo_model *); /* the same of those that train */
 rondo_status model_list_params(rondo_model *, rondo_layer *);
 rondo_status model_list_all(rondo_model *);
 void model_place_gradients(rondo_model *); /* after some were frozen, thawed, listed */
+/* After that, and any other change of what trains: gradients, slots, packed copies are its. */
+rondo_status model_follow(rondo_model *);
 /* Weights listed anew get their places: those that were there keep their values. */
 rondo_status model_place_again(rondo_model *);
 rondo_status model_stick(rondo_model *, rondo_status); /* as a builder's failure; passes it on */
@@ -107,6 +109,8 @@ rondo_status model_can_stream(const rondo_model *);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */
 rondo_status model_to_json(const rondo_model *, json_t **);
+rondo_status model_freeze_as(rondo_model *,
+                             const json_t *); /* what is frozen there, and no other */
 rondo_status model_from_json(rondo_model **, const json_t *); /* not allocated */
 
 /* ---- Formats register rows of this (format/table.c); rondo_save and rondo_load are theirs ---- */

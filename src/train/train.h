@@ -138,6 +138,7 @@ typedef struct training {
     bool carries;     /* … or the data are streams: states go from batch to batch */
     int64_t *lengths; /* [2·MAX_FIELDS][rows] of a window */
     int64_t lengths_room;
+    char begun_with[65];                /* digest of the model when its fit began: a checkpoint's */
     int64_t step;                       /* batches or windows trained; keys dropout masks */
     const scaler *scale_in, *scale_out; /* borrowed from the pipeline; NULL: none */
 } training;
@@ -216,6 +217,8 @@ typedef struct fit_position {      /* where a fit stands */
     bool done;                     /* ended by a callback … */
     int64_t epochs;                /* … when so many epochs were wanted */
 } fit_position;
+/* Before anything is frozen or thawed on the way: the model that the checkpoints are of. */
+rondo_status checkpoint_note_model(training *, const rondo_model *);
 rondo_status checkpoint_save(const char *path, const rondo_model *, const rondo_dataset *,
                              const rondo_fit_options *, const fit_position *);
 rondo_status checkpoint_load(const char *path, rondo_model *, const rondo_dataset *,
