@@ -93,6 +93,7 @@ typedef struct rondo_rnn_options {
     const char *options;      /* what only this cell has: "reset_after=false" */
     const char *name;         /* default: the kind, then kind_1, kind_2 … */
     bool no_unit_forget_bias; /* the forget gate's bias begins as the others, not with 1 */
+    bool learned_state;       /* states begin not at 0 but as weights say, which are trained */
 } rondo_rnn_options;
 
 typedef struct rondo_dense_options {

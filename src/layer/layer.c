@@ -236,6 +236,14 @@ bool layer_trains(const rondo_layer *l)
     return trains;
 }
 
+bool layer_multiplies(const rondo_layer *l, const param *p)
+{
+    bool yes = p->looked_up;
+    for (int i = 0; i < l->n_linears; i++)
+        yes |= l->places[i].kernel >= 0 && p == &l->params[l->places[i].kernel];
+    return yes;
+}
+
 json_t *layer_to_json(const rondo_layer *l)
 {
     json_t *options = options_to_json(&l->type->options, l->options);

@@ -90,7 +90,8 @@ typedef struct call { /* one application in one pass */
     uint64_t seed;        /* of dropout masks … */
     uint32_t step;        /* … at this step */
     bool skip_activation; /* the loss takes logits: leave the last activation out, both ways */
-    const real *carry_in; /* states before, [state][batch][units], or NULL: zeros */
+    const real *carry_in; /* states before, [state][batch][units], or NULL: as layers begin … */
+    bool begins;          /* … which is what they are */
     real *carry_out;      /* where to leave the states after, or NULL */
     pool *pool;
 } call;
@@ -126,6 +127,8 @@ typedef struct layer_type {
      * step. */
     int64_t (*state_size)(const rondo_layer *);
     int64_t (*state_width)(const rondo_layer *); /* of one state, as units */
+    /* What the i-th state begins with, [state_width]; NULL, as may be the function: zeros. */
+    const real *(*state_start)(const rondo_layer *, const real *weights, int i);
     rondo_status (*can_stream)(const rondo_layer *);
     /* The layer's last activation, when a loss may take its logits instead; NULL: none. */
     const rondo_function *(*activation)(const rondo_layer *);
@@ -148,6 +151,8 @@ rondo_status layer_linear(rondo_layer *, int kernel, int bias, int64_t in, int64
 rondo_status layer_tied_linear(rondo_layer *, int bias, int *index);
 void layer_place(rondo_layer *);        /* after it is built: sets what its linears view */
 bool layer_trains(const rondo_layer *); /* some weight that it uses does */
+bool layer_multiplies(const rondo_layer *,
+                      const param *); /* inputs by it, or looks up rows of it */
 rondo_status layer_new(rondo_layer **,
                        const char *kind); /* of a layer type or a cell; default options */
 rondo_status layer_open(rondo_layer *);   /* after its options are set */
@@ -213,6 +218,7 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     bool sums;                   /* gradients of the cell's own parameters sum over rows */
     const linear *x, *h, *made;  /* made NULL: one phase */
     int params[MAX_CELL_PARAMS]; /* of the layer's params; -1: left out */
+    int start;                   /* of them: initial states [states][units]; -1: zeros */
     real dropout, recurrent_dropout;
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
@@ -220,6 +226,12 @@ rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
 /* What they learn becomes params of the layer: "activation_i.alpha". */
 rondo_status gates_learn(scan_cell *, rondo_layer *, const char *prefix);
 void gates_free(scan_cell *);
+/* The k-th initial state that is learned, [units]; NULL: none is. */
+static inline const real *scan_start(const scan_cell *c, const rondo_layer *l, const real *weights,
+                                     int k)
+{
+    return c->start < 0 ? NULL : weights + l->params[c->start].offset + k * c->units;
+}
 /* direction.c: declares the parameters of one direction ("forward.kernel") and the products over
  * them, for so many input features. */
 rondo_status direction_build(rondo_layer *, scan_cell *, const char *prefix, int64_t in);

@@ -53,9 +53,7 @@ static rondo_status add_param(adapter *a, const char *name, int64_t rows, int64_
     const bool plain = !strcmp(a->name, a->row->name);
     char *full = alloc_format("%s.%s%s%s", a->of, name, plain ? "" : ".", plain ? "" : a->name);
     if (!full) return RONDO_E_NOMEM;
-    param *p = &a->params[a->n_params++];
-    const rondo_status s = param_init(p, full, shape, initializer);
-    p->of_adapter = true;
+    const rondo_status s = param_init(&a->params[a->n_params++], full, shape, initializer);
     alloc_free(full);
     return s;
 }

@@ -98,7 +98,7 @@ static rondo_status put_all(rondo_model *m, const bool *matches, const char *tex
     *n = 0;
     for (int i = 0; i < m->n_params && !s; i++) {
         const param *p = m->params[i];
-        if (!matches[i] || p->shape.rank != 2 || p->of_adapter) continue;
+        if (!matches[i] || !layer_multiplies(p->layer, p)) continue;
         s = rondo_fail_in(adapter_parse(&made[i], text, p), "%s", p->layer->name);
         if (!s && adapter_find(p, made[i]->name))
             s = rondo_fail(RONDO_E_ARG,

@@ -329,25 +329,41 @@ const rondo_function *model_output_activation(const rondo_model *m, int i)
     return l && l->type->activation ? l->type->activation(l) : NULL;
 }
 
-static bool layer_flag(const rondo_layer *l, const char *name)
+bool model_layer_stateful(const rondo_layer *l)
 {
-    const option_field *f = l ? options_find(&l->type->options, name) : NULL;
+    const option_field *f = l ? options_find(&l->type->options, "stateful") : NULL;
     return f && f->type == OPTION_BOOL && *(const bool *)((const char *)l->options + f->offset);
 }
 
 bool model_stateful(const rondo_model *m)
 {
     for (int i = 0; i < m->n_nodes; i++)
-        if (layer_flag(m->nodes[i].layer, "stateful")) return true;
+        if (model_layer_stateful(m->nodes[i].layer)) return true;
     return false;
 }
 
-void model_clear_states(const rondo_model *m, real *states, int64_t batch, bool all)
+void model_start_states(const rondo_model *m, real *states, int64_t batch, bool all)
 {
-    for (int i = 0; i < m->n_nodes; i++)
-        if (m->nodes[i].state_size && (all || !layer_flag(m->nodes[i].layer, "stateful")))
-            kernel_table()->fill(states + m->nodes[i].state_offset * batch, 0,
-                                 m->nodes[i].state_size * batch);
+    for (int i = 0; i < m->n_nodes; i++) {
+        const node *n = &m->nodes[i];
+        const int64_t width = n->state_size ? n->layer->type->state_width(n->layer) : 1;
+        if (!all && model_layer_stateful(n->layer)) continue;
+        for (int64_t k = 0; k < n->state_size / width; k++)
+            for (int64_t r = 0; r < batch; r++)
+                model_start_row(m, n, (int)k,
+                                states + (n->state_offset + k * width) * batch + r * width);
+    }
+}
+
+void model_start_row(const rondo_model *m, const node *n, int k, real *row)
+{
+    const layer_type *type = n->layer->type;
+    const real *start = type->state_start ? type->state_start(n->layer, m->weights, k) : NULL;
+    const int64_t width = type->state_width(n->layer);
+    if (start)
+        memcpy(row, start, (size_t)width * sizeof *row);
+    else
+        kernel_table()->fill(row, 0, width);
 }
 
 rondo_status model_can_stream(const rondo_model *m)

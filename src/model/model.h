@@ -101,10 +101,12 @@ rondo_status model_status(const rondo_model *); /* the failure that stuck, with 
 /* The gradient block of what trains, zeroed where it is new. */
 rondo_status model_gradients(rondo_model *);
 void model_clear_gradients(rondo_model *); /* zero: of what is sparse, the rows that were touched */
-bool model_stateful(const rondo_model *);  /* some layer carries its state from batch to batch */
-/* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
-void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
-rondo_status model_read_weights(rondo_model *, const tensor_file *); /* every one, by name */
+bool model_layer_stateful(const rondo_layer *); /* NULL: no */
+bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
+/* Carried states [state_size × batch] as layers begin: of those that are not stateful, or of all. */
+void model_start_states(const rondo_model *, real *states, int64_t batch, bool all);
+void model_start_row(const rondo_model *, const node *, int k, real *row); /* of its k-th state */
+rondo_status model_read_weights(rondo_model *, const tensor_file *);       /* every one, by name */
 rondo_status model_can_stream(const rondo_model *);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */
@@ -146,9 +148,13 @@ typedef struct pass {
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
     uint64_t seed;   /* of dropout masks … */
     uint32_t step;   /* … at this step */
-    const real *
-        carry_in; /* [state_size × batch], node after node, each [state][batch][units]; NULL: zeros */
+    const real
+        *carry_in;   /* [state_size × batch], node after node, each [state][batch][units]; NULL: as
+                   * layers begin */
     real *carry_out; /* may be carry_in */
+    /* What is in carry_in is as layers begin, for the next forward alone: of those that are not
+     * stateful, or of all. */
+    enum { CARRIED, BEGINS_UNLESS_STATEFUL, BEGINS } begins;
     pool *pool;
     /* Shown each node's outputs as soon as they are there, and may change them; NULL: nobody. */
     void (*touch)(void *user, int node, call *);

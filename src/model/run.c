@@ -253,6 +253,11 @@ static drop_key drawn(const pass *p)
     return (drop_key){ p->training, p->seed, p->step };
 }
 
+static bool begins(const pass *p, const rondo_layer *l)
+{
+    return p->begins == BEGINS || (p->begins == BEGINS_UNLESS_STATEFUL && !model_layer_stateful(l));
+}
+
 rondo_status pass_forward(pass *p, int n, const feed feeds[])
 {
     const rondo_model *m = p->model;
@@ -272,6 +277,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
         c->step = p->step;
         c->pool = p->pool;
         c->carry_in = p->carry_in ? p->carry_in + state : NULL;
+        c->begins = !p->carry_in || begins(p, c->layer);
         c->carry_out = p->carry_out ? p->carry_out + state : NULL;
         if (c->out[0].block)
             layer_same_rows(&c->out[0], c->in[0]);
@@ -279,6 +285,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
             RONDO_TRY(c->layer->type->forward(c));
         if (p->touch) p->touch(p->touch_user, i, c);
     }
+    p->begins = CARRIED;
     p->ready = true;
     return RONDO_OK;
 }
