@@ -11,17 +11,24 @@ static json_t *last_of(const json_t *list)
     return n ? json_array_get(list, n - 1) : NULL;
 }
 
-static bool is_frozen_of(const json_t *name, const char *layer)
+static bool is_of(const char *weight, const char *layer)
 {
-    const char *text = json_string_value(name);
     const size_t n = strlen(layer);
-    return text && strncmp(text, layer, n) == 0 && text[n] == '.';
+    return weight && strncmp(weight, layer, n) == 0 && weight[n] == '.';
 }
 
-static void thaw(json_t *frozen, const char *layer)
+/* What is said of the layer's weights: that they are frozen, what adapts them. */
+static void forget_weights(json_t *model, const char *layer)
 {
+    json_t *frozen = json_object_get(model, "frozen"),
+           *adapters = json_object_get(model, "adapters");
     for (size_t i = json_array_size(frozen); i-- > 0;)
-        if (is_frozen_of(json_array_get(frozen, i), layer)) json_array_remove(frozen, i);
+        if (is_of(json_string_value(json_array_get(frozen, i)), layer))
+            json_array_remove(frozen, i);
+    for (size_t i = json_array_size(adapters); i-- > 0;) {
+        const json_t *weight = json_object_get(json_array_get(adapters, i), "weight");
+        if (is_of(json_string_value(weight), layer)) json_array_remove(adapters, i);
+    }
 }
 
 /* The last node must be the output, and nobody else's layer. */
@@ -44,7 +51,7 @@ static rondo_status cut_one(json_t *model)
                           name ? name : "");
     if (json_array_set(outputs, 0, json_array_get(inputs, 0)))
         return rondo_fail(RONDO_E_NOMEM, "out of memory");
-    thaw(json_object_get(model, "frozen"), name);
+    forget_weights(model, name);
     json_array_remove(nodes, (size_t)last);
     json_array_remove(layers, json_array_size(layers) - 1);
     return RONDO_OK;

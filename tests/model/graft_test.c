@@ -41,11 +41,12 @@ static void cuts_the_end_of_a_chain(void **state)
     rondo_model_free(m);
 }
 
-static void forgets_what_was_frozen_there(void **state)
+static void forgets_what_was_said_of_its_weights(void **state)
 {
     rondo_model *m = new_model("embedding 2 input_dim=5; lstm 3; dense 5 softmax", 1), *cut;
     (void)state;
     assert_int_equal(rondo_adapt(m, "*.kernel", "frozen"), RONDO_OK);
+    assert_int_equal(rondo_adapt(m, "dense.kernel", "lora rank=2"), RONDO_OK);
     json_t *json = config(m);
     assert_int_equal(graft_cut(json, 1), RONDO_OK);
     assert_int_equal(model_from_json(&cut, json), RONDO_OK);
@@ -148,9 +149,12 @@ static void takes_tokens_that_both_have(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cuts_the_end_of_a_chain), cmocka_unit_test(forgets_what_was_frozen_there),
-        cmocka_unit_test(cuts_no_branch),          cmocka_unit_test(exchanges_functions),
-        cmocka_unit_test(takes_weights_over),      cmocka_unit_test(takes_tokens_that_both_have),
+        cmocka_unit_test(cuts_the_end_of_a_chain),
+        cmocka_unit_test(forgets_what_was_said_of_its_weights),
+        cmocka_unit_test(cuts_no_branch),
+        cmocka_unit_test(exchanges_functions),
+        cmocka_unit_test(takes_weights_over),
+        cmocka_unit_test(takes_tokens_that_both_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
