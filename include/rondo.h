@@ -237,6 +237,13 @@ typedef struct rondo_compile_options {
      * does the file. NULL: "f32"; E_NAME: neither. */
     const char *compute;
 } rondo_compile_options;
+/* Scores of your own at the end of each epoch, after the validation's: in logs and progress like all. */
+typedef struct rondo_judge {
+    int n;
+    const char *const *names; /* [n] */
+    rondo_status (*judge)(rondo_model *, double *values, void *user);
+    void *user;
+} rondo_judge;
 typedef struct rondo_fit_options {
     size_t size;
     int64_t epochs, batch_size; /* 1, 32 */
@@ -253,6 +260,7 @@ typedef struct rondo_fit_options {
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
     /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
     bool bptt_vary;
+    const rondo_judge *judge; /* borrowed; NULL: none */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

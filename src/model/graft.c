@@ -189,20 +189,13 @@ static void take_tokens(real *to, const param *p, const real *from, const param 
                    (size_t)width * sizeof *to);
 }
 
-static const param *find_param(const rondo_model *m, const char *name)
-{
-    for (int i = 0; i < m->n_params; i++)
-        if (!strcmp(rondo_weight_name(m, i), name)) return m->params[i];
-    return NULL;
-}
-
 static rondo_status take_param(rondo_model *to, const param *p, const char *layer,
                                const rondo_model *from, const token_map *map, bool *taken)
 {
     int side;
     char *name = alloc_format("%s.%s", layer, p->name);
     if (!name) return RONDO_E_NOMEM;
-    const param *before = find_param(from, name);
+    const param *before = model_param(from, name);
     alloc_free(name);
     *taken = before && shapes_fit(&p->shape, &before->shape, map, &side);
     if (!*taken) return RONDO_OK;

@@ -82,13 +82,16 @@ static rondo_status check_options(const fit *f)
 static rondo_status make_names(fit *f)
 {
     f->n_scores = rondo_score_count(f->model);
-    f->n_names = f->options.validation ? 2 * f->n_scores : f->n_scores;
+    const rondo_judge *judge = f->options.judge;
+    const int known = f->options.validation ? 2 * f->n_scores : f->n_scores;
+    f->n_names = known + (judge ? judge->n : 0);
     f->names = alloc_array(f->n_names + 1, sizeof *f->names);
     f->values = alloc_array(f->n_names, sizeof *f->values);
     if (!f->names || !f->values) return RONDO_E_NOMEM;
     for (int i = 0; i < f->n_names; i++) {
         const char *name = rondo_score_name(f->model, i % f->n_scores);
-        f->names[i] = alloc_format("%s%s", i < f->n_scores ? "" : "val_", name);
+        f->names[i] = i < known ? alloc_format("%s%s", i < f->n_scores ? "" : "val_", name)
+                                : alloc_text(judge->names[i - known]);
         if (!f->names[i]) return RONDO_E_NOMEM;
         f->values[i] = NAN;
     }
@@ -301,6 +304,9 @@ static rondo_status end_epoch(fit *f)
             "validation"));
         scores_result(&f->validation.scores, f->values + f->n_scores);
     }
+    if (f->options.judge)
+        RONDO_TRY(f->options.judge->judge(f->model, f->values + f->n_names - f->options.judge->n,
+                                          f->options.judge->user));
     RONDO_TRY(notify(f, RONDO_EPOCH_END, f->n_names));
     f->at.epoch++;
     f->at.batch = f->at.samples = 0;
