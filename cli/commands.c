@@ -56,6 +56,19 @@ static const command commands[] = {
       "  rondo predict runs/a --data new.csv > answers.csv\n"
       "  cat new.csv | rondo predict runs/a - --json\n",
       command_predict },
+    { "generate", "MODEL", 1, 1, "a language model writes: on from a prompt, token by token",
+      "Writes --length tokens, or until the model ends the text or --stop comes. --greedy takes the\n"
+      "most likely token each time, --beam searches for the most likely text; else tokens are "
+      "drawn,\n"
+      "and the same seed gives the same text. What the prompt has that the model does not know is\n"
+      "read as its unknown token, and said. --json has every token with its log-probability.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo generate runs/a --prompt \"Once upon a time\"\n"
+      "  rondo generate runs/a --prompt - --temperature 0.7 --top-p 0.9 < beginning.txt\n"
+      "  rondo generate runs/a --samples 5 --length 50 --json\n"
+      "  rondo generate runs/a --prompt \"the old\" --beam 4\n",
+      command_generate },
     { "stream", "MODEL", 1, 1, "answer line by line: one time step in, one answer out",
       "Reads comma-separated numbers from standard input, one time step a line, in the data's own\n"
       "units, and answers each at once; the state is carried from line to line.\n"

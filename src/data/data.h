@@ -53,6 +53,7 @@ struct rondo_dataset {
     /* Its samples are streams that run beside each other: an epoch goes through all of them at once,
      * a window of steps at a time, with carried states. get borrows, whatever the length. */
     bool streams;
+    int64_t text_bytes; /* of the text that the targets of all samples are; 0: they are none */
     /* Steps of sample i's first sequence (input first, then target); 1 when it has none. Cheap. */
     int64_t (*length)(const rondo_dataset *, int64_t i);
     /* Valid until the cursor's next get. Threads with a cursor each may get at a time. */

@@ -87,6 +87,115 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
 
+/* ---- sampler.c: which token comes next ---- */
+typedef struct spoken { /* tokens that were read or said, each once */
+    int32_t *id;        /* [n] */
+    uint8_t *has;       /* [vocabulary] */
+    int64_t n;
+} spoken;
+typedef struct sampler_options {
+    double temperature;        /* 0: always the most likely */
+    double top_p;              /* of the likeliest that together have so much probability; 1: all */
+    int64_t top_k;             /* of so many likeliest; 0: all */
+    double repetition_penalty; /* 1: none */
+    const int32_t *banned;     /* [n_banned] never chosen; borrowed */
+    int n_banned;
+} sampler_options;
+typedef struct sampler {
+    sampler_options options;
+    int64_t n;
+    const rondo_activation *softmax, *log_softmax;
+    real *p;        /* [n] */
+    int32_t *order; /* [n] */
+} sampler;
+rondo_status sampler_open(sampler *, int64_t n, const sampler_options *);
+/* One number of the generator is used where one is drawn. */
+int32_t sampler_next(sampler *, const real *logits, const spoken *, rng *);
+void sampler_ban(const sampler *, real *logits); /* what is never chosen is as unlikely as can be */
+void sampler_log_probabilities(sampler *, real *log_p, const real *logits);
+/* Of order[n], numbers of items: brings those before the others that have the largest p (of equals the
+ * lower numbers), until there are `most` or their sum reaches `mass`; returns how many. In no order;
+ * in time that grows with n. */
+int64_t sampler_best(const real *p, int32_t *order, int64_t n, int64_t most, double mass);
+void sampler_close(sampler *);
+
+/* ---- speaker.c: tokens into text, as they come ---- */
+typedef struct speaker {
+    const tokenizer *how;
+    const char *stop;
+    size_t n_stop;
+    int32_t *id;           /* the last tokens … */
+    int64_t n, heard;      /* … of which so many are in the text already */
+    text_buffer before, now;
+    text_buffer held;      /* text that is not given yet … */
+    size_t given;          /* … but for so much, in the last call */
+    bool stopped;          /* the stop text has come */
+} speaker;
+rondo_status speaker_open(speaker *, const tokenizer *, const char *stop); /* borrows; stop or NULL */
+void speaker_begin(speaker *, const int32_t *ids, int64_t n); /* the text before; given already */
+/* What the text goes on with, without the stop text; valid until the next call. */
+rondo_status speaker_say(speaker *, int32_t id, const char **text, size_t *size);
+/* After the last token's say, with what that gave: what was held back, too. */
+void speaker_end(speaker *, const char **text, size_t *size);
+void speaker_close(speaker *);
+
+/* ---- generate.c: a language model writes ---- */
+typedef struct sample_row {
+    rng rng;
+    speaker speaker;
+    spoken said; /* .has NULL: nobody asks */
+    bool over;
+} sample_row;
+
+typedef struct hypothesis { /* a text of a beam search */
+    int32_t *id;            /* [n] */
+    double *log_p;          /* [n] of each */
+    int64_t n;
+    double sum, score; /* of log-probabilities; by length, once it is over */
+} hypothesis;
+typedef struct beam {
+    int64_t beams;
+    hypothesis *running, *other, *found; /* [beams]; found: over, the best first */
+    int64_t n_running, n_found;
+    real *log_p, *value;      /* [beams·vocabulary] of the candidates: of each token; of the text */
+    int32_t *order;           /* [beams·vocabulary] */
+    int64_t *from;            /* [beams] rows that go on */
+    int64_t sample, position; /* of the next piece */
+} beam;
+
+struct rondo_generator {
+    rondo_pipeline *pipeline; /* borrowed */
+    const tokenizer *how;
+    token_specials special;
+    int32_t boundary; /* that a text begins with; -1: none */
+    rondo_generate_options options;
+    char *stop;
+    int32_t *prompt; /* [n_prompt] */
+    int64_t n_prompt;
+    text_buffer remark;
+    rondo_stream *stream;
+    sampler sampler;
+    int32_t banned[3];
+    int n_banned;
+    int64_t rows, n; /* samples at a time; outputs of the model */
+    sample_row *row; /* [rows] */
+    int32_t *next;   /* [rows] what they said last */
+    real *logits;    /* [rows][n] of what comes next */
+    real *log_p;     /* [n] */
+    real *first_state, *first_logits; /* after the prompt: of all rows; [n] of each */
+    size_t n_state;
+    int64_t first, at, step; /* the sample of row 0; the row that is next; tokens said by each */
+    beam beam;
+};
+/* Logits of what comes after these tokens, one of each row. */
+rondo_status generator_step(rondo_generator *, const int32_t *tokens);
+rondo_status generator_tell(rondo_generator *, speaker *, int32_t id, bool last, rondo_piece *);
+
+/* ---- beam.c ---- */
+rondo_status beam_search(beam *, rondo_generator *);
+rondo_status beam_next(beam *, rondo_generator *, rondo_piece *, bool *more);
+void beam_close(beam *);
+
 /* ---- plan.c ---- */
 typedef struct plan_test {
     char *name, *path; /* "test", or "test_256" */
