@@ -163,6 +163,14 @@ rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, in
 typedef void rondo_drift(int64_t step, double largest, void *user);
 rondo_status rondo_pipeline_drift(rondo_pipeline *, const rondo_dataset *, const char *storage,
                                   rondo_drift *, void *user);
+/* What the scores of a language model are per, and how much of the text they are of. */
+typedef struct rondo_text_unit {
+    const char *unit; /* "word" "sub-word" "character" "byte" */
+    const char *end;  /* the token that ends a text and counts as one; NULL: there is none */
+    int64_t streams, tokens, unknown, bytes;
+} rondo_text_unit;
+/* Of data that rondo_pipeline_data opened; false when it is no language model. */
+bool rondo_pipeline_text_unit(const rondo_pipeline *, const rondo_dataset *, rondo_text_unit *);
 /* The confusion matrix of the last evaluation, [true][predicted]; NULL when the task has none. */
 const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes);
 const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */

@@ -91,12 +91,12 @@ static int64_t candidates(beam *b, rondo_generator *g)
 {
     const int64_t n = b->n_running * g->n;
     for (int64_t r = 0; r < b->n_running; r++) {
-        real *value = b->value + r * g->n, *log_p = b->log_p + r * g->n;
-        memcpy(value, g->logits + r * g->n, (size_t)g->n * sizeof *value);
-        sampler_ban(&g->sampler, value);
-        sampler_log_probabilities(&g->sampler, log_p, value);
+        real *total = b->value + r * g->n, *log_p = b->log_p + r * g->n;
+        memcpy(total, g->logits + r * g->n, (size_t)g->n * sizeof *total);
+        sampler_ban(&g->sampler, total);
+        sampler_log_probabilities(&g->sampler, log_p, total);
         for (int64_t i = 0; i < g->n; i++)
-            value[i] = (real)((double)log_p[i] + b->running[r].sum);
+            total[i] = (real)((double)log_p[i] + b->running[r].sum);
     }
     for (int64_t i = 0; i < n; i++) b->order[i] = (int32_t)i;
     const int64_t kept = sampler_best(b->value, b->order, n, 2 * b->beams < n ? 2 * b->beams : n,

@@ -1,5 +1,6 @@
 /* evaluate - the loss as it was trained, metrics in the data's own units, and who is taken for whom. */
 #include "task/task.h"
+#include <math.h>
 #include <string.h>
 
 enum { MOST_CONFUSED = 1000 }; /* classes of a confusion matrix */
@@ -92,6 +93,24 @@ static void give_scores(const judge *j, const char **names, double *values, int 
     }
 }
 
+/* Of text: what does not depend on how it was cut into tokens. */
+static void add_by_byte(const judge *j, const rondo_dataset *data, const char **names,
+                        double *values, int n, int *count)
+{
+    static const char *const all[] = { "bits_per_token", "bits_per_byte", "byte_perplexity" };
+    const double steps = j->sweep.valid, nats = values[0];
+    if (!data->text_bytes || *count + 3 > n) return;
+    const double by_byte = nats * steps / (double)data->text_bytes;
+    const double each[] = { nats / log(2), by_byte / log(2), exp(by_byte) };
+    for (int i = 0; i < 3; i++) {
+        bool there = false;
+        for (int k = 0; k < *count; k++) there |= strcmp(names[k], all[i]) == 0;
+        if (there) continue;
+        names[*count] = all[i];
+        values[(*count)++] = each[i];
+    }
+}
+
 static rondo_status keep_confusion(rondo_pipeline *p, const judge *j)
 {
     alloc_free(p->confusion);
@@ -118,6 +137,7 @@ rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *dat
     if (!status) status = judge_all(&j, p, data, most);
     if (!status) status = keep_confusion(p, &j);
     if (!status) give_scores(&j, names, values, n, count);
+    if (!status) add_by_byte(&j, data, names, values, n, count);
     judge_close(&j);
     return status;
 }

@@ -213,11 +213,22 @@ static rondo_status prepare(run *r)
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);
     if (!line->loss || !line->metrics) return RONDO_E_NOMEM;
-    RONDO_TRY(pipeline_learn(line, p->data, p->reader_spec));
+    char *reading = alloc_format("%s%s%s", p->reading ? p->reading : "",
+                                 p->reading && *p->reader_spec ? " " : "", p->reader_spec);
+    if (!reading) return RONDO_E_NOMEM;
+    const rondo_status learnt = pipeline_learn(line, p->data, reading);
+    alloc_free(reading);
+    RONDO_TRY(learnt);
     RONDO_TRY(pipeline_seal(line));
     training_scale(line->model, line->scale_in.n ? &line->scale_in : NULL,
                    line->scale_out.n ? &line->scale_out : NULL);
     return RONDO_OK;
+}
+
+/* Of a language model, tokens. */
+static int64_t samples_of(const rondo_dataset *d)
+{
+    return corpus_is(d) ? corpus_targets(d) : d->count;
 }
 
 static void fill_report(rondo_run_report *report, const run *r)
@@ -225,8 +236,8 @@ static void fill_report(rondo_run_report *report, const run *r)
     const plan *p = &r->plan;
     report->epochs = p->epochs;
     report->parameters = rondo_parameter_count(p->pipeline->model, false);
-    report->samples = p->train->count;
-    report->validation_samples = p->validation ? p->validation->count : 0;
+    report->samples = samples_of(p->train);
+    report->validation_samples = p->validation ? samples_of(p->validation) : 0;
     report->seed = p->seed;
     report->task = p->task->name;
     snprintf(report->output, sizeof report->output, "%s", r->folder);
@@ -265,6 +276,7 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     RONDO_TRY(folder_forget(r->folder, "diagnosis.json")); /* of the training until now */
     rondo_status status = rondo_fit(
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
+        .bptt_vary = p->bptt_vary,
         .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,
         .callbacks = r->callbacks, .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
         .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds,

@@ -22,12 +22,13 @@ typedef struct task_row {
     const char *name, *help;
     target_kind target;
     const char *metrics; /* the default ones */
+    int64_t batch, bptt; /* the default ones; 0: 32, and never */
     bool in_time_order;  /* a validation split is the end of the data, not a drawn part */
     const char *recipe;  /* what `rondo new` writes as recipe.yaml */
     const char *data;    /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast;
+extern const task_row task_classify, task_regress, task_forecast, task_language;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
@@ -67,6 +68,14 @@ rondo_status text_data(rondo_dataset **, rondo_dataset *raw, const tokenizer *, 
 /* "word max_tokens=20000", trained on these texts, or the path of a tokenizer.json. */
 rondo_status text_tokenizer(tokenizer **, const char *kind, const rondo_dataset *raw);
 
+/* What the end token stands behind, of a language model's text. */
+typedef enum text_ends {
+    TEXT_ENDS_NOT,
+    TEXT_ENDS_LINES,
+    TEXT_ENDS_DOCUMENTS,
+    TEXT_ENDINGS
+} text_ends;
+
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
@@ -77,6 +86,8 @@ struct rondo_pipeline {
     scaler scale_in, scale_out; /* n is 0: none */
     tokenizer *tokenizer;       /* of a model that reads text; NULL: it reads numbers */
     text_cut cut;
+    text_ends ends; /* of a language model … */
+    char *unit;     /* … whose tokens are "word" "sub-word" "character" "byte"; else NULL */
     char **columns; /* of a prediction */
     int n_columns;
     char *json;
@@ -91,7 +102,7 @@ struct rondo_pipeline {
 };
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
 /* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
-rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **);
+rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **, int64_t streams);
 /* Takes names from the data that it is trained on. */
 rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char *reader_spec);
 /* After model, names and scalers are set: columns, the JSON, and the JSON into the model. */
@@ -105,6 +116,30 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
                               int64_t n);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
+
+/* ---- corpus.c: text as streams of tokens ---- */
+typedef struct corpus_cut {
+    bool training; /* else to judge: no token is dropped */
+    int64_t rows;  /* streams */
+    int64_t bptt;  /* training: a multiple of it is kept of each … */
+    bool vary;     /* … unless windows vary */
+} corpus_cut;
+/* Takes raw text, also when it fails. The pipeline has its tokenizer. */
+rondo_status corpus_data(rondo_dataset **, rondo_dataset *raw, const rondo_pipeline *,
+                         const corpus_cut *);
+/* Raw text in two, the rest having this part of the bytes; both borrow it. */
+rondo_status corpus_split(rondo_dataset **most, rondo_dataset **rest, const rondo_dataset *raw,
+                          double part);
+bool corpus_is(const rondo_dataset *);
+int64_t corpus_targets(const rondo_dataset *); /* tokens that are told in an epoch */
+int64_t corpus_unknown(const rondo_dataset *); /* … of which so many, or one more, are unknown */
+
+/* ---- language.c ---- */
+bool language_ends_lines(const rondo_pipeline *);
+int32_t language_boundary(const rondo_pipeline *); /* the token a text begins after; -1: none */
+const char *language_reading(const rondo_recipe *); /* options of a reader that hold unless others do */
+rondo_status language_put(const rondo_pipeline *, json_t *); /* its part of the pipeline's JSON … */
+rondo_status language_get(rondo_pipeline *, const json_t *); /* … and back */
 
 /* ---- sampler.c: which token comes next ---- */
 typedef struct spoken { /* tokens that were read or said, each once */
@@ -228,6 +263,7 @@ typedef struct plan {
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
     bool reads_text;                          /* the model wants tokens */
+    const char *reading; /* a reader's options that hold unless others are given; or NULL */
     bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
     spool files[2]; /* the data and their labels, when they come as a stream */
     plan_test *tests;
@@ -235,6 +271,7 @@ typedef struct plan {
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
     int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
+    bool bptt_vary;
     const char *until; /* of the recipe; NULL: none */
     double checkpoint_seconds;
     uint64_t seed;
@@ -251,6 +288,10 @@ rondo_status plan_tokenize(plan *, const rondo_recipe *);
 /* The plan's spec is this one, with the rows of embeddings filled in; takes it. */
 rondo_status plan_fill_tokens(plan *, char *layers);
 void plan_identify_tokens(const plan *, text_buffer *identity);
+/* language.c: the same of a language model, whose data become streams. */
+rondo_status language_plan(plan *, const rondo_recipe *);
+void language_identify(const plan *, text_buffer *identity);
+void language_note(const plan *, text_buffer *notes);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
