@@ -67,6 +67,10 @@ rondo_status text_data(rondo_dataset **, rondo_dataset *raw, const tokenizer *, 
 /* "word max_tokens=20000", trained on these texts, or the path of a tokenizer.json. */
 rondo_status text_tokenizer(tokenizer **, const char *kind, const rondo_dataset *raw);
 
+/* ---- vectors.c ---- */
+/* The model's embedding begins with the vectors in a file; *found of *tokens are there, others stay. */
+rondo_status vectors_load(rondo_pipeline *, const char *path, int64_t *found, int64_t *tokens);
+
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
@@ -77,7 +81,8 @@ struct rondo_pipeline {
     scaler scale_in, scale_out; /* n is 0: none */
     tokenizer *tokenizer;       /* of a model that reads text; NULL: it reads numbers */
     text_cut cut;
-    char **columns; /* of a prediction */
+    double threshold; /* of two classes: the second is told over it; 0: at 0.5 */
+    char **columns;   /* of a prediction */
     int n_columns;
     char *json;
     char *folder;         /* of the run it was opened from; NULL: a file */
@@ -92,10 +97,15 @@ struct rondo_pipeline {
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
 /* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
 rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **);
+/* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
+rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
+                             char ***pieces);
 /* Takes names from the data that it is trained on. */
 rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char *reader_spec);
-/* After model, names and scalers are set: columns, the JSON, and the JSON into the model. */
+/* After model, names and scalers are set: columns, and pipeline_note. */
 rondo_status pipeline_seal(rondo_pipeline *);
+/* The JSON anew, and the JSON into the model. */
+rondo_status pipeline_note(rondo_pipeline *);
 /* The file that a path stands for: itself, or the model of a run directory; alloc_free it. */
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
@@ -105,6 +115,16 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
                               int64_t n, carry *);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
+
+struct plan;
+/* ---- threshold.c ---- */
+/* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
+rondo_status threshold_set(rondo_pipeline *, const char *text);
+/* Of training: a probability, which is set, or what to choose it by, "f1". */
+rondo_status threshold_check(const struct plan *, const char *text);
+/* Chooses it on the plan's validation data, when the text says by what; of a model, of one in a file. */
+rondo_status threshold_choose(rondo_pipeline *, const struct plan *, const char *text);
+rondo_status threshold_choose_file(const char *file, const struct plan *, const char *text);
 
 /* ---- plan.c ---- */
 typedef struct plan_test {
@@ -125,8 +145,9 @@ typedef struct plan {
     int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
-    const char *until; /* of the recipe; NULL: none */
+    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience;
+    const char *until;               /* of the recipe; NULL: none */
+    const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;
     uint64_t seed;
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
@@ -141,7 +162,7 @@ void plan_free(plan *);
 rondo_status plan_tokenize(plan *, const rondo_recipe *);
 /* The plan's spec is this one, with the rows of embeddings filled in; takes it. */
 rondo_status plan_fill_tokens(plan *, char *layers);
-void plan_identify_tokens(const plan *, text_buffer *identity);
+rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
