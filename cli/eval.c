@@ -29,6 +29,7 @@ typedef struct results { /* of one evaluation, or of two that are compared */
     const char *names[MOST_SCORES];
     double values[MOST_SCORES], exact[MOST_SCORES]; /* exact: with weights in f32 */
     int n;
+    int64_t samples; /* each with one answer; 0: answers over time, which depend on each other */
     const char *storage; /* what the weights are kept in; NULL: f32 alone */
     int64_t step[MOST_STEPS];
     double drift[MOST_STEPS];
@@ -75,10 +76,29 @@ static void print_unit(const rondo_text_unit *u, const char *score)
     printf(", %lld tokens", (long long)u->tokens);
 }
 
+static void json_intervals(const results *r)
+{
+    bool any = false;
+    double low, high;
+    for (int i = 0; i < r->n; i++) {
+        if (!rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high)) continue;
+        fputs(any ? ", " : ", \"intervals\": {", stdout);
+        any = true;
+        json_text(stdout, r->names[i]);
+        fputs(": [", stdout);
+        json_number(stdout, low);
+        fputs(", ", stdout);
+        json_number(stdout, high);
+        fputc(']', stdout);
+    }
+    if (any) fputc('}', stdout);
+}
+
 static void print_json(const results *r)
 {
     fputc('{', stdout);
     json_scores(r, r->values);
+    json_intervals(r);
     if (r->storage) {
         fputs(", \"weights\": ", stdout);
         json_text(stdout, r->storage);
@@ -97,16 +117,24 @@ static void print_json(const results *r)
     fputs("}\n", stdout);
 }
 
+static void print_score(const results *r, int i)
+{
+    double low, high;
+    printf("%-18s %.6g", r->names[i], r->values[i]);
+    if (rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high))
+        printf("   95%% interval %.4g to %.4g", low, high);
+    if (r->text) print_unit(&r->unit, r->names[i]);
+    putchar('\n');
+}
+
 static void print_scores(const results *r)
 {
     if (r->storage) printf("%-18s %-12s f32\n", "", r->storage);
     for (int i = 0; i < r->n; i++) {
         if (r->storage)
-            printf("%-18s %-12.6g %.6g", r->names[i], r->values[i], r->exact[i]);
+            printf("%-18s %-12.6g %.6g\n", r->names[i], r->values[i], r->exact[i]);
         else
-            printf("%-18s %.6g", r->names[i], r->values[i]);
-        if (r->text) print_unit(&r->unit, r->names[i]);
-        putchar('\n');
+            print_score(r, i);
     }
     if (r->text && r->unit.unknown)
         printf("%-18s %lld\n", "unknown tokens", (long long)r->unit.unknown);
@@ -171,6 +199,7 @@ int command_eval(call *c)
     int code = open_both(c, &j, true);
     const bool by = rondo_recipe_get(c->recipe, "by") != NULL;
     if (!code) r.text = rondo_pipeline_text_unit(j.pipeline, j.data, &r.unit);
+    if (!code && !rondo_pipeline_over_time(j.pipeline)) r.samples = rondo_dataset_count(j.data);
     if (!code) code = by ? judge_groups(c, &j, &r) : judge(c, &j, &r);
     if (!code) {
         if (c->json)

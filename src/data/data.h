@@ -86,6 +86,10 @@ rondo_status dataset_subset(rondo_dataset **, const rondo_dataset *of, const int
 /* *d becomes such a view, which owns what it was. It stays as it is when it fails. */
 rondo_status dataset_part(rondo_dataset **d, const int64_t *items, int64_t n);
 
+/* *d becomes a view, which owns what it was, of samples that count by their class: "balanced", all
+ * classes together the same; or "good=1 bad=2.5", others 1. It stays as it is when it fails. */
+rondo_status class_weights(rondo_dataset **d, const char *how);
+
 /* ---- Readers ---- */
 typedef enum target_kind { TARGET_AUTO, TARGET_CLASSES, TARGET_NUMBERS } target_kind;
 typedef struct reader_request {

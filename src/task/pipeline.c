@@ -142,19 +142,27 @@ static rondo_status fill_json(const rondo_pipeline *p, json_t *o)
     RONDO_TRY(put_names(o, "targets", p->targets, p->n_targets));
     RONDO_TRY(put_tokenizer(o, p));
     RONDO_TRY(language_put(p, o));
+    if (p->threshold > 0) RONDO_TRY(json_put(o, "threshold", json_real(p->threshold)));
     if (p->scale_in.n) RONDO_TRY(json_put(o, "scale_inputs", scaler_to_json(&p->scale_in)));
     if (p->scale_out.n) RONDO_TRY(json_put(o, "scale_targets", scaler_to_json(&p->scale_out)));
     return RONDO_OK;
 }
 
-rondo_status pipeline_seal(rondo_pipeline *p)
+rondo_status pipeline_note(rondo_pipeline *p)
 {
-    RONDO_TRY(name_columns(p));
+    alloc_free(p->json);
+    p->json = NULL;
     json_t *object = json_object();
     rondo_status status = object ? fill_json(p, object) : RONDO_E_NOMEM;
     if (!status) status = json_text(&p->json, object);
     json_decref(object);
     return status ? status : rondo_set_metadata(p->model, p->json);
+}
+
+rondo_status pipeline_seal(rondo_pipeline *p)
+{
+    RONDO_TRY(name_columns(p));
+    return pipeline_note(p);
 }
 
 static rondo_status get_names(const json_t *object, const char *key, char ***names, int *n)
@@ -232,6 +240,9 @@ static rondo_status read_json(rondo_pipeline *p, const json_t *o)
     RONDO_TRY(get_names(o, "targets", &p->targets, &p->n_targets));
     RONDO_TRY(get_tokenizer(o, p));
     RONDO_TRY(language_get(p, o));
+    if (json_object_get(o, "threshold")) RONDO_TRY(json_want_real(o, "threshold", &p->threshold));
+    if (!(p->threshold >= 0 && p->threshold < 1))
+        return rondo_fail(RONDO_E_FORMAT, "threshold is %g, no probability", p->threshold);
     RONDO_TRY(get_scaler(o, "scale_inputs", &p->scale_in, rondo_pipeline_inputs(p)));
     return get_scaler(o, "scale_targets", &p->scale_out, output_width(p));
 }
@@ -344,6 +355,7 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
     *data = NULL;
     if (!request.path) return rondo_fail(RONDO_E_ARG, "which data? say --data FILE");
     RONDO_TRY(recipe_int(r, "batch", 1, 1, &streams));
+    RONDO_TRY(threshold_set(p, rondo_recipe_get(r, "threshold")));
     RONDO_TRY(recipe_groups(&by, &request.n_groups, r));
     request.groups = by;
     rondo_status status = recipe_spec(&options, r, KEY_READER, NULL);

@@ -163,6 +163,16 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
     return RONDO_OK;
 }
 
+static rondo_status weigh_classes(plan *p, const rondo_recipe *r)
+{
+    const char *how = rondo_recipe_get(r, "class_weight");
+    if (!how) return RONDO_OK;
+    const bool all = p->train == p->data;
+    RONDO_TRY(class_weights(&p->train, how));
+    if (all) p->data = p->train;
+    return RONDO_OK;
+}
+
 /* ---- The model ---- */
 static int64_t units_of_data(const plan *p)
 {
@@ -281,6 +291,7 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_int(r, "epochs", 10, 1, &p->epochs));
     RONDO_TRY(recipe_int(r, "steps_per_epoch", 0, 0, &p->steps_per_epoch));
     RONDO_TRY(recipe_int(r, "batch", rows, 1, &p->batch));
+    RONDO_TRY(recipe_int(r, "bucket", 0, 0, &p->bucket));
     RONDO_TRY(recipe_int(r, "bptt", p->task ? p->task->bptt : 0, p->task && p->task->bptt ? 1 : 0,
                          &p->bptt));
     p->bptt_vary = recipe_flag(r, "bptt_vary");
@@ -290,6 +301,8 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
     p->until = rondo_recipe_get(r, "until");
+    p->threshold = rondo_recipe_get(r, "threshold");
+    p->vectors = rondo_recipe_get(r, "vectors");
     p->compute = rondo_recipe_get(r, "compute");
     if (!p->compute) p->compute = "f32";
     int kind;
@@ -352,9 +365,13 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
              (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
              scale ? scale : "none", (long long)p->patience, more ? more : "");
     if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
+    if (p->bucket) text_add(&id, "\nbucket %lld", (long long)p->bucket);
     if (p->until) text_add(&id, "\nuntil %s", p->until);
-    plan_identify_tokens(p, &id);
+    const rondo_status status = plan_identify_tokens(p, &id);
+    if (!id.status) id.status = status;
     language_identify(p, &id);
+    if (rondo_recipe_get(r, "class_weight"))
+        text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
     p->identity = id.data;
     return id.status;
 }
@@ -421,6 +438,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(plan_open_tests(p, r));
     RONDO_TRY(pipeline_new(&p->pipeline, p->task));
     RONDO_TRY(plan_tokenize(p, r));
+    RONDO_TRY(weigh_classes(p, r));
     RONDO_TRY(make_model(p, r, &h));
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));

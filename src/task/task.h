@@ -75,6 +75,9 @@ typedef enum text_ends {
     TEXT_ENDS_DOCUMENTS,
     TEXT_ENDINGS
 } text_ends;
+/* ---- vectors.c ---- */
+/* The model's embedding begins with the vectors in a file; *found of *tokens are there, others stay. */
+rondo_status vectors_load(rondo_pipeline *, const char *path, int64_t *found, int64_t *tokens);
 
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
@@ -88,7 +91,8 @@ struct rondo_pipeline {
     text_cut cut;
     text_ends ends; /* of a language model … */
     char *unit;     /* … whose tokens are "word" "sub-word" "character" "byte"; else NULL */
-    char **columns; /* of a prediction */
+    double threshold; /* of two classes: the second is told over it; 0: at 0.5 */
+    char **columns;   /* of a prediction */
     int n_columns;
     char *json;
     char *folder;         /* of the run it was opened from; NULL: a file */
@@ -103,10 +107,15 @@ struct rondo_pipeline {
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
 /* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
 rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **, int64_t streams);
+/* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
+rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
+                             char ***pieces);
 /* Takes names from the data that it is trained on. */
 rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char *reader_spec);
-/* After model, names and scalers are set: columns, the JSON, and the JSON into the model. */
+/* After model, names and scalers are set: columns, and pipeline_note. */
 rondo_status pipeline_seal(rondo_pipeline *);
+/* The JSON anew, and the JSON into the model. */
+rondo_status pipeline_note(rondo_pipeline *);
 /* The file that a path stands for: itself, or the model of a run directory; alloc_free it. */
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
@@ -249,6 +258,15 @@ rondo_status generator_tell(rondo_generator *, speaker *, int32_t id, bool last,
 rondo_status beam_search(beam *, rondo_generator *);
 rondo_status beam_next(beam *, rondo_generator *, rondo_piece *, bool *more);
 void beam_close(beam *);
+struct plan;
+/* ---- threshold.c ---- */
+/* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
+rondo_status threshold_set(rondo_pipeline *, const char *text);
+/* Of training: a probability, which is set, or what to choose it by, "f1". */
+rondo_status threshold_check(const struct plan *, const char *text);
+/* Chooses it on the plan's validation data, when the text says by what; of a model, of one in a file. */
+rondo_status threshold_choose(rondo_pipeline *, const struct plan *, const char *text);
+rondo_status threshold_choose_file(const char *file, const struct plan *, const char *text);
 
 /* ---- plan.c ---- */
 typedef struct plan_test {
@@ -270,9 +288,10 @@ typedef struct plan {
     int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
+    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience;
     bool bptt_vary;
-    const char *until; /* of the recipe; NULL: none */
+    const char *until;               /* of the recipe; NULL: none */
+    const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;
     uint64_t seed;
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
@@ -287,7 +306,7 @@ void plan_free(plan *);
 rondo_status plan_tokenize(plan *, const rondo_recipe *);
 /* The plan's spec is this one, with the rows of embeddings filled in; takes it. */
 rondo_status plan_fill_tokens(plan *, char *layers);
-void plan_identify_tokens(const plan *, text_buffer *identity);
+rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
 /* language.c: the same of a language model, whose data become streams. */
 rondo_status language_plan(plan *, const rondo_recipe *);
 void language_identify(const plan *, text_buffer *identity);

@@ -130,6 +130,41 @@ rondo_status text_data(rondo_dataset **out, rondo_dataset *raw, const tokenizer 
     return s;
 }
 
+/* ---- Words for people ---- */
+/* What token k of an encoded text is of it; of one that was added, its name. */
+static char *piece(const tokenizer *how, const token_list *list, int64_t k, const char *text)
+{
+    const int64_t begin = list->begin[k], end = list->end[k];
+    if (end > begin) return alloc_format("%.*s", (int)(end - begin), text + begin);
+    const char *name = tokenizer_token(how, list->id[k]);
+    return alloc_text(name ? name : "");
+}
+
+rondo_status pipeline_pieces(const rondo_pipeline *p, const rondo_dataset *d, int64_t i,
+                             char ***pieces)
+{
+    token_list list = { .spans = true };
+    cursor c = { 0 };
+    const char *text = NULL;
+    size_t size = 0;
+    *pieces = NULL;
+    if (!p->tokenizer || !d->text) return RONDO_OK;
+    rondo_status s = d->text(d, &c, i, &text, &size);
+    if (!s) s = tokenizer_encode(p->tokenizer, text, size, &list);
+    const int64_t most = p->cut.most, n = most && list.n > most ? most : list.n;
+    const int64_t first = p->cut.front ? list.n - n : 0;
+    if (!s && !(*pieces = alloc_array(n + 1, sizeof **pieces))) s = RONDO_E_NOMEM;
+    for (int64_t k = 0; !s && k < n; k++)
+        if (!((*pieces)[k] = piece(p->tokenizer, &list, first + k, text))) s = RONDO_E_NOMEM;
+    if (s) {
+        text_list_free(*pieces);
+        *pieces = NULL;
+    }
+    token_list_free(&list);
+    cursor_free(&c);
+    return s;
+}
+
 /* ---- Its tokenizer ---- */
 typedef struct texts { /* one after the other */
     const rondo_dataset *raw;
@@ -199,22 +234,27 @@ rondo_status plan_fill_tokens(plan *p, char *layers)
     return s;
 }
 
-/* Same texts and spec, same tokenizer; one that comes from a file is told by its content. */
-void plan_identify_tokens(const plan *p, text_buffer *identity)
+/* Same texts and spec, same tokenizer; one that comes from a file is told by its content, as are word
+ * vectors. */
+rondo_status plan_identify_tokens(const plan *p, text_buffer *identity)
 {
     char *text, digest[65];
     json_t *how;
+    uint64_t vectors;
     const rondo_pipeline *line = p->pipeline;
-    if (!line->tokenizer || identity->status) return;
-    identity->status = tokenizer_to_json(line->tokenizer, &how);
-    if (identity->status) return;
-    identity->status = json_text(&text, how);
+    if (!line->tokenizer) return RONDO_OK;
+    RONDO_TRY(tokenizer_to_json(line->tokenizer, &how));
+    const rondo_status s = json_text(&text, how);
     json_decref(how);
-    if (identity->status) return;
+    RONDO_TRY(s);
     sha256_text(digest, text, strlen(text));
     alloc_free(text);
     text_add(identity, "\ntokenizer %.16s", digest);
     if (line->cut.most)
         text_add(identity, "\nmax_length %lld %s", (long long)line->cut.most,
                  line->cut.front ? "pre" : "post");
+    if (!p->vectors) return RONDO_OK;
+    RONDO_TRY(source_digest(p->vectors, &vectors));
+    text_add(identity, "\nvectors %016llx", (unsigned long long)vectors);
+    return RONDO_OK;
 }
