@@ -26,17 +26,17 @@ static rondo_status put_digest(json_t *o, const char *key, uint64_t digest)
     return json_put(o, key, json_string(text));
 }
 
-static rondo_status put_model(json_t *o, const rondo_model *m)
+rondo_status checkpoint_note_model(training *t, const rondo_model *m)
 {
     json_t *config;
-    char *text, hash[65];
+    char *text;
     RONDO_TRY(model_to_json(m, &config));
     const rondo_status status = json_text(&text, config);
     json_decref(config);
     if (status) return status;
-    sha256_text(hash, text, strlen(text));
+    sha256_text(t->begun_with, text, strlen(text));
     alloc_free(text);
-    return json_put(o, "model", json_string(hash));
+    return RONDO_OK;
 }
 
 static int64_t count_callbacks(const rondo_fit_options *o)
@@ -50,7 +50,7 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
                                  const rondo_fit_options *o)
 {
     const training *t = m->training;
-    RONDO_TRY(put_model(run, m));
+    RONDO_TRY(json_put(run, "model", json_string(t->begun_with)));
     RONDO_TRY(json_put(run, "precision", json_string(sizeof(real) == 4 ? "float" : "double")));
     RONDO_TRY(json_put(run, "optimizer", json_string(t->optimizer_spec)));
     RONDO_TRY(json_put(run, "loss", json_string(t->loss_spec)));
@@ -270,6 +270,18 @@ static rondo_status load_position(const json_t *o, training *t, fit_position *at
     return RONDO_OK;
 }
 
+/* What was frozen and thawed on the way is so again. */
+static rondo_status load_frozen(const tensor_file *f, const char *path, rondo_model *m)
+{
+    json_t *json;
+    const char *text = json_string_value(json_object_get(f->metadata, "model"));
+    if (!text) return rondo_fail(RONDO_E_FORMAT, "%s: the metadata have no \"model\"", path);
+    RONDO_TRY(json_read(&json, text, strlen(text), path));
+    const rondo_status status = rondo_fail_in(model_freeze_as(m, json), "%s", path);
+    json_decref(json);
+    return status;
+}
+
 static rondo_status load(const tensor_file *f, const char *path, const json_t *all, rondo_model *m,
                          const rondo_dataset *data, const rondo_fit_options *o, fit_position *at)
 {
@@ -282,6 +294,7 @@ static rondo_status load(const tensor_file *f, const char *path, const json_t *a
     int64_t carry_rows;
     RONDO_TRY(json_want_object(all, "position", &position));
     RONDO_TRY(rondo_fail_in(load_position(position, m->training, at, &carry_rows), "%s", path));
+    RONDO_TRY(load_frozen(f, path, m));
     RONDO_TRY(load_tensors(f, path, m, carry_rows));
     RONDO_TRY(rondo_fail_in(model_read_weights(m, f), "%s", path));
     return load_callbacks(f, path, o);

@@ -160,6 +160,7 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     if (o->validation) RONDO_TRY(evaluation_open(&f->validation, f->model));
     RONDO_TRY(reserve(f));
     scores_reset(&f->training->scores);
+    RONDO_TRY(checkpoint_note_model(f->training, f->model));
     if (o->checkpoint && file_exists(o->checkpoint))
         RONDO_TRY(checkpoint_load(o->checkpoint, f->model, f->data, o, &f->at));
     RONDO_TRY(count_batches(f));
@@ -329,7 +330,11 @@ rondo_status rondo_fit_with(rondo_model *m, const rondo_dataset *data,
 {
     fit f = { .model = m, .data = data, .begun = atomic_load(&answered) };
     rondo_status status = set_up(&f, given);
-    if (!status) status = run(&f);
+    if (!status) {
+        m->fitting = true;
+        status = run(&f);
+        m->fitting = false;
+    }
     atomic_store(&answered, atomic_load(&asked)); /* what came during this fit was for it */
     tear_down(&f);
     return status;

@@ -31,6 +31,9 @@ typedef struct schedule_row {
     const char *needs; /* an option that must be over 0, or NULL */
     double (*factor)(const schedule_options *, int64_t step); /* times the learning rate */
 } schedule_row;
+typedef struct slot_place { /* of a param */
+    int64_t id, at;
+} slot_place;
 typedef struct optimizer {
     const optimizer_row *row;
     optimizer_options options;
@@ -40,12 +43,15 @@ typedef struct optimizer {
     double share;         /* of the rate, that the next update is worth: 1 */
     double learning_rate; /* base, may be changed by callbacks */
     int n_slots;
-    real *slots[3]; /* [n] each, zeros at first */
+    real *slots[3]; /* [n] each, zeros at first, of what trains … */
     int64_t n;
+    slot_place *places; /* … which is in them where */
+    int n_places;
 } optimizer;
 rondo_status optimizer_parse(optimizer *,
-                             const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
-rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
+                             const char *spec); /* "adam learning_rate=0.01"; NULL: adam */
+/* The slots of what trains, n elements; what trained before keeps its own. */
+rondo_status optimizer_reserve(optimizer *, int64_t n, param *const params[], int n_params);
 /* Updates the arrays that train by their gradients, clipped by value, by the norm of each array or
  * by that of all. */
 void optimizer_update(optimizer *, real *weights, const real *gradients, param *const params[],
@@ -132,6 +138,7 @@ typedef struct training {
     bool carries;     /* … or the data are streams: states go from batch to batch */
     int64_t *lengths; /* [2·MAX_FIELDS][rows] of a window */
     int64_t lengths_room;
+    char begun_with[65];                /* digest of the model when its fit began: a checkpoint's */
     int64_t step;                       /* batches or windows trained; keys dropout masks */
     const scaler *scale_in, *scale_out; /* borrowed from the pipeline; NULL: none */
 } training;
@@ -222,6 +229,8 @@ typedef struct fit_position {      /* where a fit stands */
     bool done;                     /* ended by a callback … */
     int64_t epochs;                /* … when so many epochs were wanted */
 } fit_position;
+/* Before anything is frozen or thawed on the way: the model that the checkpoints are of. */
+rondo_status checkpoint_note_model(training *, const rondo_model *);
 rondo_status checkpoint_save(const char *path, const rondo_model *, const rondo_dataset *,
                              const rondo_fit_options *, const fit_position *);
 rondo_status checkpoint_load(const char *path, rondo_model *, const rondo_dataset *,

@@ -19,7 +19,8 @@ rondo_status carry_reserve(carry *c, const rondo_model *m, int64_t rows)
 rondo_status carry_begin(carry *c, pass *p, int64_t rows)
 {
     RONDO_TRY(carry_reserve(c, p->model, rows));
-    model_clear_states(p->model, c->state, rows, c->rows != rows);
+    model_start_states(p->model, c->state, rows, c->rows != rows);
+    p->begins = c->rows != rows ? BEGINS : BEGINS_UNLESS_STATEFUL;
     c->rows = rows;
     p->carry_in = p->carry_out = c->state;
     return RONDO_OK;
