@@ -2,6 +2,7 @@
  * and as many are kept again.  Of the texts that are over, those count most that have the largest
  * mean log-probability. */
 #include "task/task.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -92,11 +93,10 @@ static int64_t candidates(beam *b, rondo_generator *g)
     const int64_t n = b->n_running * g->n;
     for (int64_t r = 0; r < b->n_running; r++) {
         real *total = b->value + r * g->n, *log_p = b->log_p + r * g->n;
-        memcpy(total, g->logits + r * g->n, (size_t)g->n * sizeof *total);
-        sampler_ban(&g->sampler, total);
-        sampler_log_probabilities(&g->sampler, log_p, total);
+        sampler_log_probabilities(&g->sampler, log_p, g->logits + r * g->n);
         for (int64_t i = 0; i < g->n; i++)
             total[i] = (real)((double)log_p[i] + b->running[r].sum);
+        sampler_ban(&g->sampler, total);
     }
     for (int64_t i = 0; i < n; i++) b->order[i] = (int32_t)i;
     const int64_t kept = sampler_best(b->value, b->order, n, 2 * b->beams < n ? 2 * b->beams : n,
@@ -121,6 +121,7 @@ static void advance(beam *b, rondo_generator *g, bool last)
         const int64_t row = b->order[i] / g->n;
         const int32_t id = (int32_t)(b->order[i] % g->n);
         const hypothesis *from = &b->running[row];
+        if (!(b->value[b->order[i]] > (real)-FLT_MAX)) break; /* never to be said */
         const double log_p = (double)b->log_p[b->order[i]];
         const bool ends = id == g->special.end;
         if (ends && i >= b->beams) continue;

@@ -149,8 +149,11 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
     double part;
     RONDO_TRY(recipe_real(r, "validation_split", 0, &part));
     if (!rondo_recipe_get(r, "validation")) {
-        if (part > 0 && part < 1 && p->data->count == 1 && p->data->text && p->task->in_time_order)
+        if (part > 0 && part < 1 && p->data->count == 1 && p->data->text &&
+            p->task->in_time_order) {
+            add_line(&p->notes, "validation: the last %g of the text", part);
             return corpus_split(&p->train, &p->validation, p->data, part);
+        }
         return part > 0 ? split(p, part) : RONDO_OK;
     }
     if (part > 0)
@@ -228,7 +231,10 @@ static rondo_status check_output(const plan *p)
         return rondo_fail(RONDO_E_SHAPE,
                           "the model ends in %lld units, the data have %lld %s; "
                           "leave the units out (\"%s\") and they are filled in",
-                          (long long)y->features, (long long)units, classes ? "classes" : "targets",
+                          (long long)y->features, (long long)units,
+                          p->task == &task_language ? "tokens"
+                          : classes                 ? "classes"
+                                                    : "targets",
                           classes ? "dense softmax" : "dense");
     RONDO_TRY(data_check(p->pipeline->model, p->train, true));
     if (!p->validation) return RONDO_OK;
@@ -381,7 +387,8 @@ static void note_decisions(plan *p)
     const rondo_dataset *d = p->data;
     const tokenizer *how = p->pipeline->tokenizer;
     if (how)
-        add_line(&p->notes, "tokenizer: %s, %lld tokens", tokenizer_kind(how),
+        add_line(&p->notes, "tokenizer: %s, %lld tokens",
+                 p->pipeline->unit ? p->pipeline->unit : tokenizer_kind(how),
                  (long long)tokenizer_size(how));
     if (p->task == &task_language)
         language_note(p, &p->notes);

@@ -103,9 +103,9 @@ static int32_t draw(const sampler *s, int64_t kept, bool cut, rng *r)
     return id;
 }
 
-void sampler_ban(const sampler *s, real *logits)
+void sampler_ban(const sampler *s, real *x)
 {
-    for (int i = 0; i < s->options.n_banned; i++) logits[s->options.banned[i]] = (real)-FLT_MAX;
+    for (int i = 0; i < s->options.n_banned; i++) x[s->options.banned[i]] = (real)-FLT_MAX;
 }
 
 int32_t sampler_next(sampler *s, const real *logits, const spoken *said, rng *r)

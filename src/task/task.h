@@ -174,7 +174,7 @@ typedef struct sampler {
 rondo_status sampler_open(sampler *, int64_t n, const sampler_options *);
 /* One number of the generator is used where one is drawn. */
 int32_t sampler_next(sampler *, const real *logits, const spoken *, rng *);
-void sampler_ban(const sampler *, real *logits); /* what is never chosen is as unlikely as can be */
+void sampler_ban(const sampler *, real *x); /* what is never chosen is as unlikely as can be */
 void sampler_log_probabilities(sampler *, real *log_p, const real *logits);
 /* Of order[n], numbers of items: brings those before the others that have the largest p (of equals the
  * lower numbers), until there are `most` or their sum reaches `mass`; returns how many. In no order;
