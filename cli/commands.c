@@ -57,7 +57,8 @@ static const command commands[] = {
       "  cat new.csv | rondo predict runs/a - --json\n",
       command_predict },
     { "generate", "MODEL", 1, 1, "a language model writes: on from a prompt, token by token",
-      "Writes --length tokens, or until the model ends the text or --stop comes. --greedy takes the\n"
+      "Writes --length tokens, or until the model ends the text or --stop comes. --greedy takes "
+      "the\n"
       "most likely token each time, --beam searches for the most likely text; else tokens are "
       "drawn,\n"
       "and the same seed gives the same text. What the prompt has that the model does not know is\n"

@@ -57,8 +57,7 @@ static void json_unit(const rondo_text_unit *u)
     else
         fputs("null", stdout);
     printf(", \"tokens\": %lld, \"unknown\": %lld, \"bytes\": %lld, \"streams\": %lld",
-           (long long)u->tokens, (long long)u->unknown, (long long)u->bytes,
-           (long long)u->streams);
+           (long long)u->tokens, (long long)u->unknown, (long long)u->bytes, (long long)u->streams);
 }
 
 /* "perplexity 115.3 per word, <eos> counted, 82430 tokens" */

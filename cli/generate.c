@@ -12,7 +12,7 @@ typedef struct growing {
     size_t size, room;
 } growing;
 
-typedef struct told { /* of a sample */
+typedef struct told {   /* of a sample */
     growing text;       /* as JSON wants it, or while others are shown */
     growing tokens;     /* members of a JSON list */
     const char *finish; /* NULL while it goes on */
@@ -77,8 +77,9 @@ static bool flag(const call *c, const char *key)
 /* In the library 0 is a default; who types 0 means it. */
 static int check_zeros(const call *c)
 {
-    static const char *const keys[] = { "length", "samples", "beam", "top_p", "repetition_penalty",
-                                        "length_penalty" };
+    static const char *const keys[] = {
+        "length", "samples", "beam", "top_p", "repetition_penalty", "length_penalty"
+    };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *text = rondo_recipe_get(c->recipe, keys[i]);
         if (text && strtod(text, NULL) == 0)
@@ -129,8 +130,7 @@ static bool add_token(growing *g, const rondo_piece *p)
 static void begin_sample(const writer *w)
 {
     if (w->call->json) return;
-    if (w->samples > 1)
-        printf("%s==> %lld <==\n", w->turn ? "\n" : "", (long long)w->turn + 1);
+    if (w->samples > 1) printf("%s==> %lld <==\n", w->turn ? "\n" : "", (long long)w->turn + 1);
     fputs(w->prompt, stdout);
     if (w->told[w->turn].text.size)
         fwrite(w->told[w->turn].text.data, 1, w->told[w->turn].text.size, stdout);

@@ -253,15 +253,16 @@ typedef struct rondo_generate_options {
     int64_t length;     /* tokens of a sample at most; 0: 200 */
     int64_t samples;    /* 0: 1; each is the same whatever their number */
     uint64_t seed;
-    bool greedy;               /* always the most likely token; else one is drawn … */
-    double temperature;        /* … by probability ^ (1 / temperature); 0: 1 */
-    int64_t top_k;             /* … out of so many likeliest; 0: all */
-    double top_p;              /* … out of the likeliest that together have this probability; 0: 1 */
-    double repetition_penalty; /* Keskar et al. 2019: divides what speaks for a token that was read or
+    bool greedy;        /* always the most likely token; else one is drawn … */
+    double temperature; /* … by probability ^ (1 / temperature); 0: 1 */
+    int64_t top_k;      /* … out of so many likeliest; 0: all */
+    double top_p;       /* … out of the likeliest that together have this probability; 0: 1 */
+    double
+        repetition_penalty; /* Keskar et al. 2019: divides what speaks for a token that was read or
                                 * said before; 0: 1, none */
-    int64_t beams;             /* instead of drawing: a search with so many beams; 0: none */
-    double length_penalty;     /* of beams: texts are compared by Σ log p / length ^ this; 0: 1 */
-    bool scores;               /* log-probabilities are wanted */
+    int64_t beams;          /* instead of drawing: a search with so many beams; 0: none */
+    double length_penalty;  /* of beams: texts are compared by Σ log p / length ^ this; 0: 1 */
+    bool scores;            /* log-probabilities are wanted */
 } rondo_generate_options;
 typedef struct rondo_piece { /* what a token adds to a sample */
     int64_t sample;

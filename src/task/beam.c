@@ -72,13 +72,16 @@ static double score_of(double sum, int64_t n, const rondo_generator *g)
 }
 
 /* Into its place among those found, when it is one of the best. */
-static void keep(beam *b, const rondo_generator *g, const hypothesis *from, int32_t id, double log_p)
+static void keep(beam *b, const rondo_generator *g, const hypothesis *from, int32_t id,
+                 double log_p)
 {
     const double score = score_of(from->sum + log_p, from->n + 1, g);
     int64_t at = b->n_found;
     if (at == b->beams && !(score > b->found[at - 1].score)) return;
-    if (at < b->beams) b->n_found++;
-    else at--;
+    if (at < b->beams)
+        b->n_found++;
+    else
+        at--;
     const hypothesis spare = b->found[at];
     for (; at > 0 && score > b->found[at - 1].score; at--) b->found[at] = b->found[at - 1];
     b->found[at] = spare;
@@ -94,8 +97,7 @@ static int64_t candidates(beam *b, rondo_generator *g)
     for (int64_t r = 0; r < b->n_running; r++) {
         real *total = b->value + r * g->n, *log_p = b->log_p + r * g->n;
         sampler_log_probabilities(&g->sampler, log_p, g->logits + r * g->n);
-        for (int64_t i = 0; i < g->n; i++)
-            total[i] = (real)((double)log_p[i] + b->running[r].sum);
+        for (int64_t i = 0; i < g->n; i++) total[i] = (real)((double)log_p[i] + b->running[r].sum);
         sampler_ban(&g->sampler, total);
     }
     for (int64_t i = 0; i < n; i++) b->order[i] = (int32_t)i;
@@ -141,8 +143,8 @@ static void advance(beam *b, rondo_generator *g, bool last)
 static bool settled(const beam *b, const rondo_generator *g)
 {
     if (b->n_running == 0) return true;
-    return b->n_found == b->beams && score_of(b->running[0].sum, b->running[0].n, g) <=
-                                         b->found[b->n_found - 1].score;
+    return b->n_found == b->beams &&
+           score_of(b->running[0].sum, b->running[0].n, g) <= b->found[b->n_found - 1].score;
 }
 
 rondo_status beam_search(beam *b, rondo_generator *g)

@@ -158,9 +158,7 @@ static rondo_status fill(rondo_dataset *d, const rondo_dataset *raw, const rondo
 {
     uint8_t hash[32];
     corpus *c = d->self;
-    reading r = { .corpus = c,
-                  .pipeline = p,
-                  .unknown = tokenizer_special(p->tokenizer).unknown };
+    reading r = { .corpus = c, .pipeline = p, .unknown = tokenizer_special(p->tokenizer).unknown };
     RONDO_TRY(read_all(&r, raw));
     RONDO_TRY(cut(c, p, how));
     RONDO_TRY(leave_out_first(c, p));
@@ -236,8 +234,8 @@ static void close_part(rondo_dataset *d)
     alloc_free(d->self);
 }
 
-static rondo_status part_new(rondo_dataset **out, const rondo_dataset *of, int64_t first,
-                             int64_t n, size_t skip, size_t limit)
+static rondo_status part_new(rondo_dataset **out, const rondo_dataset *of, int64_t first, int64_t n,
+                             size_t skip, size_t limit)
 {
     text_part *p = alloc_new(sizeof *p);
     const rondo_status status = p ? dataset_new(out, n) : RONDO_E_NOMEM;

@@ -64,8 +64,7 @@ static rondo_status judge_batch(judge *j, rondo_pipeline *p, const batch *b)
 static rondo_status judge_all(judge *j, rondo_pipeline *p, const rondo_dataset *data, int64_t rows)
 {
     const batch *b;
-    tour_begin(&j->tour, data, rows, pipeline_scaler(&p->scale_in),
-                pipeline_scaler(&p->scale_out));
+    tour_begin(&j->tour, data, rows, pipeline_scaler(&p->scale_in), pipeline_scaler(&p->scale_out));
     for (;;) {
         RONDO_TRY(tour_next(&j->tour, &b));
         if (!b) return RONDO_OK;

@@ -216,11 +216,14 @@ static rondo_status open_sampler(rondo_generator *g)
     const int32_t never[] = { g->special.pad, g->special.begin, g->special.unknown };
     for (int i = 0; i < 3; i++)
         if (never[i] >= 0 && never[i] != g->special.end) g->banned[g->n_banned++] = never[i];
-    const sampler_options how = { .temperature = o->greedy ? 0 : o->temperature ? o->temperature : 1,
+    const sampler_options how = { .temperature = o->greedy        ? 0
+                                                 : o->temperature ? o->temperature
+                                                                  : 1,
                                   .top_p = o->top_p > 0 ? o->top_p : 1,
                                   .top_k = o->top_k,
-                                  .repetition_penalty =
-                                      o->repetition_penalty ? o->repetition_penalty : 1,
+                                  .repetition_penalty = o->repetition_penalty
+                                                            ? o->repetition_penalty
+                                                            : 1,
                                   .banned = g->banned,
                                   .n_banned = g->n_banned };
     return sampler_open(&g->sampler, g->n, &how);

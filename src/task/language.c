@@ -84,10 +84,11 @@ static rondo_status make_tokenizer(rondo_pipeline *p, const char *kind, const ro
 static rondo_status check_tokenizer(const rondo_pipeline *p, const char *kind)
 {
     if (p->ends == TEXT_ENDS_NOT || tokenizer_special(p->tokenizer).end >= 0) return RONDO_OK;
-    return rondo_fail(RONDO_E_ARG,
-                      "the tokenizer %s has no token that ends a text; leave line feeds in the text "
-                      "with --eos none, or take another tokenizer",
-                      kind);
+    return rondo_fail(
+        RONDO_E_ARG,
+        "the tokenizer %s has no token that ends a text; leave line feeds in the text "
+        "with --eos none, or take another tokenizer",
+        kind);
 }
 
 static rondo_status streams(rondo_dataset **data, const plan *p, bool trains, int64_t rows)
@@ -195,7 +196,8 @@ bool rondo_pipeline_text_unit(const rondo_pipeline *p, const rondo_dataset *d, r
 /* ---- rondo new language ---- */
 static const char recipe[] =
     "# A recipe: what to train, on what, and how.  Each key is an option of the command line, too\n"
-    "# (rondo train --help lists them all); an option given there wins.  Train it, and let it write:\n"
+    "# (rondo train --help lists them all); an option given there wins.  Train it, and let it "
+    "write:\n"
     "#     rondo train recipe.yaml\n"
     "#     rondo generate run --prompt \"the old\" --samples 5\n"
     "task: language\n"
@@ -206,14 +208,16 @@ static const char recipe[] =
     "tokenizer: word          # or char, byte, bpe vocab_size=8000, a tokenizer.json\n"
     "eos: line                # what ends with the token <eos>: line, document or none\n"
     "\n"
-    "# The network, layer by layer.  The embedding's rows and the last layer's units are left out:\n"
+    "# The network, layer by layer.  The embedding's rows and the last layer's units are left "
+    "out:\n"
     "# one for every token.\n"
     "model:\n"
     "  - embedding 32\n"
     "  - lstm 64 return_sequences\n"
     "  - dense softmax\n"
     "\n"
-    "# The text is cut into `batch` streams that run beside each other; of each, `bptt` tokens are\n"
+    "# The text is cut into `batch` streams that run beside each other; of each, `bptt` tokens "
+    "are\n"
     "# learnt from at a time, and the state is carried on.\n"
     "batch: 16\n"
     "bptt: 20\n"
@@ -238,8 +242,8 @@ static rondo_status sample_village(file_writer *w, rng *draw)
                                         "sailor", "goose", "clerk", "hedgehog" };
     static const char *const behind[] = { "by the river", "with the red hat", "from the hill",
                                           "behind the mill" };
-    static const char *const one[] = { "reads",  "carries", "forgets", "paints",
-                                       "mends",  "hides",   "finds",   "sells" };
+    static const char *const one[] = { "reads", "carries", "forgets", "paints",
+                                       "mends", "hides",   "finds",   "sells" };
     static const char *const many[] = { "read", "carry", "forget", "paint",
                                         "mend", "hide",  "find",   "sell" };
     static const char *const things[] = { "letter", "lantern", "boat", "basket", "clock", "song" };
@@ -247,8 +251,8 @@ static rondo_status sample_village(file_writer *w, rng *draw)
                                          "on market day", "when the snow melts" };
     for (int i = 0; i < 1500; i++) {
         const bool plural = rng_below(draw, 2);
-        RONDO_TRY(task_line(w, "the %s %s%s ", PICK(draw, ages), PICK(draw, folk),
-                            plural ? "s" : ""));
+        RONDO_TRY(
+            task_line(w, "the %s %s%s ", PICK(draw, ages), PICK(draw, folk), plural ? "s" : ""));
         if (rng_below(draw, 3) == 0) RONDO_TRY(task_line(w, "%s ", PICK(draw, behind)));
         RONDO_TRY(task_line(w, "%s a %s", plural ? PICK(draw, many) : PICK(draw, one),
                             PICK(draw, things)));

@@ -300,10 +300,9 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     rondo_status status = rondo_fit(
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bucket = p->bucket,
         .bptt = p->bptt, .bptt_vary = p->bptt_vary, .steps_per_epoch = p->steps_per_epoch,
-        .validation = p->validation,
-        .callbacks = r->callbacks, .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
-        .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds,
-        .checkpoint_rarely = r->one_of_many);
+        .validation = p->validation, .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
+        .checkpoint = r->checkpoint, .identity = p->identity,
+        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->steps = r->diary.steps;

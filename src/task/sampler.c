@@ -115,8 +115,7 @@ int32_t sampler_next(sampler *s, const real *logits, const spoken *said, rng *r)
     sampler_ban(s, s->p);
     penalize(s, said);
     if (o->temperature == 0) return (int32_t)kernel_table()->argmax(s->p, s->n);
-    if (o->temperature != 1)
-        kernel_table()->scale(s->p, s->p, (real)(1 / o->temperature), s->n);
+    if (o->temperature != 1) kernel_table()->scale(s->p, s->p, (real)(1 / o->temperature), s->n);
     s->softmax->forward(s->p, s->p, s->n, NULL);
     const bool cut = o->top_k > 0 || o->top_p < 1;
     int64_t kept = s->n;

@@ -89,8 +89,8 @@ struct rondo_pipeline {
     scaler scale_in, scale_out; /* n is 0: none */
     tokenizer *tokenizer;       /* of a model that reads text; NULL: it reads numbers */
     text_cut cut;
-    text_ends ends; /* of a language model … */
-    char *unit;     /* … whose tokens are "word" "sub-word" "character" "byte"; else NULL */
+    text_ends ends;   /* of a language model … */
+    char *unit;       /* … whose tokens are "word" "sub-word" "character" "byte"; else NULL */
     double threshold; /* of two classes: the second is told over it; 0: at 0.5 */
     char **columns;   /* of a prediction */
     int n_columns;
@@ -146,7 +146,8 @@ int64_t corpus_unknown(const rondo_dataset *); /* … of which so many, or one m
 /* ---- language.c ---- */
 bool language_ends_lines(const rondo_pipeline *);
 int32_t language_boundary(const rondo_pipeline *); /* the token a text begins after; -1: none */
-const char *language_reading(const rondo_recipe *); /* options of a reader that hold unless others do */
+const char *
+language_reading(const rondo_recipe *); /* options of a reader that hold unless others do */
 rondo_status language_put(const rondo_pipeline *, json_t *); /* its part of the pipeline's JSON … */
 rondo_status language_get(rondo_pipeline *, const json_t *); /* … and back */
 
@@ -187,14 +188,15 @@ typedef struct speaker {
     const tokenizer *how;
     const char *stop;
     size_t n_stop;
-    int32_t *id;           /* the last tokens … */
-    int64_t n, heard;      /* … of which so many are in the text already */
+    int32_t *id;      /* the last tokens … */
+    int64_t n, heard; /* … of which so many are in the text already */
     text_buffer before, now;
-    text_buffer held;      /* text that is not given yet … */
-    size_t given;          /* … but for so much, in the last call */
-    bool stopped;          /* the stop text has come */
+    text_buffer held; /* text that is not given yet … */
+    size_t given;     /* … but for so much, in the last call */
+    bool stopped;     /* the stop text has come */
 } speaker;
-rondo_status speaker_open(speaker *, const tokenizer *, const char *stop); /* borrows; stop or NULL */
+rondo_status speaker_open(speaker *, const tokenizer *,
+                          const char *stop);                  /* borrows; stop or NULL */
 void speaker_begin(speaker *, const int32_t *ids, int64_t n); /* the text before; given already */
 /* What the text goes on with, without the stop text; valid until the next call. */
 rondo_status speaker_say(speaker *, int32_t id, const char **text, size_t *size);
@@ -220,9 +222,9 @@ typedef struct beam {
     int64_t beams;
     hypothesis *running, *other, *found; /* [beams]; found: over, the best first */
     int64_t n_running, n_found;
-    real *log_p, *value;      /* [beams·vocabulary] of the candidates: of each token; of the text */
-    int32_t *order;           /* [beams·vocabulary] */
-    int64_t *from;            /* [beams] rows that go on */
+    real *log_p, *value; /* [beams·vocabulary] of the candidates: of each token; of the text */
+    int32_t *order;      /* [beams·vocabulary] */
+    int64_t *from;       /* [beams] rows that go on */
     int64_t sample, position; /* of the next piece */
 } beam;
 
@@ -240,11 +242,11 @@ struct rondo_generator {
     sampler sampler;
     int32_t banned[3];
     int n_banned;
-    int64_t rows, n; /* samples at a time; outputs of the model */
-    sample_row *row; /* [rows] */
-    int32_t *next;   /* [rows] what they said last */
-    real *logits;    /* [rows][n] of what comes next */
-    real *log_p;     /* [n] */
+    int64_t rows, n;                  /* samples at a time; outputs of the model */
+    sample_row *row;                  /* [rows] */
+    int32_t *next;                    /* [rows] what they said last */
+    real *logits;                     /* [rows][n] of what comes next */
+    real *log_p;                      /* [n] */
     real *first_state, *first_logits; /* after the prompt: of all rows; [n] of each */
     size_t n_state;
     int64_t first, at, step; /* the sample of row 0; the row that is next; tokens said by each */
@@ -282,8 +284,8 @@ typedef struct plan {
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
     bool reads_text;                          /* the model wants tokens */
     const char *reading; /* a reader's options that hold unless others are given; or NULL */
-    bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
-    spool files[2]; /* the data and their labels, when they come as a stream */
+    bool bits;           /* the targets of a last sigmoid are zeros and ones, and unscaled */
+    spool files[2];      /* the data and their labels, when they come as a stream */
     plan_test *tests;
     int n_tests;
     rondo_pipeline *pipeline;

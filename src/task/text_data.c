@@ -219,7 +219,8 @@ rondo_status plan_tokenize(plan *p, const rondo_recipe *r)
     if (p->validation)
         RONDO_TRY(rondo_fail_in(pipeline_tokens(line, &p->validation, 1), "validation"));
     for (int i = 0; i < p->n_tests; i++)
-        RONDO_TRY(rondo_fail_in(pipeline_tokens(line, &p->tests[i].data, 1), "%s", p->tests[i].name));
+        RONDO_TRY(
+            rondo_fail_in(pipeline_tokens(line, &p->tests[i].data, 1), "%s", p->tests[i].name));
     return RONDO_OK;
 }
 

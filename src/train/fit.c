@@ -232,7 +232,8 @@ static void ask(fit *f, int64_t i)
     const int64_t size = f->options.batch_size, left = f->data->count - i * size;
     if (i >= f->batches) return;
     if (f->data->streams)
-        feeder_ask(f->feeder, f->order.item, size, f->cuts.at[i], f->cuts.at[i + 1] - f->cuts.at[i]);
+        feeder_ask(f->feeder, f->order.item, size, f->cuts.at[i],
+                   f->cuts.at[i + 1] - f->cuts.at[i]);
     else
         feeder_ask(f->feeder, f->order.item + i * size, left < size ? left : size, 0, ALL_STEPS);
 }

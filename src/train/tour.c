@@ -23,7 +23,7 @@ void tour_open(tour *w, pass *p)
 }
 
 void tour_begin(tour *w, const rondo_dataset *data, int64_t rows, const scaler *in,
-                 const scaler *out)
+                const scaler *out)
 {
     w->data = data;
     w->rows = data->streams || rows > data->count ? data->count : rows;
