@@ -102,6 +102,8 @@ void close_both(job *);
 /* ---- heat.c ---- */
 /* attribution: the numbers beside the lines are sums, not means. */
 rondo_status heat_print(const rondo_map *, bool attribution);
+/* Of one column over a text: a line a token, those that weigh most. */
+rondo_status heat_tokens(const rondo_map *, int64_t column, char *const *tokens);
 
 /* ---- findings.c: what a diagnosis comes to, sentence by sentence ---- */
 void print_findings(FILE *, const rondo_diagnosis *, bool chinese);

@@ -29,6 +29,7 @@ typedef struct results { /* of one evaluation, or of two that are compared */
     const char *names[MOST_SCORES];
     double values[MOST_SCORES], exact[MOST_SCORES]; /* exact: with weights in f32 */
     int n;
+    int64_t samples; /* each with one answer; 0: answers over time, which depend on each other */
     const char *storage; /* what the weights are kept in; NULL: f32 alone */
     int64_t step[MOST_STEPS];
     double drift[MOST_STEPS];
@@ -46,10 +47,29 @@ static void json_scores(const results *r, const double *values)
     }
 }
 
+static void json_intervals(const results *r)
+{
+    bool any = false;
+    double low, high;
+    for (int i = 0; i < r->n; i++) {
+        if (!rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high)) continue;
+        fputs(any ? ", " : ", \"intervals\": {", stdout);
+        any = true;
+        json_text(stdout, r->names[i]);
+        fputs(": [", stdout);
+        json_number(stdout, low);
+        fputs(", ", stdout);
+        json_number(stdout, high);
+        fputc(']', stdout);
+    }
+    if (any) fputc('}', stdout);
+}
+
 static void print_json(const results *r)
 {
     fputc('{', stdout);
     json_scores(r, r->values);
+    json_intervals(r);
     if (r->storage) {
         fputs(", \"weights\": ", stdout);
         json_text(stdout, r->storage);
@@ -67,6 +87,15 @@ static void print_json(const results *r)
     fputs("}\n", stdout);
 }
 
+static void print_score(const results *r, int i)
+{
+    double low, high;
+    printf("%-18s %.6g", r->names[i], r->values[i]);
+    if (rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high))
+        printf("   95%% interval %.4g to %.4g", low, high);
+    putchar('\n');
+}
+
 static void print_scores(const results *r)
 {
     if (r->storage) printf("%-18s %-12s f32\n", "", r->storage);
@@ -74,7 +103,7 @@ static void print_scores(const results *r)
         if (r->storage)
             printf("%-18s %-12.6g %.6g\n", r->names[i], r->values[i], r->exact[i]);
         else
-            printf("%-18s %.6g\n", r->names[i], r->values[i]);
+            print_score(r, i);
     }
     if (r->n_steps) puts("\nlargest difference of an output from f32");
     for (int i = 0; i < r->n_steps; i++)
@@ -136,6 +165,7 @@ int command_eval(call *c)
     results r = { .n = 0 };
     int code = open_both(c, &j, true);
     const bool by = rondo_recipe_get(c->recipe, "by") != NULL;
+    if (!code && !rondo_pipeline_over_time(j.pipeline)) r.samples = rondo_dataset_count(j.data);
     if (!code) code = by ? judge_groups(c, &j, &r) : judge(c, &j, &r);
     if (!code) {
         if (c->json)

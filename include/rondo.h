@@ -232,6 +232,9 @@ typedef struct rondo_fit_options {
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
     int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
+    int64_t
+        bucket; /* sorts each so many batches of an epoch by length, so that a batch's samples are
+                     * of like lengths; 0: none */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

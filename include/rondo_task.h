@@ -157,6 +157,9 @@ rondo_status rondo_pipeline_data(rondo_pipeline *, rondo_dataset **, const rondo
  * training (scaled targets), metrics are in the data's own. */
 rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, int64_t batch,
                                      const char **names, double *values, int n, int *count);
+/* Wilson's 95 % interval of a score that is a share of so many samples, "accuracy"; false: it is none. */
+bool rondo_score_interval(const char *name, double score, int64_t samples, double *low,
+                          double *high);
 /* How far outputs drift from those of f32 when weights are kept in "bf16" or "int8" (see
  * rondo_set_weight_storage): the largest difference of an output, in the data's own units, at steps
  * 1, 10, 100 … and the last, over the first samples. E_ARG when the model cannot run step by step. */
@@ -219,7 +222,7 @@ const char *rondo_pipeline_column(const rondo_pipeline *, int i);
 bool rondo_pipeline_over_time(const rondo_pipeline *); /* predictions have steps */
 
 /* Sample i drawn with letters, at most `width` in a line: many features as an image, few as lines
- * over time. free() the text. */
+ * over time; text is text. free() it. */
 rondo_status rondo_sample_draw(const rondo_dataset *, int64_t i, int width, char **text);
 
 /* One step: x[n] in the data's own units → the prediction (valid until the next step). The state is
@@ -272,6 +275,7 @@ typedef struct rondo_explanation {
     bool complete;
     int n_maps;
     rondo_map *maps;
+    char **tokens; /* of text: what of it each step of the input is, ended by NULL; NULL: numbers */
 } rondo_explanation;
 /* Integrated gradients (Sundararajan, Taly and Yan 2017) of every input: (x - b) times the mean
  * gradient on the straight way from the baseline b to x, at the midpoints of 32 parts; parts on which

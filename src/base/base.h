@@ -12,6 +12,7 @@ typedef rondo_real real;
 /* Stated limits on what files and specs may ask for; over them: RONDO_E_LIMIT. */
 enum {
     LIMIT_NAME = 256,          /* bytes of a name */
+    LIMIT_LINE = 16 << 20,     /* bytes of a line, or a cell, that is a text of its own */
     LIMIT_LAYERS = 4096,       /* layers or nodes of a model */
     LIMIT_HEADER = 64 << 20,   /* bytes of a model file's header */
     LIMIT_DEPTH = 64,          /* nesting of JSON, of a formula's parentheses */

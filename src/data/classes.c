@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 enum { MOST_CLASSES = 1 << 16, MOST_FRACTIONS = 64 /* labels like 1.5 before it is no class */ };
 
@@ -84,14 +83,8 @@ void names_join(char *out, size_t size, char *const *names, int n)
 
 bool name_is_utf8(const char *name)
 {
-    const utf8proc_uint8_t *at = (const utf8proc_uint8_t *)name;
-    utf8proc_int32_t point;
-    while (*at) {
-        const utf8proc_ssize_t n = utf8proc_iterate(at, -1, &point);
-        if (n <= 0) return false;
-        at += n;
-    }
-    return true;
+    const size_t n = strlen(name);
+    return utf8_valid(name, n) == n;
 }
 
 rondo_status class_list_find(class_list *c, const char *name, const char *path, int64_t line,

@@ -10,6 +10,8 @@ static const option_field fields[] = {
     FIELD(target, OPTION_TEXT, NULL, "column to predict: name or position from 1; a,b for several"),
     FIELD(features, OPTION_TEXT, NULL,
           "input columns; all numeric ones but sequence and, without window, target"),
+    FIELD(text, OPTION_TEXT, NULL,
+          "column, or key of JSON objects, with the text that is the input"),
     FIELD(sequence, OPTION_TEXT, NULL, "column whose equal neighbours make rows one sequence"),
     FIELD(per_step, OPTION_BOOL, NULL, "with sequence: a target per row, not one per sequence"),
     FIELD(window, OPTION_INT, NULL, "samples are windows of this many rows"),
@@ -20,6 +22,7 @@ static const option_field fields[] = {
     FIELD(header, OPTION_TEXT, "auto", "auto yes no: whether the first row names the columns"),
     FIELD(missing, OPTION_TEXT, NULL, "cells with this text, or empty: their rows are left out"),
     FIELD(skip, OPTION_INT, NULL, "lines to pass over first"),
+    ENCODING_FIELD(csv_options),
 };
 
 /* ---- Rows ---- */
@@ -57,9 +60,20 @@ static rondo_status append_numbers(csv_table *c, spill *to, const int *columns, 
     return spill_append(to, c->row, (size_t)n * sizeof *c->row);
 }
 
+static rondo_status append_text(csv_table *c)
+{
+    const csv_cell *cell = &c->rows.cells[c->text];
+    RONDO_TRY(document_check(cell->n, c->request->path, c->rows.row_line));
+    c->cell.size = 0;
+    csv_cell_add(cell, &c->cell);
+    RONDO_TRY(c->cell.status);
+    return store_text(c->store, c->cell.data, c->cell.size);
+}
+
 static rondo_status append_row(csv_table *c)
 {
-    RONDO_TRY(append_numbers(c, &c->store->inputs, c->features, c->n_features));
+    RONDO_TRY(c->text >= 0 ? append_text(c)
+                           : append_numbers(c, &c->store->inputs, c->features, c->n_features));
     RONDO_TRY(groups_see(c->groups, c->request->n_groups, c->request->groups, &c->rows));
     if (!c->with_targets) return RONDO_OK;
     if (!c->classes) return append_numbers(c, &c->store->targets, c->targets, c->n_targets);
@@ -94,7 +108,7 @@ static rondo_status read_rows(csv_table *c)
     const int widest = c->n_features > c->n_targets ? c->n_features : c->n_targets;
     c->row = alloc_array(widest, sizeof *c->row);
     const int64_t steps = c->options->steps ? c->options->steps : 1;
-    c->store = store_new(c->n_features / steps, c->n_targets);
+    c->store = store_new(c->text >= 0 ? 0 : c->n_features / steps, c->n_targets);
     if (!c->row || !c->store) return RONDO_E_NOMEM;
     for (bool more;;) {
         bool missing;
@@ -157,9 +171,13 @@ static rondo_status finish(csv_table *c, rondo_dataset *d)
     const row_store *s = d->self;
     const bool sequence = o->window || o->steps || c->sequence >= 0;
     const int64_t steps = o->window ? o->window : o->steps; /* 0: they differ */
-    d->input[0] = sequence ? (field_shape){ RONDO_F32, { 2, { steps, s->width } } }
-                           : (field_shape){ RONDO_F32, { 1, { s->width } } };
-    RONDO_TRY(list_names(&d->features, &d->n_features, c, c->features, c->n_features));
+    d->input[0] = c->text >= 0 ? (field_shape){ RONDO_F32, { 0, { 0 } } }
+                  : sequence   ? (field_shape){ RONDO_F32, { 2, { steps, s->width } } }
+                               : (field_shape){ RONDO_F32, { 1, { s->width } } };
+    if (c->text >= 0)
+        RONDO_TRY(list_names(&d->features, &d->n_features, c, &c->text, 1));
+    else
+        RONDO_TRY(list_names(&d->features, &d->n_features, c, c->features, c->n_features));
     const struct read_table read = { c, s };
     RONDO_TRY(groups_give(d, c->groups, c->request->n_groups, c->request, rows_of, &read));
     if (!c->with_targets) return RONDO_OK;
@@ -189,6 +207,9 @@ static rondo_status check_options(const csv_options *o)
     if (o->steps && (o->sequence || o->window))
         return rondo_fail(RONDO_E_ARG,
                           "csv: steps= cuts single rows; leave out sequence and window");
+    if (o->text && (o->sequence || o->window || o->steps || o->features))
+        return rondo_fail(RONDO_E_ARG, "csv: text= is the only input, a document a row; leave out "
+                                       "features, sequence, window and steps");
     return RONDO_OK;
 }
 
@@ -210,7 +231,10 @@ static rondo_status choose_delimiter(csv_table *c)
 
 rondo_status csv_open(csv_table *c)
 {
+    const char *encoding = c->options->encoding ? c->options->encoding : "utf8";
     RONDO_TRY(source_open(&c->source, c->request->path));
+    if (c->options->text || c->request->text || strcmp(encoding, "utf8") != 0)
+        RONDO_TRY(source_decode(&c->source, c->request->path, encoding));
     csv_begin(&c->rows, c->request->path, (const char *)c->source.data, c->source.size);
     csv_skip_lines(&c->rows, c->options->skip);
     RONDO_TRY(choose_delimiter(c));
@@ -226,6 +250,7 @@ void csv_close(csv_table *c)
     alloc_free(c->features);
     alloc_free(c->targets);
     alloc_free(c->kinds);
+    text_free(&c->cell);
     text_list_free(c->names);
     csv_end(&c->rows);
     source_close(&c->source);
@@ -233,7 +258,7 @@ void csv_close(csv_table *c)
 
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
 {
-    csv_table c = { .request = request, .options = options };
+    csv_table c = { .request = request, .options = options, .text = -1 };
     *out = NULL;
     if (request->labels)
         return rondo_fail(RONDO_E_ARG, "%s: labels are a column of it: target=NAME, no labels file",
@@ -263,9 +288,9 @@ static bool recognises(const char *path, const unsigned char *head, size_t n)
     return n > 0 && !memchr(head, 0, n);
 }
 
-const reader_row csv_reader = { "csv",
-                                "tables of text, comma-separated and the like",
-                                OPTION_TABLE(fields),
-                                sizeof(csv_options),
-                                recognises,
-                                open };
+const reader_row csv_reader = { .name = "csv",
+                                .help = "tables of text, comma-separated and the like",
+                                .options = OPTION_TABLE(fields),
+                                .options_size = sizeof(csv_options),
+                                .recognises = recognises,
+                                .open = open };

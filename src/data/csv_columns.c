@@ -115,7 +115,8 @@ static bool named_in(const csv_table *c, char *const *names, int n)
 /* Whether a requested name, not a position, stands in the first row. */
 static bool names_are_asked_for(const csv_table *c)
 {
-    const char *const asked[] = { c->options->target, c->options->features, c->options->sequence };
+    const char *const asked[] = { c->options->target, c->options->features, c->options->sequence,
+                                  c->options->text };
     for (size_t k = 0; k < sizeof asked / sizeof *asked; k++)
         for (int i = 0; asked[k] && i < c->n_columns; i++) {
             const csv_cell name = { c->names[i], strlen(c->names[i]), false };
@@ -211,9 +212,35 @@ static rondo_status find_kinds(csv_table *c)
     return RONDO_OK;
 }
 
+/* The column that is named, or that the model was trained on, or the only one of text that is not the
+ * target. */
+static rondo_status choose_text(csv_table *c)
+{
+    const reader_request *q = c->request;
+    const char *name = c->options->text;
+    if (!name && q->features && find_column(c, q->features[0]) >= 0) name = q->features[0];
+    if (name) {
+        c->text = find_column(c, name);
+        return c->text < 0 ? unknown_column(c, name) : RONDO_OK;
+    }
+    int found = 0;
+    for (int i = 0; i < c->n_columns; i++) {
+        if (c->kinds[i] != KIND_TEXT || contains(c->targets, c->n_targets, i)) continue;
+        c->text = i;
+        found++;
+    }
+    if (found == 1) return RONDO_OK;
+    char known[2 * LIMIT_NAME];
+    names_join(known, sizeof known, c->names, c->n_columns);
+    return rondo_fail(RONDO_E_ARG,
+                      "%s: which column is the text? Say text=NAME (--text NAME), one of %s",
+                      q->path, known);
+}
+
 static rondo_status choose_features(csv_table *c)
 {
     const reader_request *q = c->request;
+    if (q->text || c->options->text) return choose_text(c);
     if (q->features && c->header) {
         RONDO_TRY(find_known(c, c->features, &c->n_features, q->features, q->n_features));
     } else if (c->options->features) {

@@ -130,6 +130,17 @@ rondo_status csv_next(csv_rows *r, bool *more)
     return RONDO_OK;
 }
 
+void csv_cell_add(const csv_cell *cell, text_buffer *out)
+{
+    const char *at = cell->text, *end = at + cell->n;
+    while (at < end) {
+        const char *quote = cell->quoted ? memchr(at, '"', (size_t)(end - at)) : NULL;
+        const char *stop = quote ? quote + 1 : end;
+        text_put(out, at, (size_t)(stop - at));
+        at = quote ? stop + 1 : end; /* the second of two */
+    }
+}
+
 void csv_cell_text(const csv_cell *cell, char out[LIMIT_NAME])
 {
     size_t n = 0;

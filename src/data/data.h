@@ -54,6 +54,9 @@ struct rondo_dataset {
     int64_t (*length)(const rondo_dataset *, int64_t i);
     /* Valid until the cursor's next get. Threads with a cursor each may get at a time. */
     rondo_status (*get)(const rondo_dataset *, cursor *, int64_t i, sample *);
+    /* The document that sample i is: n bytes of UTF-8, no zero behind them; valid as get's sample is.
+     * NULL: samples are no text. Raw text has no inputs until a tokenizer makes tokens of it. */
+    rondo_status (*text)(const rondo_dataset *, cursor *, int64_t i, const char **text, size_t *n);
     void (*close)(rondo_dataset *);
     char **classes; /* names of labels, or NULL */
     int n_classes;
@@ -67,17 +70,31 @@ struct rondo_dataset {
         digest; /* of the content (first 8 bytes of its SHA-256), for manifests and resume; 0: not known */
     void *self; /* the reader's */
 };
+static inline bool dataset_is_raw_text(const rondo_dataset *d)
+{
+    return d->text && d->n_inputs == 0;
+}
 int64_t dataset_longest(const rondo_dataset *);
 rondo_status dataset_new(rondo_dataset **, int64_t count); /* zeroed, for readers to fill */
 /* A view: some samples of another dataset (split for validation). Borrows it; copies the items. */
 rondo_status dataset_subset(rondo_dataset **, const rondo_dataset *of, const int64_t *items,
                             int64_t n);
+/* *d becomes such a view, which owns what it was. It stays as it is when it fails. */
+rondo_status dataset_part(rondo_dataset **d, const int64_t *items, int64_t n);
+
+/* *d becomes a view, which owns what it was, of samples that count by their class: "balanced", all
+ * classes together the same; or "good=1 bad=2.5", others 1. It stays as it is when it fails. */
+rondo_status class_weights(rondo_dataset **d, const char *how);
 
 /* ---- Readers ---- */
 typedef enum target_kind { TARGET_AUTO, TARGET_CLASSES, TARGET_NUMBERS } target_kind;
 typedef struct reader_request {
     const char *path, *labels; /* labels: a second file, or NULL */
     const char *spec;          /* the reader's options: "target=y window=24" */
+    /* Options that other data were read with: they hold where the spec does not say otherwise and
+     * the reader knows them. NULL: none. */
+    const char *before;
+    bool text; /* text is wanted: the model reads it */
     target_kind
         target; /* AUTO: text means classes, numbers mean numbers (integer label files mean classes) */
     bool no_target; /* predicting: a missing target column or labels file is fine */
@@ -101,9 +118,13 @@ typedef struct reader_row {
     bool (*recognises)(const char *path, const unsigned char *head,
                        size_t n); /* name and first bytes (gunzipped) */
     rondo_status (*open)(rondo_dataset **, const reader_request *, const void *options);
+    bool only_text;            /* asked only where text is wanted */
+    const char *target_option; /* says where targets are: not taken from `before` where none are
+                                * needed; NULL: there is none */
 } reader_row;
 /* Chooses by spec's format=NAME, "task:NAME?…" or recognises().  Every spec may also have
- * labels=FILE, as=classes or as=numbers, and no_target, as in the request. */
+ * labels=FILE, as=classes or as=numbers, and no_target, as in the request; and rows=, see part.c.
+ * A path may bring words of its own: "reviews.csv?text=review&rows=9/10". */
 rondo_status reader_open(rondo_dataset **, const reader_request *);
 
 /* Generated data: "task:adding?length=150&count=1000&seed=1". */
@@ -192,6 +213,14 @@ typedef struct source_file {
 } source_file;
 rondo_status source_open(source_file *, const char *path);
 void source_close(source_file *); /* safe when all zero */
+/* encoding.c: what was opened becomes UTF-8, without a byte order mark; from "utf8", "latin1" or
+ * "cp1252". E_FORMAT names the line and the byte that is not, or is zero. */
+rondo_status source_decode(source_file *, const char *path, const char *encoding);
+#define ENCODING_FIELD(options)                                                                    \
+    {                                                                                              \
+        "encoding", OPTION_TEXT, offsetof(options, encoding), "utf8",                              \
+            "of text: utf8, or latin1 or cp1252 as older files are"                                \
+    }
 /* First bytes of a file, unpacked; *n of them. */
 rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n);
 rondo_status source_digest(const char *path, uint64_t *digest);
@@ -229,20 +258,43 @@ rondo_status class_list_finish(class_list *, int32_t *labels, int64_t count);
 void class_list_give(class_list *, rondo_dataset *);
 void class_list_free(class_list *);
 
+/* part.c: "9/10" keeps the samples whose number, counted from 0, leaves 9 when divided by 10; "0-7/10"
+ * those that leave 0 to 7; "0-89%" is a share by position; "100-199" are positions. Several: "0,3-5/10". */
+rondo_status rows_keep(rondo_dataset **, const char *rows);
+
+/* labels.c: targets that come one by one, as text */
+typedef struct label_reader {
+    class_list classes;
+    bool numbers; /* they are no classes */
+    spill *to;    /* borrowed: a real or an int32_t each */
+} label_reader;
+rondo_status labels_begin(label_reader *, const reader_request *, bool numbers, spill *to);
+/* One more; E_FORMAT with the place when it is none. */
+rondo_status label_read(label_reader *, const char *text, size_t n, const char *path, int64_t line);
+/* The dataset's target and its classes; `to` holds what was read. per_step: a run of them a sample. */
+rondo_status labels_give(label_reader *, rondo_dataset *, bool per_step);
+void labels_free(label_reader *);
+
 /* store.c: samples that are runs of rows of one table; what memory cannot hold
  * pages from disk */
 typedef struct row_span {
-    int64_t first, steps; /* rows of inputs */
+    int64_t first, steps; /* rows of inputs; of text: which document, and rows of targets */
     int64_t target;       /* first row of targets */
 } row_span;
 typedef struct row_store {
-    spill inputs;  /* [rows][features] real */
+    spill inputs;  /* [rows][features] real; of width 0: documents, one behind the other … */
+    spill ends;    /* … [documents] int64_t where each ends */
     spill targets; /* [rows][features] real, or [rows] int32_t labels */
     spill spans;   /* [samples] */
     int64_t width, target_width;
 } row_store;
 row_store *store_new(int64_t width, int64_t target_width);
 rondo_status store_span(row_store *, int64_t first, int64_t steps, int64_t target);
+/* A document of a store of width 0. */
+rondo_status store_text(row_store *, const char *text, size_t n);
+/* E_LIMIT when one that is a line, or a cell, is too long to be meant. */
+rondo_status document_check(size_t n, const char *path, int64_t line);
+int64_t store_documents(const row_store *);
 /* Takes the store, also when it fails.  The reader has yet to fill shapes and names. */
 rondo_status store_dataset(rondo_dataset **, row_store *);
 void store_free(row_store *);
@@ -265,7 +317,9 @@ void csv_skip_lines(csv_rows *, int64_t n);
 /* The most frequent of , ; and tab in the line that comes next; a comma when there is none. */
 char csv_guess_delimiter(const csv_rows *);
 rondo_status csv_next(csv_rows *, bool *more); /* blank lines are passed over */
-/* The cell's text with quotes resolved, cut to fit. */
+/* Adds the cell's text, with quotes resolved. */
+void csv_cell_add(const csv_cell *, text_buffer *);
+/* The same, cut to fit. */
 void csv_cell_text(const csv_cell *, char out[LIMIT_NAME]);
 void csv_end(csv_rows *);
 
@@ -276,12 +330,16 @@ typedef struct group_reader {
     spill rows; /* [rows] int32_t, the number of each row's value */
 } group_reader;
 group_reader *groups_new(int n);
+/* One more row, of this value, in the column of this name. */
+rondo_status group_see(group_reader *, const char *name, const char *value, const char *path,
+                       int64_t line);
 /* Keeps the row's value in each column. */
 rondo_status groups_see(group_reader *, int n, char *const *names, const csv_rows *);
 /* The rows of each sample must be of one group. */
 typedef void group_rows(const void *user, int64_t item, int64_t *first, int64_t *n);
 rondo_status groups_give(rondo_dataset *, group_reader *, int n, const reader_request *,
                          group_rows *, const void *user);
+group_rows groups_by_item; /* a row is a sample */
 void groups_free(group_reader *, int n);
 /* What the reader did not: by the request's table, or by the label. */
 rondo_status groups_find(rondo_dataset *, const reader_request *);
@@ -289,7 +347,7 @@ void groups_close(rondo_dataset *);
 
 /* csv_columns.c: which column is what */
 typedef struct csv_options {
-    char *target, *features, *sequence, *delimiter, *header, *missing;
+    char *target, *features, *text, *sequence, *delimiter, *header, *missing, *encoding;
     int64_t window, horizon, stride, steps, skip;
     bool per_step;
 } csv_options;
@@ -306,6 +364,8 @@ typedef struct csv_table {
     int n_features, n_targets;
     bool header;       /* the columns have names of their own */
     int sequence;      /* column or -1 */
+    int text;          /* column that is the input, instead of features; or -1 */
+    text_buffer cell;  /* its text, without quotes */
     bool classes;      /* the target is a class */
     bool with_targets; /* they are to be read */
     class_list labels;

@@ -103,9 +103,10 @@ static bool recognises(const char *path, const unsigned char *head, size_t n)
            head[3] <= 4;
 }
 
-const reader_row idx_reader = { "idx",
-                                "idx images, plain or .gz, with labels=FILE: a row a time step",
-                                OPTION_TABLE(fields),
-                                sizeof(idx_options),
-                                recognises,
-                                open };
+const reader_row idx_reader = { .name = "idx",
+                                .help =
+                                    "idx images, plain or .gz, with labels=FILE: a row a time step",
+                                .options = OPTION_TABLE(fields),
+                                .options_size = sizeof(idx_options),
+                                .recognises = recognises,
+                                .open = open };

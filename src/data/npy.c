@@ -136,9 +136,9 @@ static bool recognises(const char *path, const unsigned char *head, size_t n)
            (is_npz(head, n) && path_ends(path, ".npz"));
 }
 
-const reader_row npy_reader = { "npy",
-                                "NumPy arrays: .npy with labels=Y.npy, or .npz",
-                                OPTION_TABLE(fields),
-                                sizeof(npy_options),
-                                recognises,
-                                open };
+const reader_row npy_reader = { .name = "npy",
+                                .help = "NumPy arrays: .npy with labels=Y.npy, or .npz",
+                                .options = OPTION_TABLE(fields),
+                                .options_size = sizeof(npy_options),
+                                .recognises = recognises,
+                                .open = open };

@@ -6,10 +6,17 @@ static const char task_prefix[] = "task:";
 
 /* What every reader understands beside its own options. */
 typedef struct common {
-    const char *format, *labels;
+    const char *format, *labels, *rows;
     target_kind target;
     bool no_target;
 } common;
+
+/* What a request comes to: words of the reader's own, and of those that other data were read with. */
+typedef struct wishes {
+    common common;
+    spec own, before;
+    int n_own, n_before;
+} wishes;
 
 static rondo_status take_common(common *c, const spec_word *word, bool *taken)
 {
@@ -25,6 +32,8 @@ static rondo_status take_common(common *c, const spec_word *word, bool *taken)
         c->format = word->value;
     } else if (!strcmp(word->key, "labels")) {
         c->labels = word->value;
+    } else if (!strcmp(word->key, "rows")) {
+        c->rows = word->value;
     } else if (!strcmp(word->key, "as")) {
         if (strcmp(word->value, "classes") && strcmp(word->value, "numbers"))
             return rondo_fail(RONDO_E_ARG, "as= is classes or numbers, not \"%s\"", word->value);
@@ -92,8 +101,7 @@ static rondo_status task_digest(uint64_t *digest, const generator_row *row, cons
     return s;
 }
 
-static rondo_status open_task(rondo_dataset **out, const reader_request *request, spec *words,
-                              int n)
+static rondo_status open_task(rondo_dataset **out, const reader_request *request, const wishes *w)
 {
     const generator_row *row;
     const void *found;
@@ -113,7 +121,7 @@ static rondo_status open_task(rondo_dataset **out, const reader_request *request
     s = options ? options_default(&row->options, options) : RONDO_E_NOMEM;
     if (s) goto done;
     s = set_query(row, options, query);
-    const spec own = { .words = words->words, .n = n };
+    const spec own = { .words = w->own.words, .n = w->n_own };
     if (!s) s = options_from_spec(&row->options, options, row->name, &own);
     if (!s) s = row->open(out, options);
     if (!s) s = task_digest(&(*out)->digest, row, options);
@@ -126,7 +134,8 @@ done:
 }
 
 /* ---- Files ---- */
-static rondo_status choose_reader(const reader_row **out, const char *path, const char *format)
+static rondo_status choose_reader(const reader_row **out, const reader_request *q,
+                                  const char *format)
 {
     unsigned char head[512];
     size_t n;
@@ -136,31 +145,47 @@ static rondo_status choose_reader(const reader_row **out, const char *path, cons
         *out = found;
         return RONDO_OK;
     }
-    RONDO_TRY(source_head(path, head, sizeof head, &n));
+    RONDO_TRY(source_head(q->path, head, sizeof head, &n));
     for (int i = 0; i < registry_count(REGISTRY_READER); i++) {
         *out = registry_at(REGISTRY_READER, i);
-        if ((*out)->recognises && (*out)->recognises(path, head, n)) return RONDO_OK;
+        if ((*out)->only_text && !q->text) continue;
+        if ((*out)->recognises && (*out)->recognises(q->path, head, n)) return RONDO_OK;
     }
     return rondo_fail(
         RONDO_E_FORMAT,
         n ? "%s: no reader knows such a file; say format=NAME (--format NAME) if it is one of csv, "
-            "npy, idx, ts"
+            "npy, idx, ts, text, json"
           : "%s is empty",
-        path);
+        q->path);
 }
 
-static rondo_status open_file(rondo_dataset **out, const reader_request *request,
-                              const char *format, spec *words, int n)
+/* Words that the reader knows, and of those about targets none where no targets are needed. */
+static rondo_status set_before(const reader_row *row, void *options, const reader_request *q,
+                               const wishes *w)
+{
+    for (int i = 0; i < w->n_before; i++) {
+        const spec_word *word = &w->before.words[i];
+        const char *key = word->key ? word->key : word->value;
+        if (!options_find(&row->options, key)) continue;
+        if (q->no_target && row->target_option && !strcmp(key, row->target_option)) continue;
+        RONDO_TRY(
+            options_set(&row->options, options, row->name, key, word->key ? word->value : NULL));
+    }
+    return RONDO_OK;
+}
+
+static rondo_status open_file(rondo_dataset **out, const reader_request *request, const wishes *w)
 {
     const reader_row *row = NULL;
-    RONDO_TRY(choose_reader(&row, request->path, format));
+    RONDO_TRY(choose_reader(&row, request, w->common.format));
     void *options = alloc_new(row->options_size);
     if (!options) return RONDO_E_NOMEM;
     rondo_status s = options_default(&row->options, options);
     if (s) goto done;
-    const spec own = { .words = words->words, .n = n };
+    const spec own = { .words = w->own.words, .n = w->n_own };
     uint64_t labels = 0;
-    s = options_from_spec(&row->options, options, row->name, &own);
+    s = set_before(row, options, request, w);
+    if (!s) s = options_from_spec(&row->options, options, row->name, &own);
     if (!s) s = row->open(out, request, options);
     if (!s) s = source_digest(request->path, &(*out)->digest);
     if (!s && request->labels) s = source_digest(request->labels, &labels);
@@ -172,8 +197,7 @@ done:
 }
 
 /* Streams are kept first: a reader opens its files more than once. */
-static rondo_status open_kept(rondo_dataset **out, const reader_request *request,
-                              const char *format, spec *words, int n)
+static rondo_status open_kept(rondo_dataset **out, const reader_request *request, const wishes *w)
 {
     reader_request q = *request;
     spool data, labels = { 0 };
@@ -181,38 +205,75 @@ static rondo_status open_kept(rondo_dataset **out, const reader_request *request
     if (!s) s = spool_open(&labels, request->labels);
     q.path = data.path;
     q.labels = labels.path;
-    if (!s) s = spool_fail(&data, open_file(out, &q, format, words, n), request->path);
+    if (!s) s = spool_fail(&data, open_file(out, &q, w), request->path);
     spool_close(&data);
     spool_close(&labels);
     return s;
 }
 
+/* ---- Both ---- */
+static rondo_status parse_words(spec *words, const char *options)
+{
+    /* a kind in front, so that a lone flag is not taken for one */
+    char *text = alloc_format("data %s", options ? options : "");
+    if (!text) return RONDO_E_NOMEM;
+    const rondo_status s = spec_parse(words, text);
+    alloc_free(text);
+    return s;
+}
+
+static rondo_status read_wishes(wishes *w, const reader_request *q)
+{
+    RONDO_TRY(parse_words(&w->before, q->before));
+    RONDO_TRY(split_common(&w->common, &w->before, &w->n_before));
+    RONDO_TRY(parse_words(&w->own, q->spec));
+    return split_common(&w->common, &w->own, &w->n_own);
+}
+
+/* "reviews.csv?rows=9/10" → the path, and words behind the spec's; a file called so is meant. */
+static rondo_status split_query(char **path, char **words, const reader_request *q)
+{
+    *path = alloc_text(q->path);
+    if (!*path) return RONDO_E_NOMEM;
+    char *query = strchr(*path, '?');
+    if (query && (!strncmp(*path, task_prefix, sizeof task_prefix - 1) || file_exists(*path)))
+        query = NULL;
+    if (query) *query++ = 0;
+    for (char *at = query; at && *at; at++)
+        if (*at == '&') *at = ' ';
+    *words = alloc_format("%s %s", q->spec ? q->spec : "", query ? query : "");
+    return *words ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+static rondo_status open_wished(rondo_dataset **out, const reader_request *request, wishes *w)
+{
+    reader_request q = *request;
+    RONDO_TRY(read_wishes(w, request));
+    q.labels = w->common.labels;
+    q.target = w->common.target;
+    q.no_target |= w->common.no_target;
+    if (q.group_file) q.n_groups = 0; /* not the reader's */
+    RONDO_TRY(strncmp(q.path, task_prefix, sizeof task_prefix - 1) ? open_kept(out, &q, w)
+                                                                   : open_task(out, &q, w));
+    if (request->n_groups && !(*out)->n_groups) RONDO_TRY(groups_find(*out, request));
+    return w->common.rows ? rows_keep(out, w->common.rows) : RONDO_OK;
+}
+
 rondo_status reader_open(rondo_dataset **out, const reader_request *request)
 {
-    spec words;
-    int n;
+    char *path = NULL, *words = NULL;
     *out = NULL;
     if (!request->path) return rondo_fail(RONDO_E_ARG, "which data? There is no path");
-    /* a kind in front, so that a lone flag is not taken for one */
-    char *text = alloc_format("data %s", request->spec ? request->spec : "");
-    if (!text) return RONDO_E_NOMEM;
-    rondo_status s = spec_parse(&words, text);
-    alloc_free(text);
-    RONDO_TRY(s);
-    common c = { .labels = request->labels, .target = request->target };
-    s = split_common(&c, &words, &n);
-    if (!s) {
-        reader_request q = *request;
-        q.labels = c.labels;
-        q.target = c.target;
-        q.no_target |= c.no_target;
-        if (q.group_file) q.n_groups = 0; /* not the reader's */
-        s = strncmp(q.path, task_prefix, sizeof task_prefix - 1)
-                ? open_kept(out, &q, c.format, &words, n)
-                : open_task(out, &q, &words, n);
-    }
-    if (!s && request->n_groups && !(*out)->n_groups) s = groups_find(*out, request);
-    spec_free(&words);
+    wishes w = { .common = { .labels = request->labels, .target = request->target } };
+    rondo_status s = split_query(&path, &words, request);
+    reader_request q = *request;
+    q.path = path;
+    q.spec = words;
+    if (!s) s = open_wished(out, &q, &w);
+    spec_free(&w.before);
+    spec_free(&w.own);
+    alloc_free(words);
+    alloc_free(path);
     if (s) {
         rondo_dataset_free(*out);
         *out = NULL;

@@ -210,10 +210,11 @@ static bool recognises(const char *path, const unsigned char *head, size_t n)
     return lists == 2;
 }
 
-const reader_row piano_roll_reader = { "piano_roll",
-                                       "music, a song a line: [[60,64],[60]], the keys of each "
-                                       "frame; the next frame is to be told",
-                                       OPTION_TABLE(fields),
-                                       sizeof(piano_roll_options),
-                                       recognises,
-                                       open };
+const reader_row piano_roll_reader = { .name = "piano_roll",
+                                       .help =
+                                           "music, a song a line: [[60,64],[60]], the keys of each "
+                                           "frame; the next frame is to be told",
+                                       .options = OPTION_TABLE(fields),
+                                       .options_size = sizeof(piano_roll_options),
+                                       .recognises = recognises,
+                                       .open = open };

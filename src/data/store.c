@@ -1,5 +1,5 @@
-/* store.c - samples that are runs of rows of one table: windows, sequences and rows alike, none
- * copied. */
+/* store.c - samples that are runs of rows of one table, windows, sequences and rows alike, none
+ * copied; or documents. */
 #include "data/data.h"
 
 row_store *store_new(int64_t width, int64_t target_width)
@@ -7,6 +7,7 @@ row_store *store_new(int64_t width, int64_t target_width)
     row_store *s = alloc_new(sizeof *s);
     if (!s) return NULL;
     spill_init(&s->inputs, 0);
+    spill_init(&s->ends, 0);
     spill_init(&s->targets, 0);
     spill_init(&s->spans, 0);
     s->width = width;
@@ -18,6 +19,7 @@ void store_free(row_store *s)
 {
     if (!s) return;
     spill_free(&s->inputs);
+    spill_free(&s->ends);
     spill_free(&s->targets);
     spill_free(&s->spans);
     alloc_free(s);
@@ -29,6 +31,27 @@ rondo_status store_span(row_store *s, int64_t first, int64_t steps, int64_t targ
     return spill_append(&s->spans, &one, sizeof one);
 }
 
+int64_t store_documents(const row_store *s)
+{
+    return (int64_t)(s->ends.size / sizeof(int64_t));
+}
+
+rondo_status store_text(row_store *s, const char *text, size_t n)
+{
+    RONDO_TRY(spill_append(&s->inputs, text, n));
+    const int64_t end = (int64_t)s->inputs.size;
+    return spill_append(&s->ends, &end, sizeof end);
+}
+
+rondo_status document_check(size_t n, const char *path, int64_t line)
+{
+    if (n <= LIMIT_LINE) return RONDO_OK;
+    return rondo_fail(RONDO_E_LIMIT,
+                      "%s:%lld: a text of %zu bytes, %d are the most; to take a plain file as one "
+                      "document say sample_by=document",
+                      path, (long long)line, n, LIMIT_LINE);
+}
+
 static const row_span *find(const row_store *s, int64_t i)
 {
     return (const row_span *)(const void *)s->spans.data + i;
@@ -36,7 +59,19 @@ static const row_span *find(const row_store *s, int64_t i)
 
 static int64_t length(const rondo_dataset *d, int64_t i)
 {
-    return field_is_sequence(&d->input[0]) ? find(d->self, i)->steps : 1;
+    const field_shape *first = d->n_inputs ? &d->input[0] : &d->target[0];
+    return field_is_sequence(first) ? find(d->self, i)->steps : 1;
+}
+
+static rondo_status text(const rondo_dataset *d, cursor *c, int64_t i, const char **out, size_t *n)
+{
+    const row_store *s = d->self;
+    const int64_t *end = (const int64_t *)(const void *)s->ends.data + find(s, i)->first;
+    const int64_t begin = find(s, i)->first ? end[-1] : 0;
+    (void)c;
+    *out = *end > begin ? (const char *)s->inputs.data + begin : "";
+    *n = (size_t)(*end - begin);
+    return RONDO_OK;
 }
 
 static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *out)
@@ -44,8 +79,9 @@ static rondo_status get(const rondo_dataset *d, cursor *c, int64_t i, sample *ou
     const row_store *s = d->self;
     const row_span *at = find(s, i);
     (void)c;
-    out->input[0] = (field){ (const real *)(const void *)s->inputs.data + at->first * s->width,
-                             NULL, length(d, i) };
+    if (d->n_inputs)
+        out->input[0] = (field){ (const real *)(const void *)s->inputs.data + at->first * s->width,
+                                 NULL, length(d, i) };
     out->weight = 1;
     if (!d->n_targets) return RONDO_OK;
     const int64_t steps = field_is_sequence(&d->target[0]) ? at->steps : 1;
@@ -69,7 +105,8 @@ rondo_status store_dataset(rondo_dataset **out, row_store *s)
         store_free(s);
         return status;
     }
-    (*out)->n_inputs = 1;
+    (*out)->n_inputs = s->width > 0;
+    (*out)->text = s->width > 0 ? NULL : text;
     (*out)->length = length;
     (*out)->get = get;
     (*out)->close = close_store;

@@ -265,6 +265,8 @@ static bool recognises(const char *path, const unsigned char *head, size_t n)
     return path_ends(path, ".ts") && n > 0 && !memchr(head, 0, n);
 }
 
-const reader_row ts_reader = { "ts",        "sktime and UCR .ts files, of unequal lengths too",
-                               { NULL, 0 }, 1,
-                               recognises,  open };
+const reader_row ts_reader = { .name = "ts",
+                               .help = "sktime and UCR .ts files, of unequal lengths too",
+                               .options_size = 1,
+                               .recognises = recognises,
+                               .open = open };

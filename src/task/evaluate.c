@@ -1,5 +1,6 @@
 /* evaluate - the loss as it was trained, metrics in the data's own units, and who is taken for whom. */
 #include "task/task.h"
+#include <math.h>
 #include <string.h>
 
 enum { MOST_CONFUSED = 1000 }; /* classes of a confusion matrix */
@@ -48,6 +49,7 @@ static rondo_status judge_batch(judge *j, rondo_pipeline *p, const rondo_dataset
     RONDO_TRY(pipeline_forward(p, j->pass, data, first, n, j->stateful ? &j->states : NULL));
     RONDO_TRY(comparison_fill(&j->comparison, &j->objective, j->pass, &p->batch));
     comparison *c = &j->comparison;
+    c->truth[0].threshold = p->threshold;
     comparison_run(c, &j->objective, j->pass, p->scale_out.n ? NULL : &j->scores);
     if (p->scale_out.n) {
         value *y = pass_output(j->pass, 0);
@@ -116,4 +118,18 @@ const double *rondo_pipeline_confusion(const rondo_pipeline *p, int64_t *classes
 {
     *classes = p->n_confusion;
     return p->confusion;
+}
+
+/* Wilson 1927: of the shares p that would give `score` of n trials, 95 %. */
+bool rondo_score_interval(const char *name, double score, int64_t samples, double *low,
+                          double *high)
+{
+    const metric_row *row = registry_find(REGISTRY_METRIC, name);
+    if (!row || !row->share || samples < 1) return false;
+    const double z = 1.9599639845400545, n = (double)samples, zz = z * z / n;
+    const double middle = (score + zz / 2) / (1 + zz);
+    const double half = z / (1 + zz) * sqrt(score * (1 - score) / n + zz / (4 * n));
+    *low = fmax(0, middle - half);
+    *high = fmin(1, middle + half);
+    return true;
 }

@@ -69,6 +69,7 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
         .path = path,
         .labels = labels,
         .spec = p->reader_spec,
+        .text = p->reads_text,
         .target = kind,
         .classes = known ? known->classes : NULL,
         .n_classes = known ? known->n_classes : 0,
@@ -87,6 +88,8 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
     RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
     RONDO_TRY(first_guess(&p->task, r, h));
+    p->reads_text = rondo_recipe_get(r, "tokenizer") ||
+                    spec_wants_tokens(rondo_recipe_get(r, "model"));
     rondo_dataset *data;
     RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
     RONDO_TRY(spool_open(&files[1], rondo_recipe_get(r, "labels")));
@@ -99,9 +102,11 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
         return rondo_fail(RONDO_E_FORMAT, "%s holds no samples", rondo_recipe_get(r, "data"));
     if (data->n_targets == 0)
         return rondo_fail(RONDO_E_ARG,
-                          "%s: what is to be learnt? say --target COLUMN or --labels "
-                          "FILE",
-                          rondo_recipe_get(r, "data"));
+                          "%s: what is to be learnt? say --target COLUMN or --labels FILE%s",
+                          rondo_recipe_get(r, "data"),
+                          data->text ? ", or --label first where a word in front of each line says "
+                                       "it"
+                                     : "");
     if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&p->bits, data));
     const bool two = p->bits && is_one_number(&data->target[0]);
     p->bits &= !is_scaled(r);
@@ -151,6 +156,16 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
     return RONDO_OK;
 }
 
+static rondo_status weigh_classes(plan *p, const rondo_recipe *r)
+{
+    const char *how = rondo_recipe_get(r, "class_weight");
+    if (!how) return RONDO_OK;
+    const bool all = p->train == p->data;
+    RONDO_TRY(class_weights(&p->train, how));
+    if (all) p->data = p->train;
+    return RONDO_OK;
+}
+
 /* ---- The model ---- */
 static int64_t units_of_data(const plan *p)
 {
@@ -166,8 +181,8 @@ static bool has_other_length(const rondo_dataset *d, int i, const field_shape *f
 /* Inputs as the data have them; the length is left open when validation or test data have another. */
 static rondo_status add_inputs(rondo_model *m, const plan *p)
 {
-    for (int i = 0; i < p->data->n_inputs; i++) {
-        field_shape f = p->data->input[i];
+    for (int i = 0; i < p->train->n_inputs; i++) {
+        field_shape f = p->train->input[i];
         bool open = has_other_length(p->validation, i, &f);
         for (int k = 0; k < p->n_tests; k++) open |= has_other_length(p->tests[k].data, i, &f);
         if (field_is_sequence(&f) && open) f.shape.dim[0] = 0;
@@ -188,7 +203,7 @@ static bool lacks_axis(const rondo_dataset *d, const value_shape *y)
 static rondo_status check_output(const plan *p)
 {
     const value_shape *y = model_output_shape(p->pipeline->model, 0);
-    if (lacks_axis(p->data, y))
+    if (lacks_axis(p->train, y))
         return rondo_fail(RONDO_E_SHAPE,
                           "the model answers every step, the targets are [N][%lld], that many of a "
                           "sequence: save y as [N][%lld][1] for one of each step, or leave "
@@ -206,7 +221,7 @@ static rondo_status check_output(const plan *p)
                           "leave the units out (\"%s\") and they are filled in",
                           (long long)y->features, (long long)units, classes ? "classes" : "targets",
                           classes ? "dense softmax" : "dense");
-    RONDO_TRY(data_check(p->pipeline->model, p->data, true));
+    RONDO_TRY(data_check(p->pipeline->model, p->train, true));
     if (!p->validation) return RONDO_OK;
     return rondo_fail_in(data_check(p->pipeline->model, p->validation, true), "validation");
 }
@@ -223,12 +238,11 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
                           (long long)classes);
     const bool one = strcmp(h->activation, "sigmoid") == 0 && classes == 2 &&
                      p->task == &task_classify;
-    if (h->dense && !h->has_units) {
-        RONDO_TRY(head_fill(&p->spec, layers, one ? 1 : classes));
-    } else if (!(p->spec = alloc_text(layers))) {
-        return RONDO_E_NOMEM;
-    }
-    RONDO_TRY(pipeline_new(&p->pipeline, p->task));
+    const bool open = h->dense && !h->has_units;
+    char *filled = open ? NULL : alloc_text(layers);
+    if (open) RONDO_TRY(head_fill(&filled, layers, one ? 1 : classes));
+    if (!filled) return RONDO_E_NOMEM;
+    RONDO_TRY(plan_fill_tokens(p, filled));
     rondo_model *m = p->pipeline->model = rondo_model_new();
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
@@ -266,6 +280,7 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_int(r, "epochs", 10, 1, &p->epochs));
     RONDO_TRY(recipe_int(r, "steps_per_epoch", 0, 0, &p->steps_per_epoch));
     RONDO_TRY(recipe_int(r, "batch", 32, 1, &p->batch));
+    RONDO_TRY(recipe_int(r, "bucket", 0, 0, &p->bucket));
     RONDO_TRY(recipe_int(r, "bptt", 0, 0, &p->bptt));
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
     RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
@@ -273,6 +288,8 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
     p->until = rondo_recipe_get(r, "until");
+    p->threshold = rondo_recipe_get(r, "threshold");
+    p->vectors = rondo_recipe_get(r, "vectors");
     p->compute = rondo_recipe_get(r, "compute");
     if (!p->compute) p->compute = "f32";
     int kind;
@@ -325,24 +342,33 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
 {
     const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
     const rondo_dataset *v = p->validation;
-    char steps[48] = "";
-    if (p->steps_per_epoch)
-        snprintf(steps, sizeof steps, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
-    p->identity = alloc_format(
-        "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
-        "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
-        "patience %lld\ncallbacks %s%s%s%s",
-        p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
-        (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
-        (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
-        scale ? scale : "none", (long long)p->patience, more ? more : "", steps,
-        p->until ? "\nuntil " : "", p->until ? p->until : "");
-    return p->identity ? RONDO_OK : RONDO_E_NOMEM;
+    text_buffer id = { 0 };
+    text_add(&id,
+             "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
+             "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
+             "patience %lld\ncallbacks %s",
+             p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
+             (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
+             (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
+             scale ? scale : "none", (long long)p->patience, more ? more : "");
+    if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
+    if (p->bucket) text_add(&id, "\nbucket %lld", (long long)p->bucket);
+    if (p->until) text_add(&id, "\nuntil %s", p->until);
+    const rondo_status status = plan_identify_tokens(p, &id);
+    if (!id.status) id.status = status;
+    if (rondo_recipe_get(r, "class_weight"))
+        text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
+    p->identity = id.data;
+    return id.status;
 }
 
 static void note_decisions(plan *p)
 {
     const rondo_dataset *d = p->data;
+    const tokenizer *how = p->pipeline->tokenizer;
+    if (how)
+        add_line(&p->notes, "tokenizer: %s, %lld tokens", tokenizer_kind(how),
+                 (long long)tokenizer_size(how));
     if (p->task == &task_classify)
         add_line(&p->notes, "task: classify, %d classes", d->n_classes);
     else
@@ -393,6 +419,9 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(open_validation(p, r));
     if (!p->train) p->train = p->data;
     RONDO_TRY(plan_open_tests(p, r));
+    RONDO_TRY(pipeline_new(&p->pipeline, p->task));
+    RONDO_TRY(plan_tokenize(p, r));
+    RONDO_TRY(weigh_classes(p, r));
     RONDO_TRY(make_model(p, r, &h));
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));

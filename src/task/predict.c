@@ -28,9 +28,10 @@ const char *pipeline_read(const rondo_pipeline *p, real *values, const real *y)
     if (pipeline_is_binary(p)) {
         values[0] = 1 - y[0];
         values[1] = y[0];
-        return p->columns[y[0] > (real)0.5];
+        return p->columns[y[0] > (real)(p->threshold > 0 ? p->threshold : 0.5)];
     }
     memcpy(values, y, (size_t)p->n_columns * sizeof *values);
+    if (p->threshold > 0) return p->columns[y[1] > (real)p->threshold];
     if (p->task == &task_classify) return p->columns[largest(y, p->n_columns)];
     if (p->scale_out.n) scaler_reverse(&p->scale_out, values, 1);
     return NULL;

@@ -8,6 +8,7 @@
 #ifndef RONDO_TASK_INTERNAL_H
 #define RONDO_TASK_INTERNAL_H
 #include "rondo_task.h"
+#include "text/text.h"
 #include "train/train.h"
 
 enum {
@@ -52,6 +53,24 @@ size_t path_label(const char *item);
 rondo_status path_place(char **placed, const rondo_recipe_key *, const char *text,
                         const char *folder, bool whole);
 
+/* Whether a tokenizer is named by its file, a tokenizer.json, rather than by a spec. */
+bool path_is_tokenizer(const char *text);
+
+/* ---- text_data.c ---- */
+typedef struct text_cut { /* what stays of a long text: */
+    int64_t most;         /* so many tokens; 0: all … */
+    bool front;           /* … the last ones: the front is cut off */
+} text_cut;
+/* Token ids, with targets, classes and groups as the raw text has them. Takes `raw`, also when it
+ * fails. */
+rondo_status text_data(rondo_dataset **, rondo_dataset *raw, const tokenizer *, const text_cut *);
+/* "word max_tokens=20000", trained on these texts, or the path of a tokenizer.json. */
+rondo_status text_tokenizer(tokenizer **, const char *kind, const rondo_dataset *raw);
+
+/* ---- vectors.c ---- */
+/* The model's embedding begins with the vectors in a file; *found of *tokens are there, others stay. */
+rondo_status vectors_load(rondo_pipeline *, const char *path, int64_t *found, int64_t *tokens);
+
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
@@ -60,7 +79,10 @@ struct rondo_pipeline {
     char **classes, **features, **targets; /* names, or NULL */
     int n_classes, n_features, n_targets;
     scaler scale_in, scale_out; /* n is 0: none */
-    char **columns;             /* of a prediction */
+    tokenizer *tokenizer;       /* of a model that reads text; NULL: it reads numbers */
+    text_cut cut;
+    double threshold; /* of two classes: the second is told over it; 0: at 0.5 */
+    char **columns;   /* of a prediction */
     int n_columns;
     char *json;
     char *folder;         /* of the run it was opened from; NULL: a file */
@@ -73,10 +95,17 @@ struct rondo_pipeline {
     real *row; /* [columns] values of a prediction, [inputs] and [outputs] of a stream's step */
 };
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
+/* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
+rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **);
+/* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
+rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
+                             char ***pieces);
 /* Takes names from the data that it is trained on. */
 rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char *reader_spec);
-/* After model, names and scalers are set: columns, the JSON, and the JSON into the model. */
+/* After model, names and scalers are set: columns, and pipeline_note. */
 rondo_status pipeline_seal(rondo_pipeline *);
+/* The JSON anew, and the JSON into the model. */
+rondo_status pipeline_note(rondo_pipeline *);
 /* The file that a path stands for: itself, or the model of a run directory; alloc_free it. */
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
@@ -86,6 +115,16 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
                               int64_t n, carry *);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
+
+struct plan;
+/* ---- threshold.c ---- */
+/* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
+rondo_status threshold_set(rondo_pipeline *, const char *text);
+/* Of training: a probability, which is set, or what to choose it by, "f1". */
+rondo_status threshold_check(const struct plan *, const char *text);
+/* Chooses it on the plan's validation data, when the text says by what; of a model, of one in a file. */
+rondo_status threshold_choose(rondo_pipeline *, const struct plan *, const char *text);
+rondo_status threshold_choose_file(const char *file, const struct plan *, const char *text);
 
 /* ---- plan.c ---- */
 typedef struct plan_test {
@@ -99,14 +138,16 @@ typedef struct plan {
     const char *compute;              /* of the recipe */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
+    bool reads_text;                          /* the model wants tokens */
     bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
     spool files[2]; /* the data and their labels, when they come as a stream */
     plan_test *tests;
     int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
-    const char *until; /* of the recipe; NULL: none */
+    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience;
+    const char *until;               /* of the recipe; NULL: none */
+    const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;
     uint64_t seed;
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
@@ -116,6 +157,12 @@ rondo_status plan_make(plan *, const rondo_recipe *);
 rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
                        const rondo_dataset *known, target_kind);
 void plan_free(plan *);
+/* text_data.c: the tokenizer that the recipe asks for, made from the training data; text becomes tokens
+ * everywhere. Nothing where the data are no text. */
+rondo_status plan_tokenize(plan *, const rondo_recipe *);
+/* The plan's spec is this one, with the rows of embeddings filled in; takes it. */
+rondo_status plan_fill_tokens(plan *, char *layers);
+rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
@@ -134,6 +181,10 @@ typedef struct head {
 rondo_status head_parse(head *, const char *spec);
 /* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */
 rondo_status head_fill(char **filled, const char *spec, int64_t units);
+/* Whether an embedding in it leaves the number of tokens to the tokenizer … */
+bool spec_wants_tokens(const char *spec);
+/* … and the spec with that filled in, "embedding 64 input_dim=8000; …"; alloc_free it. */
+rondo_status spec_fill_tokens(char **filled, const char *spec, int64_t tokens);
 
 /* ---- manifest.c: manifest.json, the run's diary ---- */
 typedef struct manifest {

@@ -28,8 +28,8 @@ typedef struct fit {
     rondo_fit_options options;
     fit_position at;
     int64_t batches; /* of an epoch */
-    int64_t *order;  /* [data->count] this epoch's */
-    feeder *feeder;  /* of its batches */
+    epoch_order order;
+    feeder *feeder; /* of its batches */
     evaluation validation;
     char **names; /* of values: scores, then the validation's */
     double *values;
@@ -57,9 +57,13 @@ static rondo_status check_options(const fit *f)
 {
     const rondo_fit_options *o = &f->options;
     if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0 ||
-        o->steps_per_epoch < 0)
-        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds and "
-                                       "steps_per_epoch cannot be under 0");
+        o->steps_per_epoch < 0 || o->bucket < 0)
+        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds, "
+                                       "steps_per_epoch and bucket cannot be under 0");
+    if (o->bucket && o->no_shuffle)
+        return rondo_fail(RONDO_E_ARG,
+                          "fit: bucket sorts what is shuffled; with no_shuffle the data "
+                          "stay in their order");
     if (o->steps_per_epoch && o->no_shuffle)
         return rondo_fail(RONDO_E_ARG, "fit: steps_per_epoch draws an epoch's batches from all the "
                                        "data; with no_shuffle none is drawn");
@@ -100,11 +104,11 @@ static rondo_status reserve(fit *f)
         if (length > d->length(d, longest)) longest = i;
         if (length < d->length(d, shortest)) shortest = i;
     }
-    for (int64_t i = 0; i < rows; i++) f->order[i] = i ? longest : shortest;
-    if (rows == 1) f->order[0] = longest;
+    for (int64_t i = 0; i < rows; i++) f->order.item[i] = i ? longest : shortest;
+    if (rows == 1) f->order.item[0] = longest;
     const batch *b;
     RONDO_TRY(feeder_open(&f->feeder, d, rows, t->scale_in, t->scale_out));
-    feeder_ask(f->feeder, f->order, rows);
+    feeder_ask(f->feeder, f->order.item, rows);
     RONDO_TRY(feeder_take(f->feeder, &b));
     feed feeds[MAX_FIELDS];
     const int n = batch_feeds(b, feeds);
@@ -128,8 +132,7 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     RONDO_TRY(check_options(f));
     f->batches = (f->data->count - 1) / o->batch_size + 1;
     if (o->steps_per_epoch && o->steps_per_epoch < f->batches) f->batches = o->steps_per_epoch;
-    f->order = alloc_array(f->data->count, sizeof *f->order);
-    if (!f->order) return RONDO_E_NOMEM;
+    RONDO_TRY(order_new(&f->order, f->data, o));
     RONDO_TRY(make_names(f));
     if (o->validation) RONDO_TRY(evaluation_open(&f->validation, f->model));
     RONDO_TRY(reserve(f));
@@ -147,7 +150,7 @@ static void tear_down(fit *f)
     if (f->validation.model) evaluation_close(&f->validation);
     text_list_free(f->names);
     alloc_free(f->values);
-    alloc_free(f->order);
+    order_free(&f->order);
 }
 
 /* ---- Running ---- */
@@ -193,17 +196,15 @@ static rondo_status stop_interrupted(fit *f)
 
 static void shuffle(fit *f)
 {
-    for (int64_t i = 0; i < f->data->count; i++) f->order[i] = i;
-    if (f->options.no_shuffle) return;
-    rng r = rng_new(f->model->seed, rng_stream(RNG_SHUFFLE, (uint32_t)f->at.epoch));
-    rng_shuffle(&r, f->order, f->data->count);
+    if (!f->options.no_shuffle) order_draw(&f->order, f->model->seed, f->at.epoch);
+    for (int64_t i = 0; f->options.no_shuffle && i < f->data->count; i++) f->order.item[i] = i;
 }
 
 /* For batch i of this epoch; what comes in the next is not known before it is shuffled. */
 static void ask(fit *f, int64_t i)
 {
     const int64_t size = f->options.batch_size, left = f->data->count - i * size;
-    if (i < f->batches) feeder_ask(f->feeder, f->order + i * size, left < size ? left : size);
+    if (i < f->batches) feeder_ask(f->feeder, f->order.item + i * size, left < size ? left : size);
 }
 
 static rondo_status train_batch(fit *f)

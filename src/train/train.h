@@ -157,6 +157,18 @@ rondo_status evaluation_open(evaluation *, const rondo_model *);
 rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_size);
 void evaluation_close(evaluation *);
 
+/* ---- order.c: which sample comes when in an epoch ---- */
+typedef struct epoch_order {
+    const rondo_dataset *data;
+    int64_t *item;         /* [data->count] the order, batch after batch */
+    int64_t batch, window; /* samples that are sorted together; 0: none are */
+    void *sizes;           /* [window] */
+    int64_t *turn;         /* [batches of a window] */
+} epoch_order;
+rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_options *);
+void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
+void order_free(epoch_order *);
+
 /* ---- fit.c ---- */
 int fit_interrupts(void); /* how often rondo_interrupt was called */
 
