@@ -136,6 +136,26 @@ static const command commands[] = {
       "  rondo report runs/a --data test.csv --by site -o a.html\n"
       "  rondo report runs/a --lang zh\n",
       command_report },
+    { "tokenize", "WHAT FILE", 1, MAX_WORDS, "train a tokenizer, or make tokens of text and back",
+      "tokenize train SPEC TEXT… -o FILE.json  makes a tokenizer of texts, plain or in tables\n"
+      "tokenize encode FILE.json [TEXT]        ids of each line, of standard input without TEXT\n"
+      "tokenize decode FILE.json [IDS]         lines of ids into text\n"
+      "tokenize inspect FILE.json [TEXT]       what it is; with TEXT, tokens per word and the "
+      "like\n"
+      "FILE.json is a Hugging Face tokenizer.json, read and written; a model that reads text may "
+      "be\n"
+      "in its place. SPEC is char, word, byte, bpe, wordpiece or unigram with options:\n"
+      "rondo help tokenize NAME lists them. A text longer than truncate=N is cut off behind N\n"
+      "tokens, those that begin= and end= add counted; a shorter one is padded to pad_to=N "
+      "behind.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo tokenize train \"bpe vocab_size=8000\" corpus.txt -o tokenizer.json\n"
+      "  rondo tokenize train \"word max_tokens=10000 end=<eos>\" reviews.csv --text review -o "
+      "w.json\n"
+      "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --tokens\n"
+      "  rondo tokenize inspect tokenizer.json test.txt --json\n",
+      command_tokenize },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

@@ -140,6 +140,34 @@ rondo_status rondo_study_write(const char *folder, rondo_study_report *);
 /* What made it, for the pages. */
 rondo_status rondo_study_command(rondo_study *, const char *command);
 
+/* ---- Tokenizers: text to token ids and back, docs/TEXT.md -------------------------------- */
+typedef struct rondo_tokenizer rondo_tokenizer; /* used by one thread at a time */
+/* A Hugging Face tokenizer.json (any path that ends in .json), or the one in a model file or run
+ * directory. E_FORMAT when it is malformed, E_ABSENT when it asks for what Rondo has not. */
+rondo_status rondo_tokenizer_open(rondo_tokenizer **, const char *path);
+/* "bpe vocab_size=8000" …, on the texts of n files; the recipe's readers' options say where those are
+ * in them (may be NULL). tell (may be NULL): so much of `total` is done, 0: nobody knows. */
+typedef void rondo_train_tell(const char *what, int64_t done, int64_t total, void *user);
+rondo_status rondo_tokenizer_train(rondo_tokenizer **, const char *spec, const char *const *files,
+                                   int n, const rondo_recipe *, rondo_train_tell *, void *user);
+rondo_status rondo_tokenizer_save(const rondo_tokenizer *,
+                                  const char *path); /* as tokenizer.json */
+void rondo_tokenizer_free(rondo_tokenizer *);
+/* Borrowed until the next call. plain: nothing is added, cut off or padded. E_FORMAT: no UTF-8. */
+rondo_status rondo_tokenizer_encode(rondo_tokenizer *, const char *text, size_t n, bool plain,
+                                    const int32_t **ids, int64_t *count);
+rondo_status rondo_tokenizer_decode(rondo_tokenizer *, const int32_t *ids, int64_t n,
+                                    const char **text, size_t *size);
+int64_t rondo_tokenizer_size(const rondo_tokenizer *);                  /* the highest id + 1 */
+const char *rondo_tokenizer_token(const rondo_tokenizer *, int64_t id); /* NULL: there is none */
+rondo_status rondo_tokenizer_facts(const rondo_tokenizer *, rondo_fact *, void *user);
+/* Of the texts of a file: tokens per word, bytes per token, how many are unknown … */
+rondo_status rondo_tokenizer_measure(rondo_tokenizer *, const char *file, const rondo_recipe *,
+                                     rondo_fact *, void *user);
+/* The i-th kind that can be trained, NULL past the last; and the options of one. */
+const char *rondo_tokenizer_kind(int i, const char **help);
+rondo_status rondo_tokenizer_options(const char *kind, rondo_fact *, void *user);
+
 /* ---- Pipelines -------------------------------------------------------------------------- */
 typedef struct rondo_pipeline rondo_pipeline;
 /* A model file or a run directory; threads 0: as many as the machine has. */

@@ -21,7 +21,8 @@ static const own_key own_keys[] = {
       OPTION_TEXT },
     { { "task", "NAME", "auto", "what it is: classify, regress, forecast", "train", "" },
       OPTION_TEXT },
-    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150", READS_DATA, "" },
+    { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
+        READS_DATA " tokenize", "" },
       OPTION_TEXT },
     { { "labels", "FILE", NULL, "the file of labels, where they are in one of their own",
         READS_DATA, "" },
@@ -96,7 +97,7 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_REAL },
     { { "output", "PATH", NULL, "where to: the run directory (runs/TASK-N), or a file (-o)",
-        "train study diagnose explain report", "" },
+        "train study diagnose explain report tokenize", "" },
       OPTION_TEXT },
     { { "diagnose", NULL, NULL, "watch gradients, gates and updates; say at the end what is wrong",
         "train", "" },
@@ -194,6 +195,10 @@ static const own_key own_keys[] = {
         "diagnose explain report", "" },
       OPTION_TEXT },
     { { "csv", NULL, NULL, "results as CSV, a number a line", "explain", "" }, OPTION_BOOL },
+    { { "tokens", NULL, NULL, "tokens in place of ids", "tokenize", "" }, OPTION_BOOL },
+    { { "plain", NULL, NULL, "the text's own tokens: none added, cut off or padded", "tokenize",
+        "" },
+      OPTION_BOOL },
     { { "show", NULL, NULL, "draw each sample above its answer", "predict", "" }, OPTION_BOOL },
     { { "weights", "KIND", "f32", "what weights are kept in: f32, bf16 or int8; faster, less exact",
         "eval predict generate stream", "" },
@@ -202,15 +207,16 @@ static const own_key own_keys[] = {
         "train generate", "" },
       OPTION_INT },
     { { "threads", "N", "0", "0: as many as the machine has; never changes a result",
-        "new study " READS_DATA " generate stream inspect check doctor bench help", "" },
+        "new study " READS_DATA " generate stream inspect check doctor bench tokenize help", "" },
       OPTION_INT },
     { { "quiet", NULL, NULL, "no progress, no remarks",
-        "new study " READS_DATA " generate stream check bench", "" },
+        "new study " READS_DATA " generate stream check bench tokenize", "" },
       OPTION_BOOL },
     { { "json", NULL, NULL, "results as JSON",
-        "new study " READS_DATA " generate stream inspect check doctor bench help", "" },
+        "new study " READS_DATA " generate stream inspect check doctor bench tokenize help", "" },
       OPTION_BOOL },
-    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", READS_DATA, "" }, OPTION_TEXT },
+    { { "format", "NAME", "auto", "the reader: csv npy idx ts …", READS_DATA " tokenize", "" },
+      OPTION_TEXT },
 };
 
 static const struct {
@@ -274,7 +280,7 @@ static void build_table(void)
                 strcmp(own_keys[i].key.name, "format") == 0 ? KEY_READER : KEY_OWN);
     for (int i = 0; i < registry_count(REGISTRY_READER); i++)
         add_fields(&((const reader_row *)registry_at(REGISTRY_READER, i))->options, KEY_READER,
-                   READS_DATA);
+                   READS_DATA " tokenize");
     for (int i = 0; i < registry_count(REGISTRY_OPTIMIZER); i++)
         add_fields(&((const optimizer_row *)registry_at(REGISTRY_OPTIMIZER, i))->options,
                    KEY_OPTIMIZER, "train");
