@@ -170,32 +170,50 @@ static void free_state(token_model *m)
 
 /* ---- A word's letters ---- */
 
-/* The token of the letter word[begin, end), with what goes before and behind it; -1: none. */
+/* A letter, with what goes before and behind it. */
+typedef struct dressed {
+    char text[2 * LIMIT_TOKEN + LONGEST_LETTER];
+    size_t n;
+} dressed;
+
+static void dress(const bpe *b, const char *word, int64_t begin, int64_t end, int64_t n, dressed *d)
+{
+    const char *const parts[] = { begin > 0 ? b->prefix : NULL, word + begin,
+                                  end == n ? b->suffix : NULL };
+    d->n = 0;
+    for (int i = 0; i < 3; i++) {
+        if (!parts[i]) continue;
+        const size_t size = i == 1 ? (size_t)(end - begin) : strlen(parts[i]);
+        memcpy(d->text + d->n, parts[i], size);
+        d->n += size;
+    }
+}
+
+/* -1: it has none. Most have nothing around them: those are in the pages. */
 static int32_t letter_token(const token_model *m, const char *word, int64_t begin, int64_t end,
                             int64_t n)
 {
     const bpe *b = m->state;
-    const char *prefix = begin > 0 ? b->prefix : NULL, *suffix = end == n ? b->suffix : NULL;
-    if (!prefix && !suffix) {
-        int32_t letter;
-        letter_at(word + begin, &letter);
-        const int32_t *page = b->letter[letter / PAGE];
-        return page ? page[letter % PAGE] - 1 : -1;
+    int32_t letter;
+    if ((begin > 0 && b->prefix) || (end == n && b->suffix)) {
+        dressed d;
+        dress(b, word, begin, end, n, &d);
+        return (int32_t)vocabulary_find(&m->vocabulary, d.text, d.n);
     }
-    char name[2 * LIMIT_TOKEN + LONGEST_LETTER];
-    const size_t before = prefix ? strlen(prefix) : 0, behind = suffix ? strlen(suffix) : 0;
-    const size_t size = (size_t)(end - begin);
-    if (before) memcpy(name, prefix, before);
-    memcpy(name + before, word + begin, size);
-    if (behind) memcpy(name + before + size, suffix, behind);
-    return (int32_t)vocabulary_find(&m->vocabulary, name, before + size + behind);
+    letter_at(word + begin, &letter);
+    const int32_t *page = b->letter[letter / PAGE];
+    return page ? page[letter % PAGE] - 1 : -1;
 }
 
-static bool add_bytes(const bpe *b, const char *word, int64_t begin, int64_t end, token_out *out)
+static bool add_bytes(const bpe *b, const char *word, int64_t begin, int64_t end, int64_t n,
+                      token_out *out)
 {
-    for (int64_t i = begin; i < end; i++)
-        if (b->byte[(unsigned char)word[i]] < 0) return false;
-    for (int64_t i = begin; i < end; i++) token_add(out, b->byte[(unsigned char)word[i]], i, i + 1);
+    dressed d;
+    dress(b, word, begin, end, n, &d);
+    for (size_t i = 0; i < d.n; i++)
+        if (b->byte[(unsigned char)d.text[i]] < 0) return false;
+    for (size_t i = 0; i < d.n; i++)
+        token_add(out, b->byte[(unsigned char)d.text[i]], begin, end);
     return true;
 }
 
@@ -216,7 +234,7 @@ static void split_letters(const token_model *m, const char *word, int64_t n, tok
         if (id >= 0) {
             add_unknown(m, out, &waits, waited);
             token_add(out, id, i, end);
-        } else if (b->byte_fallback && add_bytes(b, word, i, end, out)) {
+        } else if (b->byte_fallback && add_bytes(b, word, i, end, n, out)) {
             continue;
         } else if (m->unknown >= 0) {
             if (!b->fuse_unknown) add_unknown(m, out, &waits, waited);

@@ -21,6 +21,19 @@ rondo_status counts_add(word_counts *c, const char *text, size_t n, int64_t coun
     return RONDO_OK;
 }
 
+rondo_status counts_letters(word_counts *letters, const word_counts *words)
+{
+    for (int64_t i = 0; i < words->words.n; i++) {
+        size_t n;
+        const char *text = vocabulary_text(&words->words, i, &n);
+        for (size_t at = 0, size; at < n; at += size) {
+            size = (size_t)letter_size(text[at]);
+            RONDO_TRY(counts_add(letters, text + at, size, words->count[i]));
+        }
+    }
+    return RONDO_OK;
+}
+
 void counts_free(word_counts *c)
 {
     vocabulary_free(&c->words);
@@ -148,6 +161,12 @@ static rondo_status check_options(const train_options *o)
     RONDO_TRY(check_number("max_tokens", o->max_tokens, 0, LIMIT_VOCABULARY));
     RONDO_TRY(check_number("min_count", o->min_count, 0, INT64_MAX));
     RONDO_TRY(check_number("truncate", o->truncate, 0, LIMIT_SIZE));
+    RONDO_TRY(check_number("longest", o->longest, 0, LIMIT_TOKEN / LONGEST_LETTER));
+    RONDO_TRY(check_number("seeds", o->seeds, 0, INT32_MAX));
+    if (!(o->coverage >= 0 && o->coverage <= 1))
+        return rondo_fail(RONDO_E_ARG, "coverage is %g; it is a share, 0 to 1", (double)o->coverage);
+    if (!(o->shrink >= 0 && o->shrink < 1))
+        return rondo_fail(RONDO_E_ARG, "shrink is %g; it may be 0 to below 1", (double)o->shrink);
     return check_number("pad_to", o->pad_to, 0, INT32_MAX);
 }
 

@@ -3,54 +3,37 @@
  * Treebank's. */
 #include "text/train.h"
 
-#define FIELD(name, type, initial, help)                                                           \
-    {                                                                                              \
-#name, type, offsetof(train_options, name), initial, help                                  \
-    }
-
 static const option_field word_fields[] = {
-    FIELD(max_tokens, OPTION_INT, "0", "tokens of the vocabulary, special ones too; 0: all"),
-    FIELD(min_count, OPTION_INT, "1", "words that came less often are unknown"),
-    FIELD(standardize, OPTION_TEXT, "lower_and_strip_punctuation",
+    TRAIN_FIELD(max_tokens, OPTION_INT, "0", "tokens of the vocabulary, special ones too; 0: all"),
+    TRAIN_FIELD(min_count, OPTION_INT, "1", "words that came less often are unknown"),
+    TRAIN_FIELD(standardize, OPTION_TEXT, "lower_and_strip_punctuation",
           "lower, strip_punctuation, lower_and_strip_punctuation or none"),
-    FIELD(split, OPTION_TEXT, "whitespace", "whitespace, character or none"),
-    FIELD(plain, OPTION_BOOL, "false",
+    TRAIN_FIELD(split, OPTION_TEXT, "whitespace", "whitespace, character or none"),
+    TRAIN_FIELD(plain, OPTION_BOOL, "false",
           "change nothing, split at spaces, no padding token, an unknown one only if named"),
-    FIELD(normalize, OPTION_TEXT, "none", "Unicode's nfc, nfd, nfkc, nfkd, or none"),
-    FIELD(strip_accents, OPTION_BOOL, "false", "leave out accents"),
-    FIELD(pad, OPTION_TEXT, NULL, "the padding token; '' at 0 unless plain"),
-    FIELD(unknown, OPTION_TEXT, NULL, "the token of unknown words; [UNK] at 1 unless plain"),
-    FIELD(begin, OPTION_TEXT, NULL, "a token put before every text, such as <bos>"),
-    FIELD(end, OPTION_TEXT, NULL, "a token put behind every text, such as <eos>"),
-    FIELD(special, OPTION_TEXT, NULL, "other special tokens: a,b"),
-    FIELD(truncate, OPTION_INT, "0", "texts are cut off behind so many tokens; 0: never"),
-    FIELD(pad_to, OPTION_INT, "0", "shorter texts are padded to so many; 0: never"),
+    TRAIN_FIELD(normalize, OPTION_TEXT, "none", "Unicode's nfc, nfd, nfkc, nfkd, or none"),
+    TRAIN_FIELD(strip_accents, OPTION_BOOL, "false", "leave out accents"),
+    TRAIN_FIELD(pad, OPTION_TEXT, NULL, "the padding token; '' at 0 unless plain"),
+    TRAIN_FIELD(unknown, OPTION_TEXT, NULL, "the token of unknown words; [UNK] at 1 unless plain"),
+    TRAIN_COMMON_FIELDS,
 };
 
 static const option_field char_fields[] = {
-    FIELD(max_tokens, OPTION_INT, "0", "tokens of the vocabulary, special ones too; 0: all"),
-    FIELD(min_count, OPTION_INT, "1", "letters that came less often are unknown"),
-    FIELD(standardize, OPTION_TEXT, "none",
+    TRAIN_FIELD(max_tokens, OPTION_INT, "0", "tokens of the vocabulary, special ones too; 0: all"),
+    TRAIN_FIELD(min_count, OPTION_INT, "1", "letters that came less often are unknown"),
+    TRAIN_FIELD(standardize, OPTION_TEXT, "none",
           "lower, strip_punctuation, lower_and_strip_punctuation or none"),
-    FIELD(plain, OPTION_BOOL, "false", "no padding token, an unknown one only if named"),
-    FIELD(normalize, OPTION_TEXT, "none", "Unicode's nfc, nfd, nfkc, nfkd, or none"),
-    FIELD(strip_accents, OPTION_BOOL, "false", "leave out accents"),
-    FIELD(pad, OPTION_TEXT, NULL, "the padding token; '' at 0 unless plain"),
-    FIELD(unknown, OPTION_TEXT, NULL, "the token of unknown letters; [UNK] at 1 unless plain"),
-    FIELD(begin, OPTION_TEXT, NULL, "a token put before every text, such as <bos>"),
-    FIELD(end, OPTION_TEXT, NULL, "a token put behind every text, such as <eos>"),
-    FIELD(special, OPTION_TEXT, NULL, "other special tokens: a,b"),
-    FIELD(truncate, OPTION_INT, "0", "texts are cut off behind so many tokens; 0: never"),
-    FIELD(pad_to, OPTION_INT, "0", "shorter texts are padded to so many; 0: never"),
+    TRAIN_FIELD(plain, OPTION_BOOL, "false", "no padding token, an unknown one only if named"),
+    TRAIN_FIELD(normalize, OPTION_TEXT, "none", "Unicode's nfc, nfd, nfkc, nfkd, or none"),
+    TRAIN_FIELD(strip_accents, OPTION_BOOL, "false", "leave out accents"),
+    TRAIN_FIELD(pad, OPTION_TEXT, NULL, "the padding token; '' at 0 unless plain"),
+    TRAIN_FIELD(unknown, OPTION_TEXT, NULL, "the token of unknown letters; [UNK] at 1 unless plain"),
+    TRAIN_COMMON_FIELDS,
 };
 
 static const option_field byte_fields[] = {
-    FIELD(pad, OPTION_TEXT, NULL, "a padding token, such as <pad>; special ones follow the bytes"),
-    FIELD(begin, OPTION_TEXT, NULL, "a token put before every text, such as <bos>"),
-    FIELD(end, OPTION_TEXT, NULL, "a token put behind every text, such as <eos>"),
-    FIELD(special, OPTION_TEXT, NULL, "other special tokens: a,b"),
-    FIELD(truncate, OPTION_INT, "0", "texts are cut off behind so many tokens; 0: never"),
-    FIELD(pad_to, OPTION_INT, "0", "shorter texts are padded to so many; 0: never"),
+    TRAIN_FIELD(pad, OPTION_TEXT, NULL, "a padding token, such as <pad>; special ones follow the bytes"),
+    TRAIN_COMMON_FIELDS,
 };
 
 /* Keras' special tokens. */
@@ -112,19 +95,6 @@ static rondo_status frame_bytes(const train_options *o, json_t *file)
 }
 
 /* ---- Models ---- */
-static rondo_status count_letters(const word_counts *words, word_counts *letters)
-{
-    for (int64_t i = 0; i < words->words.n; i++) {
-        size_t n;
-        const char *text = vocabulary_text(&words->words, i, &n);
-        for (size_t at = 0, size; at < n; at += size) {
-            size = (size_t)letter_size(text[at]);
-            RONDO_TRY(counts_add(letters, text + at, size, words->count[i]));
-        }
-    }
-    return RONDO_OK;
-}
-
 /* The vocabulary in Keras' order, after the special tokens. What JSON cannot have as a key (a zero
  * byte) and what is too long is left out. */
 static rondo_status choose(const trainer *t, const word_counts *c, json_t *tokens,
@@ -189,7 +159,7 @@ static rondo_status model_words(trainer *t, const word_counts *words, json_t **m
     const word_counts *c = splits_letters(&t->options) ? &letters : words;
     json_t *tokens = json_object();
     int64_t left_out = 0;
-    rondo_status status = c == &letters ? count_letters(words, &letters) : RONDO_OK;
+    rondo_status status = c == &letters ? counts_letters(&letters, words) : RONDO_OK;
     if (!status) status = put_specials(t, c, tokens);
     if (!status) status = choose(t, c, tokens, &left_out);
     if (!status && left_out && !t->options.unknown)
