@@ -233,6 +233,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
     RONDO_TRY(rondo_add_spec(m, p->spec));
+    RONDO_TRY(recipe_adapt(&p->adapted, m, r));
     return check_output(p);
 }
 
@@ -331,12 +332,13 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     p->identity = alloc_format(
         "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
         "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
-        "patience %lld\ncallbacks %s%s%s%s",
+        "patience %lld\ncallbacks %s%s%s%s%s",
         p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
         (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
         (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
         scale ? scale : "none", (long long)p->patience, more ? more : "", steps,
-        p->until ? "\nuntil " : "", p->until ? p->until : "");
+        p->until ? "\nuntil " : "", p->until ? p->until : "",
+        p->adapted.data ? p->adapted.data : "");
     return p->identity ? RONDO_OK : RONDO_E_NOMEM;
 }
 
@@ -350,6 +352,11 @@ static void note_decisions(plan *p)
                  (long long)field_features(&d->target[0]),
                  field_features(&d->target[0]) == 1 ? "" : "s");
     add_line(&p->notes, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+    const rondo_model *m = p->pipeline->model;
+    const double all = (double)rondo_parameter_count(m, false),
+                 some = (double)rondo_parameter_count(m, true);
+    if (some < all)
+        add_line(&p->notes, "%.0f of %.0f parameters train (%.1f %%)", some, all, 100 * some / all);
 }
 
 static void note_steps(plan *p)
@@ -419,6 +426,7 @@ void plan_free(plan *p)
     alloc_free(p->metrics);
     alloc_free(p->reader_spec);
     alloc_free(p->identity);
+    text_free(&p->adapted);
     text_free(&p->notes);
     text_free(&p->warnings);
     *p = (plan){ 0 };

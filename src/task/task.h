@@ -109,6 +109,7 @@ typedef struct plan {
     const char *until; /* of the recipe; NULL: none */
     double checkpoint_seconds;
     uint64_t seed;
+    text_buffer adapted;         /* of the identity: what is frozen, trained, adapted */
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
 } plan;
 rondo_status plan_make(plan *, const rondo_recipe *);
@@ -116,6 +117,9 @@ rondo_status plan_make(plan *, const rondo_recipe *);
 rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
                        const rondo_dataset *known, target_kind);
 void plan_free(plan *);
+/* adapt.c: freezes, thaws and adapts weights as the recipe has it, and adds what it says to the
+ * identity of a run. */
+rondo_status recipe_adapt(text_buffer *identity, rondo_model *, const rondo_recipe *);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
