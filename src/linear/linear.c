@@ -29,11 +29,11 @@ typedef struct product { /* y[rows][out] (+)= bias + x[rows][in]·packed */
     const real *x, *bias;
     const void *packed;
     int64_t ldy, ldx, rows, in, out;
-    bool add;
+    bool add, by_columns;
     int parts;
 } product;
 
-enum { ROW_GRAIN = 24, COLUMN_GRAIN = 32 };
+enum { ROW_GRAIN = 12, COLUMN_GRAIN = 32 };
 
 static void product_rows(const product *p, int64_t begin, int64_t rows)
 {
@@ -41,19 +41,41 @@ static void product_rows(const product *p, int64_t begin, int64_t rows)
                                            p->ldx, p->packed, p->bias, p->add, rows, p->out, p->in);
 }
 
+/* The i-th of n shares of the columns of a product. */
+static void product_columns(const product *p, int i, int n)
+{
+    const kernels *k = p->kernel;
+    const weight_storage *s = &k->storage[p->storage];
+    int64_t begin, end;
+    part(&begin, &end, i, n, p->out, k->panel);
+    if (begin >= end) return;
+    const unsigned char *packed = p->packed;
+    s->product(p->y + begin, p->ldy, p->x, p->ldx,
+               packed + begin / k->panel * s->panel_bytes(p->in), p->bias ? p->bias + begin : NULL,
+               p->add, p->rows, end - begin, p->in);
+}
+
 static void product_part(void *arg, int i)
 {
     const product *p = arg;
     int64_t begin, end;
+    if (p->by_columns) {
+        product_columns(p, i, p->parts);
+        return;
+    }
     part(&begin, &end, i, p->parts, p->rows, ROW_GRAIN);
     if (begin < end) product_rows(p, begin, end - begin);
 }
 
+/* Shared out along the side that has more grains: the shares are more alike, and each thread reads
+ * a part of what there is more of. */
 static void product_run(product *p, pool *threads)
 {
     if (p->rows == 0) return;
-    p->kernel = kernel_table();
-    p->parts = parts(threads, p->rows, ROW_GRAIN, p->rows * p->in * p->out);
+    const int64_t panel = p->kernel->panel, flops = p->rows * p->in * p->out;
+    p->by_columns = p->out / panel > p->rows / ROW_GRAIN;
+    p->parts = p->by_columns ? parts(threads, p->out, panel, flops)
+                             : parts(threads, p->rows, ROW_GRAIN, flops);
     if (p->parts == 1)
         product_rows(p, 0, p->rows);
     else
@@ -63,7 +85,8 @@ static void product_run(product *p, pool *threads)
 static product forward(const linear *l, const real *weights, real *y, int64_t ldy, const real *x,
                        int64_t ldx, int64_t rows, bool add)
 {
-    return (product){ .storage = l->storage,
+    return (product){ .kernel = kernel_table(),
+                      .storage = l->storage,
                       .y = y,
                       .ldy = ldy,
                       .x = x,
@@ -79,7 +102,8 @@ static product forward(const linear *l, const real *weights, real *y, int64_t ld
 static product backward(const linear *l, real *dx, int64_t lddx, const real *dy, int64_t lddy,
                         int64_t rows, bool add)
 {
-    return (product){ .storage = l->storage,
+    return (product){ .kernel = kernel_table(),
+                      .storage = l->storage,
                       .y = dx,
                       .ldy = lddx,
                       .x = dy,
@@ -116,20 +140,6 @@ void linear_row(const linear_term *term, int terms, const real *weights, real *y
     }
     const real *bias = l->bias ? weights + l->bias->offset + begin : NULL;
     s->row(y + begin, add ? y + begin : bias, parts, terms, backwards, end - begin);
-}
-
-/* The i-th of n shares of the columns of a product. */
-static void product_columns(const product *p, int i, int n)
-{
-    const kernels *k = kernel_table();
-    const weight_storage *s = &k->storage[p->storage];
-    int64_t begin, end;
-    part(&begin, &end, i, n, p->out, k->panel);
-    if (begin >= end) return;
-    const unsigned char *packed = p->packed;
-    s->product(p->y + begin, p->ldy, p->x, p->ldx,
-               packed + begin / k->panel * s->panel_bytes(p->in), p->bias ? p->bias + begin : NULL,
-               p->add, p->rows, end - begin, p->in);
 }
 
 void linear_forward_part(const linear *l, const real *weights, real *y, const real *x, int64_t rows,
