@@ -19,7 +19,7 @@ enum exit_codes {
 };
 int exit_of(rondo_status);
 
-enum { MAX_WORDS = 4, MAX_OPTIONS = 128 };
+enum { MAX_WORDS = 64, MAX_OPTIONS = 128 };
 
 typedef struct given { /* an option as it was given */
     const char *key, *value;
@@ -51,7 +51,8 @@ const command *command_at(int i);              /* NULL past the last */
 int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
     command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
-    command_explain(call *), command_report(call *), command_study(call *), command_help(call *);
+    command_explain(call *), command_report(call *), command_study(call *),
+    command_tokenize(call *), command_generate(call *), command_adapt(call *), command_help(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
@@ -76,7 +77,8 @@ int finish_output(void); /* flushes stdout; EXIT_FILES with a message when that 
 void json_text(FILE *, const char *text); /* quoted */
 char *shell_text(const char *text); /* as a shell takes it: in quotes unless harmless; free() it */
 void json_number(FILE *, double);   /* null when it is none */
-void csv_text(FILE *, const char *text); /* quoted where it must be */
+void csv_text(FILE *, const char *text);         /* quoted where it must be */
+void adapters_json(FILE *, const rondo_model *); /* adapt.c: a list of them */
 void prediction_row(FILE *, const rondo_pipeline *, const rondo_prediction *, bool json);
 int terminal_width(FILE *); /* 0: no terminal */
 bool shows_colour(FILE *);
@@ -102,6 +104,8 @@ void close_both(job *);
 /* ---- heat.c ---- */
 /* attribution: the numbers beside the lines are sums, not means. */
 rondo_status heat_print(const rondo_map *, bool attribution);
+/* Of one column over a text: a line a token, those that weigh most. */
+rondo_status heat_tokens(const rondo_map *, int64_t column, char *const *tokens);
 
 /* ---- findings.c: what a diagnosis comes to, sentence by sentence ---- */
 void print_findings(FILE *, const rondo_diagnosis *, bool chinese);

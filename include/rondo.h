@@ -150,6 +150,11 @@ rondo_status rondo_adapt(rondo_model *, const char *pattern, const char *spec);
 rondo_status rondo_adapter_enable(rondo_model *, const char *name, bool on);
 rondo_status rondo_adapter_merge(rondo_model *, const char *name);
 rondo_status rondo_adapter_remove(rondo_model *, const char *name);
+/* LoRA adapters of that name (save, NULL: the only one there is; load, NULL: "lora") in the files of
+ * Hugging Face's PEFT: FOLDER/adapter_config.json and adapter_model.safetensors. Loading refuses
+ * tensors that belong to no weight, by name, and changes nothing then. */
+rondo_status rondo_adapters_save(const rondo_model *, const char *name, const char *folder);
+rondo_status rondo_adapters_load(rondo_model *, const char *name, const char *folder);
 typedef struct rondo_adapter_info {
     const char *weight, *kind, *name; /* "lstm.kernel" (until the next call), "lora", its name */
     int64_t parameters;               /* that it adds */
@@ -261,6 +266,9 @@ typedef struct rondo_fit_options {
     /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
     bool bptt_vary;
     const rondo_judge *judge; /* borrowed; NULL: none */
+    int64_t
+        bucket; /* sorts each so many batches of an epoch by length, so that a batch's samples are
+                     * of like lengths; 0: none */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
@@ -433,6 +441,25 @@ struct rondo_cell {
 
 rondo_status rondo_register_activation(const rondo_activation *);
 rondo_status rondo_register_cell(const rondo_cell *);
+
+/* Regular expressions, which some tokenizers ask for: Rondo has none of its own. ext/pcre2 is such an
+ * engine; without one those tokenizers are refused (RONDO_E_ABSENT). Texts are UTF-8, \p{L} and \s
+ * are Unicode's. */
+typedef struct rondo_regex_engine {
+    const char *name; /* "pcre2" */
+    const char *(*version)(void);
+    /* NULL, and why in `error` (room for `size` bytes), when the pattern is wrong. */
+    void *(*compile)(const char *pattern, char *error, size_t size);
+    void (*free)(void *pattern);
+    void *(*begin)(
+        const void *pattern); /* one thread's memory for searching; NULL: there is none */
+    void (*end)(void *run);
+    /* The first match in text[at, n), seen as part of text[0, n). 1: *begin and *end say where; 0:
+     * there is none; -1: it would take too long. */
+    int (*search)(const void *pattern, void *run, const char *text, size_t n, size_t at,
+                  size_t *begin, size_t *end);
+} rondo_regex_engine;
+rondo_status rondo_register_regex(const rondo_regex_engine *); /* borrowed; the last one counts */
 
 #pragma GCC visibility pop
 #ifdef __cplusplus
