@@ -48,8 +48,8 @@ typedef struct command {
 /* ---- commands.c ---- */
 const command *command_find(const char *name); /* NULL with a message on stderr */
 const command *command_at(int i);              /* NULL past the last */
-int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
-    command_stream(call *), command_inspect(call *), command_check(call *),
+int command_new(call *), command_train(call *), command_finetune(call *), command_eval(call *),
+    command_predict(call *), command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
     command_explain(call *), command_report(call *), command_study(call *),
     command_tokenize(call *), command_generate(call *), command_adapt(call *), command_help(call *);

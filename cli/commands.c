@@ -19,6 +19,26 @@ static const command commands[] = {
       "      --horizon 1 --scale standard --validation-split 0.2\n"
       "  rondo train --model \"lstm 64; dense\" --data 'task:adding?length=50' --epochs 3\n",
       command_train },
+    { "finetune", "MODEL", 1, 1,
+      "train a model that begins as another: another task, or other data",
+      "MODEL is a model file or a run directory, or a RECIPE.yaml that names it as base. Every "
+      "option\n"
+      "of rondo train but --model is one of rondo finetune, too; --freeze, --train, --adapt say "
+      "what\n"
+      "trains. Without --head the model goes on telling what it told, of other data. A new "
+      "--tokenizer\n"
+      "keeps what was learnt of the tokens that both have. With --base-data or --replay the run "
+      "also\n"
+      "keeps base.safetensors: the base, its own end on the body as it has become.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo finetune runs/language --data sst.train --label first \\\n"
+      "      --head \"pool concat; dense softmax\" --validation sst.dev -o runs/sentiment\n"
+      "  rondo finetune runs/language --data more.txt --adapt \"*kernel=lora rank=8\"\n"
+      "  rondo finetune runs/a --data site.csv --train \"dense.*\" --lr 0.0003\n"
+      "  rondo finetune runs/a --data train.csv --validation dev.csv --activation "
+      "gates=hard_sigmoid\n",
+      command_finetune },
     { "study", "[RECIPE.yaml]", 0, 1, "train a recipe at every point of a grid, and compare",
       "The recipe is one of rondo train, with axes under `vary`; {axis} in it stands for a value.\n"
       "Every option of rondo train is one of rondo study, too, and wins over the recipe. Runs "

@@ -44,6 +44,8 @@ void help_command(FILE *out, const command *c)
             c->help);
     for (int i = 0; i < n; i++)
         if (has_word(keys[i].verbs, c->name)) help_key(out, &keys[i]);
+    if (strcmp(c->name, "finetune") == 0)
+        fprintf(out, "\nAnd every option of rondo train but --model: rondo train --help.\n");
     if (strcmp(c->name, "train") == 0)
         fprintf(out, "\nEvery option is a key of a recipe, too: --learning-rate 0.01 is\n"
                      "learning_rate: 0.01 there. Options win over the recipe.\n");

@@ -102,7 +102,9 @@ int options_read(call *c, int argc, char **argv)
     if (c->n_words < c->command->least)
         return complain(EXIT_USAGE, "which one? rondo %s %s [--options]", c->command->name,
                         c->command->words);
-    if (c->command->run == command_train && c->n_words > 0) {
+    const bool trains = c->command->run == command_train ||
+                        (c->command->run == command_finetune && is_recipe(c->words[0]));
+    if (trains && c->n_words > 0) {
         const int code = recipe_read(c, NULL, c->words[0]);
         if (code) return code;
     }

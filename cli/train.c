@@ -59,6 +59,11 @@ static void what_next(const session *s, const rondo_run_report *r)
                r->output);
         return;
     }
+    if (r->guarded)
+        remark(c,
+               "stopped by the guard: the base's loss rose by more than --guard %s; --replay FILE "
+               "keeps it lower",
+               rondo_recipe_get(c->recipe, "guard"));
     if (r->reached)
         remark(c, "%s is reached: %lld epochs, %lld batches", until, (long long)r->epochs,
                (long long)r->steps);
@@ -124,6 +129,17 @@ static void tell_findings(session *s)
     if (!look_up(s)) return;
     if (!s->call->quiet) print_findings(stderr, s->known, false);
     rondo_diagnosis_free(s->known);
+}
+
+int command_finetune(call *c)
+{
+    if (!is_recipe(c->words[0])) {
+        const rondo_status status = rondo_recipe_set(c->recipe, NULL, "base", c->words[0]);
+        if (status) return fail(status);
+    } else if (!rondo_recipe_get(c->recipe, "base")) {
+        return complain(EXIT_USAGE, "%s names no base; say base: runs/a", c->words[0]);
+    }
+    return command_train(c);
 }
 
 int command_train(call *c)

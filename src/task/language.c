@@ -32,10 +32,17 @@ static text_ends ends_of(const rondo_recipe *r)
     return is_kind(kind, "char") || is_kind(kind, "byte") ? TEXT_ENDS_NOT : TEXT_ENDS_LINES;
 }
 
-/* A line is a document where lines end in a token; else line feeds are text like any other. */
-const char *language_reading(const rondo_recipe *r)
+/* A vocabulary that is taken over ends texts as it did. */
+static text_ends ends_in(const plan *p, const rondo_recipe *r)
 {
-    return ends_of(r) == TEXT_ENDS_LINES ? "sample_by=line" : "sample_by=document";
+    const bool taken = transfer_reads_text(&p->transfer) && !rondo_recipe_get(r, "tokenizer");
+    return taken && !rondo_recipe_get(r, "eos") ? p->transfer.base->ends : ends_of(r);
+}
+
+/* A line is a document where lines end in a token; else line feeds are text like any other. */
+const char *language_reading(const plan *p, const rondo_recipe *r)
+{
+    return ends_in(p, r) == TEXT_ENDS_LINES ? "sample_by=line" : "sample_by=document";
 }
 
 static const char *unit_of(const rondo_recipe *r, const tokenizer *how)
@@ -113,11 +120,14 @@ rondo_status language_plan(plan *p, const rondo_recipe *r)
                                        "leave steps_per_epoch out");
     if (!dataset_is_raw_text(p->data))
         return rondo_fail(RONDO_E_ARG, "a language model reads text; %s holds numbers", path);
-    if (!kind) kind = "word";
-    line->ends = ends_of(r);
-    RONDO_TRY(make_tokenizer(line, kind, p->train));
+    const bool taken = !kind && transfer_reads_text(&p->transfer);
+    if (!kind) kind = taken ? "of the base" : "word";
+    line->ends = ends_in(p, r);
+    RONDO_TRY(taken ? transfer_tokenizer(&p->transfer, line)
+                    : make_tokenizer(line, kind, p->train));
     RONDO_TRY(check_tokenizer(line, kind));
-    line->unit = alloc_text(unit_of(r, line->tokenizer));
+    const char *unit = taken ? p->transfer.base->unit : NULL;
+    line->unit = alloc_text(unit ? unit : unit_of(r, line->tokenizer));
     if (!line->unit) return RONDO_E_NOMEM;
     const rondo_status status = streams(&p->train, p, true, p->batch);
     if (whole) p->data = p->train;

@@ -320,23 +320,27 @@ rondo_status rondo_pipeline_open(rondo_pipeline **out, const char *path, int thr
     return status;
 }
 
-rondo_status pipeline_tokens(const rondo_pipeline *p, rondo_dataset **data, int64_t streams)
+static rondo_status make_tokens(const rondo_pipeline *p, rondo_dataset **data,
+                                const corpus_cut *streams)
 {
     if (!dataset_is_raw_text(*data)) return RONDO_OK;
     rondo_dataset *raw = *data;
     *data = NULL;
-    if (p->task == &task_language)
-        return corpus_data(data, raw, p, &(corpus_cut){ .rows = streams });
+    if (p->task == &task_language) return corpus_data(data, raw, p, streams);
     if (p->tokenizer) return text_data(data, raw, p->tokenizer, &p->cut);
     rondo_dataset_free(raw);
     return rondo_fail(RONDO_E_ARG, "the data are text, the model reads numbers");
 }
 
-rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const rondo_recipe *r,
-                                 bool need_targets)
+rondo_status pipeline_tokens(const rondo_pipeline *p, rondo_dataset **data, int64_t streams)
+{
+    return make_tokens(p, data, &(corpus_cut){ .rows = streams });
+}
+
+rondo_status pipeline_open_data(rondo_pipeline *p, rondo_dataset **data, const rondo_recipe *r,
+                                bool need_targets, const corpus_cut *streams)
 {
     char *options = NULL, **by = NULL;
-    int64_t streams;
     reader_request request = {
         .path = rondo_recipe_get(r, "data"),
         .labels = rondo_recipe_get(r, "labels"),
@@ -354,7 +358,6 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
     };
     *data = NULL;
     if (!request.path) return rondo_fail(RONDO_E_ARG, "which data? say --data FILE");
-    RONDO_TRY(recipe_int(r, "batch", 1, 1, &streams));
     RONDO_TRY(threshold_set(p, rondo_recipe_get(r, "threshold")));
     RONDO_TRY(recipe_groups(&by, &request.n_groups, r));
     request.groups = by;
@@ -366,7 +369,7 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
     if (!status && need_targets && (*data)->n_targets == 0 && p->task != &task_language)
         status = rondo_fail(RONDO_E_ARG, "%s: there are no targets to compare with%s", request.path,
                             request.labels ? "" : "; say --labels FILE or --target COLUMN");
-    if (!status) status = rondo_fail_in(pipeline_tokens(p, data, streams), "%s", request.path);
+    if (!status) status = rondo_fail_in(make_tokens(p, data, streams), "%s", request.path);
     if (!status)
         status = rondo_fail_in(data_check(p->model, *data, need_targets), "%s", request.path);
     if (status) {
@@ -374,6 +377,14 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
         *data = NULL;
     }
     return status;
+}
+
+rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const rondo_recipe *r,
+                                 bool need_targets)
+{
+    corpus_cut streams = { 0 };
+    RONDO_TRY(recipe_int(r, "batch", 1, 1, &streams.rows));
+    return pipeline_open_data(p, data, r, need_targets, &streams);
 }
 
 /* ---- What others ask ---- */

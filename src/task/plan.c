@@ -65,7 +65,7 @@ static bool is_one_number(const field_shape *f)
 rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, const char *labels,
                        const rondo_dataset *known, target_kind kind)
 {
-    const reader_request request = {
+    reader_request request = {
         .path = path,
         .labels = labels,
         .spec = p->reader_spec,
@@ -79,6 +79,7 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
         .targets = known ? known->targets : NULL,
         .n_targets = known ? known->n_target_names : 0,
     };
+    if (!known) transfer_names(&p->transfer, &request);
     return reader_open(data, &request);
 }
 
@@ -89,8 +90,9 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
     RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
     if (p->task == &task_language && !rondo_recipe_get(r, "sample_by"))
-        p->reading = language_reading(r);
-    p->reads_text = p->task == &task_language || rondo_recipe_get(r, "tokenizer") ||
+        p->reading = language_reading(p, r);
+    p->reads_text = transfer_reads_text(&p->transfer) || p->task == &task_language ||
+                    rondo_recipe_get(r, "tokenizer") ||
                     spec_wants_tokens(rondo_recipe_get(r, "model"));
     rondo_dataset *data;
     RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
@@ -241,9 +243,25 @@ static rondo_status check_output(const plan *p)
     return rondo_fail_in(data_check(p->pipeline->model, p->validation, true), "validation");
 }
 
+static rondo_status build_model(plan *p, char *filled)
+{
+    RONDO_TRY(plan_fill_tokens(p, filled));
+    rondo_model *m = p->pipeline->model = rondo_model_new();
+    if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
+    RONDO_TRY(add_inputs(m, p));
+    return rondo_add_spec(m, p->spec);
+}
+
+static rondo_status take_model(plan *p, const rondo_recipe *r, char *filled)
+{
+    const rondo_status status = transfer_model(p, r, filled);
+    alloc_free(filled);
+    return status;
+}
+
 static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 {
-    const char *layers = rondo_recipe_get(r, "model");
+    const char *layers = rondo_recipe_get(r, p->transfer.base ? "head" : "model");
     const int64_t classes = units_of_data(p);
     if (p->train->target[0].type == RONDO_I32 && classes > 2 && !rondo_recipe_get(r, "loss") &&
         strcmp(h->activation, "sigmoid") == 0)
@@ -253,16 +271,12 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
                           (long long)classes);
     const bool one = strcmp(h->activation, "sigmoid") == 0 && classes == 2 &&
                      p->task == &task_classify;
-    const bool open = h->dense && !h->has_units;
+    const bool open = layers && h->dense && !h->has_units;
     char *filled = open ? NULL : alloc_text(layers);
     if (open) RONDO_TRY(head_fill(&filled, layers, one ? 1 : classes));
-    if (!filled) return RONDO_E_NOMEM;
-    RONDO_TRY(plan_fill_tokens(p, filled));
-    rondo_model *m = p->pipeline->model = rondo_model_new();
-    if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
-    RONDO_TRY(add_inputs(m, p));
-    RONDO_TRY(rondo_add_spec(m, p->spec));
-    RONDO_TRY(recipe_adapt(&p->adapted, m, r));
+    if (layers && !filled) return RONDO_E_NOMEM;
+    RONDO_TRY(p->transfer.base ? take_model(p, r, filled) : build_model(p, filled));
+    RONDO_TRY(recipe_adapt(&p->adapted, p->pipeline->model, r));
     return check_output(p);
 }
 
@@ -284,6 +298,9 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
         add_line(&p->notes, "loss: %s, the same numbers from labels as from one-hot targets",
                  given);
     }
+    const transfer *t = &p->transfer;
+    if (!given && t->keeps_head) given = t->base->loss;
+    if (!metrics && t->keeps_head) metrics = t->base->metrics;
     p->loss = alloc_text(given ? given : default_loss(p, h));
     p->metrics = alloc_text(metrics                                ? metrics
                             : p->bits && p->task != &task_classify ? "nll"
@@ -339,6 +356,7 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
 {
     const char *kind = rondo_recipe_get(r, "scale");
     rondo_pipeline *line = p->pipeline;
+    if (p->transfer.base) return transfer_scalers(&p->transfer, line);
     if (!is_scaled(r)) return RONDO_OK;
     if (strcmp(kind, "standard") != 0 && strcmp(kind, "minmax") != 0)
         return rondo_fail(RONDO_E_NAME, "unknown scale \"%s\"; there are standard, minmax and none",
@@ -362,6 +380,7 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
 {
     const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
     const rondo_dataset *v = p->validation;
+    static const char *const replayed[] = { "replay", "replay_share" };
     text_buffer id = { 0 };
     text_add(&id,
              "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
@@ -374,6 +393,9 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
     if (p->bucket) text_add(&id, "\nbucket %lld", (long long)p->bucket);
     if (p->until) text_add(&id, "\nuntil %s", p->until);
+    for (size_t i = 0; i < sizeof replayed / sizeof *replayed; i++)
+        if (rondo_recipe_get(r, replayed[i]))
+            text_add(&id, "\n%s %s", replayed[i], rondo_recipe_get(r, replayed[i]));
     const rondo_status status = plan_identify_tokens(p, &id);
     if (!id.status) id.status = status;
     language_identify(p, &id);
@@ -439,12 +461,15 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     head h;
     *p = (plan){ 0 };
     const char *layers = rondo_recipe_get(r, "model");
-    if (!layers)
+    if (rondo_recipe_get(r, "base"))
+        RONDO_TRY(transfer_open(p, r, &h));
+    else if (layers)
+        RONDO_TRY(rondo_fail_in(head_parse(&h, layers), "model"));
+    else
         return rondo_fail(RONDO_E_ARG,
                           "which model? say --model \"gru 64; dense softmax\", or give "
                           "a recipe.yaml");
-    RONDO_TRY(rondo_fail_in(head_parse(&h, layers), "model"));
-    RONDO_TRY(first_guess(&p->task, r, &h));
+    if (!p->task) RONDO_TRY(first_guess(&p->task, r, &h));
     RONDO_TRY(choose_numbers(p, r));
     RONDO_TRY(open_data(p, r, &h));
     RONDO_TRY(open_validation(p, r));
@@ -469,6 +494,7 @@ void plan_free(plan *p)
 {
     plan_close_tests(p);
     rondo_pipeline_free(p->pipeline);
+    transfer_close(&p->transfer);
     rondo_dataset_free(p->validation);
     if (p->train != p->data) rondo_dataset_free(p->train);
     rondo_dataset_free(p->data);

@@ -106,6 +106,27 @@ static const own_key own_keys[] = {
         "weights that train: of those that --freeze names, or, without it, no others", "train",
         " " },
       OPTION_TEXT },
+    { { "base", "PATH", NULL, "a model to begin with: a file or a run directory", "train", "" },
+      OPTION_TEXT },
+    { { "head", "SPEC", NULL, "layers in place of the base's last: \"pool concat; dense softmax\"",
+        "train finetune", "; " },
+      OPTION_TEXT },
+    { { "cut", "N", "1", "with --head: so many of the base's last layers go", "train finetune",
+        "" },
+      OPTION_INT },
+    { { "replay", "FILE", NULL, "data of the base's own, so that it is not forgotten",
+        "train finetune", "" },
+      OPTION_TEXT },
+    { { "replay_share", "X", "0.25", "steps on them for each of the new task", "train finetune",
+        "" },
+      OPTION_REAL },
+    { { "base_data", "FILE", NULL, "data to judge the base by, before and after each epoch",
+        "train finetune", "" },
+      OPTION_TEXT },
+    { { "guard", "PART", "0",
+        "stop once the base's loss has risen by this part of it: 0.05; 0: never", "train finetune",
+        "" },
+      OPTION_REAL },
     { { "adapt", "PATTERN=SPEC", NULL,
         "adapters: \"*.recurrent_kernel=weight_drop 0.5\", \"*.kernel=lora rank=8\"; several by ;",
         "train", "; " },
@@ -171,7 +192,9 @@ static const own_key own_keys[] = {
     { { "case", "LIST", NULL, "only these: \"a d activations\"", "bench", " " }, OPTION_TEXT },
     { { "cell", "NAME", NULL, "only this cell: lstm", "bench", "" }, OPTION_TEXT },
     { { "activation", "NAME", NULL,
-        "an LSTM's training with this one, or this formula, in every gate", "bench", "" },
+        "bench: an LSTM's training with this one, or this formula, in every gate; finetune: "
+        "functions that are exchanged, \"gates=hard_sigmoid lstm.candidate=relu\"",
+        "bench train finetune", " " },
       OPTION_TEXT },
     { { "seconds", "S", "60", "about how long", "bench", "" }, OPTION_REAL },
     { { "cases", "FILE", NULL, "measure these cases, lines as --list writes them; -: as they come",
@@ -315,6 +338,8 @@ static bool takes(const rondo_recipe_key *key, const char *verb)
     const size_t n = verb ? strlen(verb) : 0;
     if (n == 0) return true;
     if (strcmp(verb, "study") == 0 && takes(key, "train")) return true;
+    if (strcmp(verb, "finetune") == 0 && takes(key, "train"))
+        return strcmp(key->name, "model") != 0;
     for (const char *at = key->verbs; (at = strstr(at, verb)) != NULL; at += n)
         if ((at == key->verbs || at[-1] == ' ') && (at[n] == 0 || at[n] == ' ')) return true;
     return false;

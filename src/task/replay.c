@@ -186,6 +186,14 @@ rondo_status replay_scores(const replay *r, json_t *object)
     return RONDO_OK;
 }
 
+rondo_status replay_note(const replay *r, text_buffer *notes)
+{
+    for (int i = 0; r && i < r->judge.n; i++)
+        text_add(notes, "%s%s %.4g%s", i ? ", " : "the base before: ", r->names[i], r->before[i],
+                 i + 1 < r->judge.n ? "" : "\n");
+    return notes->status;
+}
+
 bool replay_stopped(const replay *r)
 {
     return r && r->stopped;
@@ -230,13 +238,12 @@ static size_t write_down(const replay *r, unsigned char *to)
     const optimizer *o = &t->optimizer;
     position p;
     memset(&p, 0, sizeof p);
-    p = (position){ r->turn,      r->at,   o->iterations,    t->step,   o->n,
+    p = (position){ r->turn,       r->at,   o->iterations,    t->step,   o->n,
                     t->carry.rows, r->owed, o->learning_rate, r->stopped };
     size_t n = place(to, 0, &p, sizeof p);
     n = place(to, n, base->weights, (size_t)base->n_weights * sizeof(real));
     for (int i = 0; i < o->n_slots; i++) n = place(to, n, o->slots[i], (size_t)o->n * sizeof(real));
-    return place(to, n, t->carry.state,
-                 (size_t)(t->carry.rows * base->state_size) * sizeof(real));
+    return place(to, n, t->carry.state, (size_t)(t->carry.rows * base->state_size) * sizeof(real));
 }
 
 static rondo_status save(void *user, const void **bytes, size_t *n)
@@ -296,9 +303,11 @@ rondo_callback replay_callback(replay *r)
 /* The base's own data, as it was trained on them. */
 static rondo_status open_data(rondo_dataset **data, const replay *r, const char *path, bool trains)
 {
+    *data = NULL;
     rondo_recipe *recipe = rondo_recipe_new();
     rondo_status status = recipe ? rondo_recipe_set(recipe, "eval", "data", path) : RONDO_E_NOMEM;
-    if (!status) status = pipeline_open_data(r->base, data, recipe, trains, r->rows, r->bptt);
+    const corpus_cut streams = { .training = trains, .rows = r->rows, .bptt = r->bptt };
+    if (!status) status = pipeline_open_data(r->base, data, recipe, true, &streams);
     rondo_recipe_free(recipe);
     return status;
 }
@@ -324,8 +333,9 @@ static rondo_status open_all(replay *r, const plan *p, const rondo_recipe *recip
     RONDO_TRY(recipe_real(recipe, "replay_share", 0.25, &r->share));
     RONDO_TRY(recipe_real(recipe, "guard", 0, &r->guard));
     if (!(r->share > 0 && r->share <= 64))
-        return rondo_fail(RONDO_E_ARG, "replay_share is %g, expected steps of the base for each of "
-                                       "the new task, over 0 and up to 64",
+        return rondo_fail(RONDO_E_ARG,
+                          "replay_share is %g, expected steps of the base for each of "
+                          "the new task, over 0 and up to 64",
                           r->share);
     if (r->guard && !judged)
         return rondo_fail(RONDO_E_ARG, "guard watches the base's loss: say --base-data FILE, too");
@@ -349,7 +359,7 @@ rondo_status replay_open(replay **out, const plan *p, const rondo_recipe *recipe
         return RONDO_OK;
     replay *r = alloc_new(sizeof *r);
     if (!r) return RONDO_E_NOMEM;
-    r->base = p->base;
+    r->base = p->transfer.base;
     r->model = p->pipeline->model;
     r->rows = p->batch;
     r->bptt = p->bptt ? p->bptt : WINDOW;

@@ -31,6 +31,7 @@ typedef struct run {
     rondo_callback callbacks[MAX_CALLBACKS];
     int n_own, n_callbacks;
     int lock;
+    replay *replay;   /* NULL: no base is kept beside the model */
     bool over;        /* the old run was put aside */
     bool one_of_many; /* see run_train */
 } run;
@@ -190,11 +191,12 @@ static rondo_status add_callbacks(run *r, const rondo_recipe *recipe)
 
 static rondo_status add_callers(run *r, const rondo_callback *theirs, int n)
 {
-    if (r->n_own + n + 1 > MAX_CALLBACKS)
+    if (r->n_own + n + 2 > MAX_CALLBACKS)
         return rondo_fail(RONDO_E_LIMIT, "more than %d callbacks", MAX_CALLBACKS);
     r->diary.result = json_object();
     r->diary.training = json_object();
     if (!r->diary.result || !r->diary.training) return rondo_fail(RONDO_E_NOMEM, "out of memory");
+    if (r->replay) r->callbacks[r->n_callbacks++] = replay_callback(r->replay);
     r->callbacks[r->n_callbacks++] = (rondo_callback){
         .on = write_diary, .save = save_diary, .load = load_diary, .user = &r->diary
     };
@@ -213,14 +215,17 @@ static rondo_status load_vectors(plan *p)
     return p->notes.status;
 }
 
-static rondo_status prepare(run *r)
+static rondo_status prepare(run *r, const rondo_recipe *recipe)
 {
     plan *p = &r->plan;
     rondo_pipeline *line = p->pipeline;
     RONDO_TRY(rondo_compile(line->model, .optimizer = p->optimizer, .loss = p->loss,
                             .metrics = p->metrics, .seed = p->seed, .threads = (int)p->threads,
                             .compute = p->compute));
+    RONDO_TRY(transfer_weights(p));
     RONDO_TRY(load_vectors(p));
+    if (p->transfer.base) RONDO_TRY(replay_open(&r->replay, p, recipe, p->transfer.layers));
+    RONDO_TRY(replay_note(r->replay, &p->notes));
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);
     if (!line->loss || !line->metrics) return RONDO_E_NOMEM;
@@ -290,6 +295,20 @@ static rondo_status choose_best_threshold(const run *r)
     return status;
 }
 
+/* The base as it is after all this, for those who want to judge it on other data. */
+static rondo_status save_base(run *r)
+{
+    if (!r->replay) return RONDO_OK;
+    json_t *before = json_object();
+    rondo_status status = before ? replay_scores(r->replay, before) : RONDO_E_NOMEM;
+    if (!status) status = json_put(r->diary.training, "base_before", json_incref(before));
+    json_decref(before);
+    char *file = status ? NULL : file_join(r->folder, "base.safetensors");
+    if (!status) status = file ? replay_save(r->replay, file) : RONDO_E_NOMEM;
+    alloc_free(file);
+    return status;
+}
+
 static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *report)
 {
     const plan *p = &r->plan;
@@ -300,8 +319,8 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     rondo_status status = rondo_fit(
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bucket = p->bucket,
         .bptt = p->bptt, .bptt_vary = p->bptt_vary, .steps_per_epoch = p->steps_per_epoch,
-        .validation = p->validation, .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
-        .checkpoint = r->checkpoint, .identity = p->identity,
+        .validation = p->validation, .judge = replay_judge(r->replay), .callbacks = r->callbacks,
+        .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint, .identity = p->identity,
         .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
@@ -313,6 +332,8 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     RONDO_TRY(threshold_choose(p->pipeline, p, p->threshold));
     RONDO_TRY(rondo_save(m, r->model_file));
     RONDO_TRY(choose_best_threshold(r));
+    report->guarded = replay_stopped(r->replay);
+    RONDO_TRY(save_base(r));
     RONDO_TRY(plan_judge(p, r->folder, r->diary.result));
     return write_down(r, recipe, "finished");
 }
@@ -323,7 +344,7 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
                        void *user, rondo_run_report *report)
 {
     RONDO_TRY(plan_make(&r->plan, recipe));
-    RONDO_TRY(prepare(r));
+    RONDO_TRY(prepare(r, recipe));
     RONDO_TRY(folder_claim(&r->folder, &r->lock, &r->before, &r->plan, recipe));
     r->over = recipe_flag(recipe, "fresh") && r->before.json;
     if (r->over) manifest_free(&r->before);
@@ -403,11 +424,12 @@ rondo_status run_check(const rondo_recipe *recipe, run_outlook *outlook)
 {
     run r = { .lock = -1 };
     rondo_status status = plan_make(&r.plan, recipe);
-    if (!status) status = prepare(&r);
+    if (!status) status = prepare(&r, recipe);
     if (!status) status = try_batch(&r.plan);
     if (!status) status = add_given(&r, rondo_recipe_get(recipe, "callbacks"));
     if (!status) status = look_out(outlook, &r.plan);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
+    replay_close(r.replay);
     plan_free(&r.plan);
     return status;
 }
@@ -423,6 +445,7 @@ rondo_status run_train(const rondo_recipe *recipe, bool one_of_many,
     *report = (rondo_run_report){ .task = "", .notes = "", .warnings = "" };
     rondo_status status = go(&r, recipe, callbacks, n_callbacks, started, user, report);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
+    replay_close(r.replay);
     json_decref(r.diary.result);
     json_decref(r.diary.training);
     free(r.diary.saved);

@@ -17,6 +17,8 @@ enum {
     PIPELINE_ITEMS = 4096 /* most samples of one batch that is predicted */
 };
 
+typedef struct plan plan;
+
 /* ---- table.c: one row per task ---- */
 typedef struct task_row {
     const char *name, *help;
@@ -139,6 +141,9 @@ rondo_status corpus_data(rondo_dataset **, rondo_dataset *raw, const rondo_pipel
 /* Raw text in two, the rest having this part of the bytes; both borrow it. */
 rondo_status corpus_split(rondo_dataset **most, rondo_dataset **rest, const rondo_dataset *raw,
                           double part);
+/* Data as the pipeline reads them; a language model's in such streams. */
+rondo_status pipeline_open_data(rondo_pipeline *, rondo_dataset **, const rondo_recipe *,
+                                bool need_targets, const corpus_cut *);
 bool corpus_is(const rondo_dataset *);
 int64_t corpus_targets(const rondo_dataset *); /* tokens that are told in an epoch */
 int64_t corpus_unknown(const rondo_dataset *); /* … of which so many, or one more, are unknown */
@@ -147,7 +152,8 @@ int64_t corpus_unknown(const rondo_dataset *); /* … of which so many, or one m
 bool language_ends_lines(const rondo_pipeline *);
 int32_t language_boundary(const rondo_pipeline *); /* the token a text begins after; -1: none */
 const char *
-language_reading(const rondo_recipe *); /* options of a reader that hold unless others do */
+language_reading(const plan *,
+                 const rondo_recipe *); /* options of a reader that hold unless others do */
 rondo_status language_put(const rondo_pipeline *, json_t *); /* its part of the pipeline's JSON … */
 rondo_status language_get(rondo_pipeline *, const json_t *); /* … and back */
 
@@ -260,22 +266,65 @@ rondo_status generator_tell(rondo_generator *, speaker *, int32_t id, bool last,
 rondo_status beam_search(beam *, rondo_generator *);
 rondo_status beam_next(beam *, rondo_generator *, rondo_piece *, bool *more);
 void beam_close(beam *);
-struct plan;
 /* ---- threshold.c ---- */
 /* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
 rondo_status threshold_set(rondo_pipeline *, const char *text);
 /* Of training: a probability, which is set, or what to choose it by, "f1". */
-rondo_status threshold_check(const struct plan *, const char *text);
+rondo_status threshold_check(const plan *, const char *text);
 /* Chooses it on the plan's validation data, when the text says by what; of a model, of one in a file. */
-rondo_status threshold_choose(rondo_pipeline *, const struct plan *, const char *text);
-rondo_status threshold_choose_file(const char *file, const struct plan *, const char *text);
+rondo_status threshold_choose(rondo_pipeline *, const plan *, const char *text);
+rondo_status threshold_choose_file(const char *file, const plan *, const char *text);
+
+/* ---- head.c: the last layer of a spec, before there is a model ---- */
+typedef struct head {
+    bool dense, has_units;
+    char activation[64]; /* "softmax"; "" none */
+} head;
+rondo_status head_parse(head *, const char *spec);
+/* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */
+rondo_status head_fill(char **filled, const char *spec, int64_t units);
+/* Whether an embedding in it leaves the number of tokens to the tokenizer … */
+bool spec_wants_tokens(const char *spec);
+/* … and the spec with that filled in, "embedding 64 input_dim=8000; …"; alloc_free it. */
+rondo_status spec_fill_tokens(char **filled, const char *spec, int64_t tokens);
+
+/* ---- transfer.c: a model made of another ---- */
+typedef struct transfer {
+    rondo_pipeline *base; /* NULL: the model is new */
+    bool keeps_head;      /* it tells what the base told */
+    int layers;           /* the first of the model's, which are the base's */
+} transfer;
+/* Opens what the recipe calls base; its task, and what its end is, where that is kept. */
+rondo_status transfer_open(plan *, const rondo_recipe *, head *);
+void transfer_names(const transfer *, reader_request *); /* that the data must have */
+bool transfer_reads_text(const transfer *);
+rondo_status transfer_tokenizer(const transfer *, rondo_pipeline *);
+rondo_status transfer_scalers(const transfer *, rondo_pipeline *);
+/* The plan's model: the base's layers as the recipe changes them, and the layers of `end`, NULL: none. */
+rondo_status transfer_model(plan *, const rondo_recipe *, const char *end);
+rondo_status transfer_weights(plan *); /* once the model is compiled */
+void transfer_close(transfer *);
+
+/* ---- replay.c: the base beside it ---- */
+typedef struct replay replay;
+/* NULL where the recipe neither replays nor judges the base. Of a compiled model, whose first layers are
+ * the base's. */
+rondo_status replay_open(replay **, const plan *, const rondo_recipe *, int layers);
+rondo_callback replay_callback(replay *);
+const rondo_judge *replay_judge(const replay *);      /* NULL: none */
+rondo_status replay_scores(const replay *, json_t *); /* of the base before, into the object */
+rondo_status replay_note(const replay *, text_buffer *notes);
+bool replay_stopped(const replay *); /* by the guard */
+rondo_status replay_save(const replay *,
+                         const char *path); /* the base with its body as it is now */
+void replay_close(replay *);
 
 /* ---- plan.c ---- */
 typedef struct plan_test {
     char *name, *path; /* "test", or "test_256" */
     rondo_dataset *data;
 } plan_test;
-typedef struct plan {
+struct plan {
     const task_row *task;
     char *spec;                       /* of the layers, with units filled in */
     char *optimizer, *loss, *metrics; /* specs */
@@ -289,6 +338,7 @@ typedef struct plan {
     plan_test *tests;
     int n_tests;
     rondo_pipeline *pipeline;
+    transfer transfer;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
     int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience;
     bool bptt_vary;
@@ -298,7 +348,7 @@ typedef struct plan {
     uint64_t seed;
     text_buffer adapted;         /* of the identity: what is frozen, trained, adapted */
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
-} plan;
+};
 rondo_status plan_make(plan *, const rondo_recipe *);
 /* Data as the plan's reader has them; `known`: their classes and columns are these. */
 rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
@@ -326,19 +376,6 @@ void plan_close_tests(plan *);
 /* Scores of the folder's best epoch, or of the model as it is when none was kept: "test_accuracy",
  * "test_256_loss" … into the object. */
 rondo_status plan_judge(const plan *, const char *folder, json_t *result);
-
-/* ---- head.c: the last layer of a spec, before there is a model ---- */
-typedef struct head {
-    bool dense, has_units;
-    char activation[64]; /* "softmax"; "" none */
-} head;
-rondo_status head_parse(head *, const char *spec);
-/* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */
-rondo_status head_fill(char **filled, const char *spec, int64_t units);
-/* Whether an embedding in it leaves the number of tokens to the tokenizer … */
-bool spec_wants_tokens(const char *spec);
-/* … and the spec with that filled in, "embedding 64 input_dim=8000; …"; alloc_free it. */
-rondo_status spec_fill_tokens(char **filled, const char *spec, int64_t tokens);
 
 /* ---- manifest.c: manifest.json, the run's diary ---- */
 typedef struct manifest {

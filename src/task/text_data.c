@@ -211,7 +211,10 @@ rondo_status plan_tokenize(plan *p, const rondo_recipe *r)
                           rondo_recipe_get(r, "data"));
     }
     RONDO_TRY(fill_cut(&line->cut, r));
-    RONDO_TRY(text_tokenizer(&line->tokenizer, kind ? kind : "word", p->train));
+    if (!kind && transfer_reads_text(&p->transfer))
+        RONDO_TRY(transfer_tokenizer(&p->transfer, line));
+    else
+        RONDO_TRY(text_tokenizer(&line->tokenizer, kind ? kind : "word", p->train));
     const bool split = p->train != p->data;
     const rondo_status s = pipeline_tokens(line, &p->train, 1);
     if (!split) p->data = p->train;
