@@ -153,7 +153,7 @@ static const command commands[] = {
       "  rondo tokenize train \"bpe vocab_size=8000\" corpus.txt -o tokenizer.json\n"
       "  rondo tokenize train \"word max_tokens=10000 end=<eos>\" reviews.csv --text review -o "
       "w.json\n"
-      "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --tokens\n"
+      "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --pieces\n"
       "  rondo tokenize inspect tokenizer.json test.txt --json\n",
       command_tokenize },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
