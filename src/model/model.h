@@ -79,6 +79,10 @@ rondo_status model_list_all(rondo_model *);
 void model_place_gradients(rondo_model *); /* after some were frozen, thawed, listed */
 /* After that, and any other change of what trains: gradients, slots, packed copies are its. */
 rondo_status model_follow(rondo_model *);
+/* The same after adapters came or went, which they may where no fit is running (E_STATE). A failure
+ * sticks: it leaves no model to go on with. */
+rondo_status model_check_idle(const rondo_model *);
+rondo_status model_settle(rondo_model *);
 /* Weights listed anew get their places: those that were there keep their values. */
 rondo_status model_place_again(rondo_model *);
 rondo_status model_stick(rondo_model *, rondo_status); /* as a builder's failure; passes it on */
@@ -100,7 +104,9 @@ param *model_param(const rondo_model *, const char *name); /* NULL: there is non
 rondo_status model_status(const rondo_model *); /* the failure that stuck, with its sentence */
 /* The gradient block of what trains, zeroed where it is new. */
 rondo_status model_gradients(rondo_model *);
-void model_clear_gradients(rondo_model *); /* zero: of what is sparse, the rows that were touched */
+/* For the next pass backward: of weights in products they are stale, so that the first product writes
+ * them; the others become zeros, of what is sparse the rows that were touched. */
+void model_clear_gradients(rondo_model *);
 bool model_layer_stateful(const rondo_layer *); /* NULL: no */
 bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
 /* Carried states [state_size × batch] as layers begin: of those that are not stateful, or of all. */
