@@ -5,7 +5,7 @@
 
 /* A file of these members, the rest as it should be. */
 #define FILE_OF(members) "{\"version\":\"1.0\"," members "}"
-#define WORDS "\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"b\":1},\"unk_token\":\"b\"}"
+#define WORDS            "\"model\":{\"type\":\"WordLevel\",\"vocab\":{\"a\":0,\"b\":1},\"unk_token\":\"b\"}"
 #define BPE(vocab, merges)                                                                         \
     FILE_OF("\"model\":{\"type\":\"BPE\",\"vocab\":" vocab ",\"merges\":" merges "}")
 
@@ -74,7 +74,8 @@ static void malformed(void **state)
           "\"b\" is 0 here and 1 in the model", RONDO_E_FORMAT },
         { FILE_OF("\"added_tokens\":[{\"id\":99999999,\"content\":\"c\"}]," WORDS),
           "the most that makes sense", RONDO_E_FORMAT },
-        { FILE_OF("\"added_tokens\":[{\"id\":2,\"content\":\"c\"},{\"id\":2,\"content\":\"d\"}]," WORDS),
+        { FILE_OF("\"added_tokens\":[{\"id\":2,\"content\":\"c\"},{\"id\":2,\"content\":\"d\"}]"
+                  "," WORDS),
           "the id 2 is both", RONDO_E_FORMAT },
         { FILE_OF("\"added_tokens\":[{\"id\":2,\"content\":\"\"}]," WORDS), "is empty",
           RONDO_E_FORMAT },
@@ -84,17 +85,19 @@ static void malformed(void **state)
         { FILE_OF("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":"
                   "{\"id\":\"B\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}," WORDS),
           "second text", RONDO_E_FORMAT },
-        { FILE_OF("\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":"
-                  "{\"id\":\"x\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}," WORDS),
+        { FILE_OF(
+              "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":"
+              "{\"id\":\"x\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}," WORDS),
           "\"x\" is missing", RONDO_E_FORMAT },
         { FILE_OF("\"truncation\":{\"max_length\":1,\"strategy\":\"LongestFirst\",\"stride\":0},"
                   "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",0],"
                   "\"cls\":[\"y\",0]}," WORDS),
           "alone adds 2", RONDO_E_FORMAT },
-        { FILE_OF("\"truncation\":{\"max_length\":1,\"strategy\":\"OnlySecond\",\"stride\":0}," WORDS),
+        { FILE_OF(
+              "\"truncation\":{\"max_length\":1,\"strategy\":\"OnlySecond\",\"stride\":0}," WORDS),
           "for two texts", RONDO_E_ABSENT },
-        { FILE_OF("\"padding\":{\"strategy\":{\"Fixed\":3},\"pad_id\":2}," WORDS), "\"pad_id\" is 2",
-          RONDO_E_FORMAT },
+        { FILE_OF("\"padding\":{\"strategy\":{\"Fixed\":3},\"pad_id\":2}," WORDS),
+          "\"pad_id\" is 2", RONDO_E_FORMAT },
         { FILE_OF("\"padding\":{\"strategy\":\"Never\",\"pad_id\":0}," WORDS), "\"strategy\"",
           RONDO_E_FORMAT },
         { FILE_OF("\"decoder\":{\"type\":\"CTC\"}," WORDS), "\"CTC\" is none", RONDO_E_ABSENT },
@@ -108,7 +111,8 @@ static void spoilt(void **state)
 {
     (void)state;
     static const char *const lines[] = { "the theme comes back", "the end", NULL };
-    static const char *const specs[] = { "word end=<eos>", "bpe vocab_size=270 end=<eos> pad=<pad> pad_to=4",
+    static const char *const specs[] = { "word end=<eos>",
+                                         "bpe vocab_size=270 end=<eos> pad=<pad> pad_to=4",
                                          "wordpiece vocab_size=40", "unigram vocab_size=30" };
     for (int k = 0; k < 4; k++) {
         tokenizer *t = must_train(specs[k], lines);
@@ -178,21 +182,23 @@ static void long_words(void **state)
     (void)state;
     char *as = repeat("a", LONG), *marks = repeat("\xCC\x81\xCC\xA7", LONG / 4),
          *blanks = repeat(" ", LONG);
-    tokenizer *t = must_read(BPE("{\"a\":0,\"aa\":1,\"aaaa\":2,\"aaaaaaaa\":3}",
-                                 "[\"a a\",\"aa aa\",\"aaaa aaaa\"]"));
+    tokenizer *t = must_read(
+        BPE("{\"a\":0,\"aa\":1,\"aaaa\":2,\"aaaaaaaa\":3}", "[\"a a\",\"aa aa\",\"aaaa aaaa\"]"));
     assert_int_equal(count_tokens(t, as), LONG / 8);
     tokenizer_free(t);
     /* Merges that are found last go first: the heap is full of what is no more. */
     t = must_read(BPE("{\"a\":0,\"aa\":1,\"aaa\":2}", "[\"aa a\",\"a a\"]"));
     assert_int_equal(count_tokens(t, as), LONG / 3 + 1);
     tokenizer_free(t);
-    t = must_read(FILE_OF("\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0,\"##a\":1,\"##aaaaaaab\":2},"
-                          "\"unk_token\":\"a\",\"max_input_chars_per_word\":2000000000,"
-                          "\"continuing_subword_prefix\":\"##\"}"));
+    t = must_read(
+        FILE_OF("\"model\":{\"type\":\"WordPiece\",\"vocab\":{\"a\":0,\"##a\":1,\"##aaaaaaab\":2},"
+                "\"unk_token\":\"a\",\"max_input_chars_per_word\":2000000000,"
+                "\"continuing_subword_prefix\":\"##\"}"));
     assert_int_equal(count_tokens(t, as), LONG);
     tokenizer_free(t);
-    t = must_read(FILE_OF("\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"u\",0],[\"a\",-1],[\"aa\",-1.5],"
-                          "[\"aaab\",-2]],\"unk_id\":0}"));
+    t = must_read(
+        FILE_OF("\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"u\",0],[\"a\",-1],[\"aa\",-1.5],"
+                "[\"aaab\",-2]],\"unk_id\":0}"));
     assert_int_equal(count_tokens(t, as), LONG / 2);
     assert_int_equal(count_tokens(t, blanks), 1);
     tokenizer_free(t);
