@@ -56,6 +56,20 @@ static const command commands[] = {
       "  rondo predict runs/a --data new.csv > answers.csv\n"
       "  cat new.csv | rondo predict runs/a - --json\n",
       command_predict },
+    { "generate", "MODEL", 1, 1, "a language model writes: on from a prompt, token by token",
+      "Writes --length tokens, or until the model ends the text or --stop comes. --greedy takes "
+      "the\n"
+      "most likely token each time, --beam searches for the most likely text; else tokens are "
+      "drawn,\n"
+      "and the same seed gives the same text. What the prompt has that the model does not know is\n"
+      "read as its unknown token, and said. --json has every token with its log-probability.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo generate runs/a --prompt \"Once upon a time\"\n"
+      "  rondo generate runs/a --prompt - --temperature 0.7 --top-p 0.9 < beginning.txt\n"
+      "  rondo generate runs/a --samples 5 --length 50 --json\n"
+      "  rondo generate runs/a --prompt \"the old\" --beam 4\n",
+      command_generate },
     { "stream", "MODEL", 1, 1, "answer line by line: one time step in, one answer out",
       "Reads comma-separated numbers from standard input, one time step a line, in the data's own\n"
       "units, and answers each at once; the state is carried from line to line.\n"
@@ -139,9 +153,24 @@ static const command commands[] = {
       "  rondo tokenize train \"bpe vocab_size=8000\" corpus.txt -o tokenizer.json\n"
       "  rondo tokenize train \"word max_tokens=10000 end=<eos>\" reviews.csv --text review -o "
       "w.json\n"
-      "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --tokens\n"
+      "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --pieces\n"
       "  rondo tokenize inspect tokenizer.json test.txt --json\n",
       command_tokenize },
+    { "adapt", "WHAT MODEL [FOLDER]", 2, 3, "list, merge, remove, save or load a model's adapters",
+      "WHAT is one of\n"
+      "  list     which adapters sit on which weights\n"
+      "  merge    what they add becomes part of the weights; the model goes to -o FILE\n"
+      "  remove   the model without them, to -o FILE\n"
+      "  save     LoRA adapters alone into FOLDER, as Hugging Face's PEFT keeps them\n"
+      "  load     those of a FOLDER onto the model, which goes to -o FILE\n"
+      "of those with --name NAME, or all. Adapters are put on by rondo train --adapt.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo adapt list runs/a\n"
+      "  rondo adapt merge runs/a -o merged.safetensors\n"
+      "  rondo adapt save runs/a french-adapter\n"
+      "  rondo adapt load base.safetensors french-adapter --name french -o french.safetensors\n",
+      command_adapt },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

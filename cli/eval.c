@@ -35,6 +35,8 @@ typedef struct results { /* of one evaluation, or of two that are compared */
     double drift[MOST_STEPS];
     int n_steps;
     rondo_breakdown *groups; /* NULL: of all samples alone */
+    bool text;               /* a language model's, in … */
+    rondo_text_unit unit;
 } results;
 
 static void json_scores(const results *r, const double *values)
@@ -45,6 +47,32 @@ static void json_scores(const results *r, const double *values)
         fputs(": ", stdout);
         json_number(stdout, values[i]);
     }
+}
+
+static void json_unit(const rondo_text_unit *u)
+{
+    printf(", \"unit\": \"%s\", \"end\": ", u->unit);
+    if (u->end)
+        json_text(stdout, u->end);
+    else
+        fputs("null", stdout);
+    printf(", \"tokens\": %lld, \"unknown\": %lld, \"bytes\": %lld, \"streams\": %lld",
+           (long long)u->tokens, (long long)u->unknown, (long long)u->bytes, (long long)u->streams);
+}
+
+/* "perplexity 115.3 per word, <eos> counted, 82430 tokens" */
+static void print_unit(const rondo_text_unit *u, const char *score)
+{
+    if (strstr(score, "byte")) {
+        printf(" of %lld bytes", (long long)u->bytes);
+        return;
+    }
+    const bool nats = strcmp(score, "loss") == 0 || strcmp(score, "nll") == 0;
+    const bool bits = strcmp(score, "bits_per_token") == 0;
+    if (!nats && !bits && strcmp(score, "perplexity") != 0) return;
+    printf("%s per %s", nats ? " nats" : bits ? " bits" : "", u->unit);
+    if (u->end) printf(", %s counted", u->end);
+    printf(", %lld tokens", (long long)u->tokens);
 }
 
 static void json_intervals(const results *r)
@@ -84,6 +112,7 @@ static void print_json(const results *r)
         fputc(']', stdout);
     }
     if (r->groups) json_groups(r->groups);
+    if (r->text) json_unit(&r->unit);
     fputs("}\n", stdout);
 }
 
@@ -93,6 +122,7 @@ static void print_score(const results *r, int i)
     printf("%-18s %.6g", r->names[i], r->values[i]);
     if (rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high))
         printf("   95%% interval %.4g to %.4g", low, high);
+    if (r->text) print_unit(&r->unit, r->names[i]);
     putchar('\n');
 }
 
@@ -105,6 +135,8 @@ static void print_scores(const results *r)
         else
             print_score(r, i);
     }
+    if (r->text && r->unit.unknown)
+        printf("%-18s %lld\n", "unknown tokens", (long long)r->unit.unknown);
     if (r->n_steps) puts("\nlargest difference of an output from f32");
     for (int i = 0; i < r->n_steps; i++)
         printf("step %-13lld %.3g\n", (long long)r->step[i], r->drift[i]);
@@ -165,6 +197,7 @@ int command_eval(call *c)
     results r = { .n = 0 };
     int code = open_both(c, &j, true);
     const bool by = rondo_recipe_get(c->recipe, "by") != NULL;
+    if (!code) r.text = rondo_pipeline_text_unit(j.pipeline, j.data, &r.unit);
     if (!code && !rondo_pipeline_over_time(j.pipeline)) r.samples = rondo_dataset_count(j.data);
     if (!code) code = by ? judge_groups(c, &j, &r) : judge(c, &j, &r);
     if (!code) {

@@ -78,7 +78,7 @@ static int encode(const call *c, rondo_tokenizer *t, const char *line, size_t n,
 {
     const int32_t *ids;
     int64_t count;
-    const bool names = wants(c, "tokens");
+    const bool names = wants(c, "pieces");
     const rondo_status status = rondo_tokenizer_encode(t, line, n, wants(c, "plain"), &ids, &count);
     if (status) return fail_in(number, status);
     if (c->json) fputs("{\"ids\": [", stdout);

@@ -194,6 +194,14 @@ bool rondo_score_interval(const char *name, double score, int64_t samples, doubl
 typedef void rondo_drift(int64_t step, double largest, void *user);
 rondo_status rondo_pipeline_drift(rondo_pipeline *, const rondo_dataset *, const char *storage,
                                   rondo_drift *, void *user);
+/* What the scores of a language model are per, and how much of the text they are of. */
+typedef struct rondo_text_unit {
+    const char *unit; /* "word" "sub-word" "character" "byte" */
+    const char *end;  /* the token that ends a text and counts as one; NULL: there is none */
+    int64_t streams, tokens, unknown, bytes;
+} rondo_text_unit;
+/* Of data that rondo_pipeline_data opened; false when it is no language model. */
+bool rondo_pipeline_text_unit(const rondo_pipeline *, const rondo_dataset *, rondo_text_unit *);
 /* The confusion matrix of the last evaluation, [true][predicted]; NULL when the task has none. */
 const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes);
 const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */
@@ -264,6 +272,46 @@ rondo_status rondo_pipeline_state_load(rondo_pipeline *, const char *path);
 /* Gradient check of the pipeline's model on generated inputs of its own shapes, in double. */
 rondo_status rondo_pipeline_check(rondo_pipeline *, double *worst);
 void rondo_pipeline_free(rondo_pipeline *);
+
+/* ---- Generating text -------------------------------------------------------------------- */
+typedef struct rondo_generate_options {
+    size_t size;        /* of this struct; 0 everywhere means default */
+    const char *prompt; /* UTF-8; NULL: the beginning of a text */
+    const char *stop;   /* a sample ends before this text; NULL: none */
+    int64_t length;     /* tokens of a sample at most; 0: 200 */
+    int64_t samples;    /* 0: 1; each is the same whatever their number */
+    uint64_t seed;
+    bool greedy;        /* always the most likely token; else one is drawn … */
+    double temperature; /* … by probability ^ (1 / temperature); 0: 1 */
+    int64_t top_k;      /* … out of so many likeliest; 0: all */
+    double top_p;       /* … out of the likeliest that together have this probability; 0: 1 */
+    double
+        repetition_penalty; /* Keskar et al. 2019: divides what speaks for a token that was read or
+                                * said before; 0: 1, none */
+    int64_t beams;          /* instead of drawing: a search with so many beams; 0: none */
+    double length_penalty;  /* of beams: texts are compared by Σ log p / length ^ this; 0: 1 */
+    bool scores;            /* log-probabilities are wanted */
+} rondo_generate_options;
+typedef struct rondo_piece { /* what a token adds to a sample */
+    int64_t sample;
+    int32_t id;
+    const char *token;      /* as the vocabulary has it: "Ġthe" */
+    double log_probability; /* that the model gives it, whatever it was drawn by; NAN: not wanted */
+    const char *text;       /* the text goes on with these bytes, whole letters; perhaps none yet */
+    size_t size;
+    const char *finish; /* with the last one: "length" "end" (the model ended the text) or "stop" */
+} rondo_piece;
+typedef struct rondo_generator rondo_generator;
+/* Borrows the pipeline, of a language model; copies what the options say. What the prompt has that
+ * is not in the vocabulary is read as the unknown token, see the remark; E_ARG where there is none.
+ * Padding, begin-of-text and unknown tokens are never said. */
+rondo_status rondo_generator_new(rondo_generator **, rondo_pipeline *,
+                                 const rondo_generate_options *);
+const char *rondo_generator_remark(const rondo_generator *); /* a sentence; NULL: nothing to say */
+/* The next piece, valid until the call after: samples that are made together take turns. *more false:
+ * that was all. Allocates nothing. */
+rondo_status rondo_generator_next(rondo_generator *, rondo_piece *, bool *more);
+void rondo_generator_free(rondo_generator *);
 
 /* ---- Explaining one answer ---------------------------------------------------------------- */
 typedef struct rondo_map { /* numbers over time */

@@ -11,8 +11,7 @@ typedef struct judge {
     char **names;
     comparison comparison;
     pass *pass;
-    carry states;
-    bool stateful;
+    tour tour;
 } judge;
 
 static rondo_status judge_open(judge *j, const rondo_pipeline *p)
@@ -30,7 +29,7 @@ static rondo_status judge_open(judge *j, const rondo_pipeline *p)
     if (!status) status = pass_new(&j->pass, p->model);
     if (!status) objective_apply(&j->objective, j->pass);
     if (!status && p->scale_out.n) j->pass->blocks[0] = false; /* whole, to be scaled back */
-    j->stateful = model_stateful(p->model);
+    if (!status) tour_open(&j->tour, j->pass);
     return status;
 }
 
@@ -39,26 +38,38 @@ static void judge_close(judge *j)
     scores_free(&j->scores);
     text_list_free(j->names);
     comparison_free(&j->comparison);
+    tour_close(&j->tour);
     pass_free(j->pass);
-    carry_free(&j->states);
 }
 
-static rondo_status judge_batch(judge *j, rondo_pipeline *p, const rondo_dataset *data,
-                                int64_t first, int64_t n)
+static rondo_status judge_batch(judge *j, rondo_pipeline *p, const batch *b)
 {
-    RONDO_TRY(pipeline_forward(p, j->pass, data, first, n, j->stateful ? &j->states : NULL));
-    RONDO_TRY(comparison_fill(&j->comparison, &j->objective, j->pass, &p->batch));
+    feed feeds[MAX_FIELDS];
+    const int n = batch_feeds(b, feeds);
     comparison *c = &j->comparison;
+    RONDO_TRY(pass_forward(j->pass, n, feeds));
+    RONDO_TRY(comparison_fill(c, &j->objective, j->pass, b));
     c->truth[0].threshold = p->threshold;
     comparison_run(c, &j->objective, j->pass, p->scale_out.n ? NULL : &j->scores);
     if (p->scale_out.n) {
         value *y = pass_output(j->pass, 0);
         scaler_reverse(&p->scale_out, y->data, value_rows(y));
-        scaler_reverse(&p->scale_out, p->batch.target[0].data, value_rows(y));
+        scaler_reverse(&p->scale_out, b->target[0].data, value_rows(y));
         scores_see(&j->scores, 0, y->data, &c->truth[0], c->value[0] * c->valid[0]);
     }
-    scores_add_loss(&j->scores, c->total, (double)n);
+    tour_add_loss(&j->tour, &j->scores, c);
     return RONDO_OK;
+}
+
+static rondo_status judge_all(judge *j, rondo_pipeline *p, const rondo_dataset *data, int64_t rows)
+{
+    const batch *b;
+    tour_begin(&j->tour, data, rows, pipeline_scaler(&p->scale_in), pipeline_scaler(&p->scale_out));
+    for (;;) {
+        RONDO_TRY(tour_next(&j->tour, &b));
+        if (!b) return RONDO_OK;
+        RONDO_TRY(judge_batch(j, p, b));
+    }
 }
 
 /* The names that stay: those of the metric rows, which live forever. */
@@ -79,6 +90,24 @@ static void give_scores(const judge *j, const char **names, double *values, int 
                              : j->scores.loss_weight > 0
                                  ? j->scores.loss_sum / j->scores.loss_weight
                                  : 0;
+    }
+}
+
+/* Of text: what does not depend on how it was cut into tokens. */
+static void add_by_byte(const judge *j, const rondo_dataset *data, const char **names,
+                        double *values, int n, int *count)
+{
+    static const char *const all[] = { "bits_per_token", "bits_per_byte", "byte_perplexity" };
+    const double steps = j->tour.valid, nats = values[0];
+    if (!data->text_bytes || *count + 3 > n) return;
+    const double by_byte = nats * steps / (double)data->text_bytes;
+    const double each[] = { nats / log(2), by_byte / log(2), exp(by_byte) };
+    for (int i = 0; i < 3; i++) {
+        bool there = false;
+        for (int k = 0; k < *count; k++) there |= strcmp(names[k], all[i]) == 0;
+        if (there) continue;
+        names[*count] = all[i];
+        values[(*count)++] = each[i];
     }
 }
 
@@ -105,11 +134,10 @@ rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *dat
     const int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
     RONDO_TRY(data_check(p->model, data, true));
     rondo_status status = judge_open(&j, p);
-    for (int64_t first = 0; !status && first < data->count; first += most)
-        status = judge_batch(&j, p, data, first,
-                             data->count - first < most ? data->count - first : most);
+    if (!status) status = judge_all(&j, p, data, most);
     if (!status) status = keep_confusion(p, &j);
     if (!status) give_scores(&j, names, values, n, count);
+    if (!status) add_by_byte(&j, data, names, values, n, count);
     judge_close(&j);
     return status;
 }

@@ -42,6 +42,7 @@ void rondo_pipeline_free(rondo_pipeline *p)
     scaler_free(&p->scale_in);
     scaler_free(&p->scale_out);
     alloc_free(p->reader_spec);
+    alloc_free(p->unit);
     alloc_free(p->loss);
     alloc_free(p->metrics);
     alloc_free(p->json);
@@ -75,6 +76,10 @@ static char *column_name(const rondo_pipeline *p, int i, int n)
 {
     if (p->task == &task_classify)
         return i < p->n_classes ? alloc_text(p->classes[i]) : alloc_format("%d", i);
+    if (p->task == &task_language) {
+        const char *token = tokenizer_token(p->tokenizer, i);
+        return alloc_text(token ? token : "");
+    }
     if (p->n_targets == 0 || n % p->n_targets) return alloc_format("y%d", i + 1);
     const char *name = p->targets[i % p->n_targets];
     return p->task == &task_forecast ? alloc_format("%s+%d", name, i / p->n_targets + 1)
@@ -136,6 +141,7 @@ static rondo_status fill_json(const rondo_pipeline *p, json_t *o)
     RONDO_TRY(put_names(o, "features", p->features, p->n_features));
     RONDO_TRY(put_names(o, "targets", p->targets, p->n_targets));
     RONDO_TRY(put_tokenizer(o, p));
+    RONDO_TRY(language_put(p, o));
     if (p->threshold > 0) RONDO_TRY(json_put(o, "threshold", json_real(p->threshold)));
     if (p->scale_in.n) RONDO_TRY(json_put(o, "scale_inputs", scaler_to_json(&p->scale_in)));
     if (p->scale_out.n) RONDO_TRY(json_put(o, "scale_targets", scaler_to_json(&p->scale_out)));
@@ -233,6 +239,7 @@ static rondo_status read_json(rondo_pipeline *p, const json_t *o)
     RONDO_TRY(get_names(o, "features", &p->features, &p->n_features));
     RONDO_TRY(get_names(o, "targets", &p->targets, &p->n_targets));
     RONDO_TRY(get_tokenizer(o, p));
+    RONDO_TRY(language_get(p, o));
     if (json_object_get(o, "threshold")) RONDO_TRY(json_want_real(o, "threshold", &p->threshold));
     if (!(p->threshold >= 0 && p->threshold < 1))
         return rondo_fail(RONDO_E_FORMAT, "threshold is %g, no probability", p->threshold);
@@ -313,11 +320,13 @@ rondo_status rondo_pipeline_open(rondo_pipeline **out, const char *path, int thr
     return status;
 }
 
-rondo_status pipeline_tokens(const rondo_pipeline *p, rondo_dataset **data)
+rondo_status pipeline_tokens(const rondo_pipeline *p, rondo_dataset **data, int64_t streams)
 {
     if (!dataset_is_raw_text(*data)) return RONDO_OK;
     rondo_dataset *raw = *data;
     *data = NULL;
+    if (p->task == &task_language)
+        return corpus_data(data, raw, p, &(corpus_cut){ .rows = streams });
     if (p->tokenizer) return text_data(data, raw, p->tokenizer, &p->cut);
     rondo_dataset_free(raw);
     return rondo_fail(RONDO_E_ARG, "the data are text, the model reads numbers");
@@ -327,6 +336,7 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
                                  bool need_targets)
 {
     char *options = NULL, **by = NULL;
+    int64_t streams;
     reader_request request = {
         .path = rondo_recipe_get(r, "data"),
         .labels = rondo_recipe_get(r, "labels"),
@@ -344,6 +354,7 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
     };
     *data = NULL;
     if (!request.path) return rondo_fail(RONDO_E_ARG, "which data? say --data FILE");
+    RONDO_TRY(recipe_int(r, "batch", 1, 1, &streams));
     RONDO_TRY(threshold_set(p, rondo_recipe_get(r, "threshold")));
     RONDO_TRY(recipe_groups(&by, &request.n_groups, r));
     request.groups = by;
@@ -352,10 +363,10 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
     if (!status) status = reader_open(data, &request);
     alloc_free(options);
     text_list_free(by);
-    if (!status && need_targets && (*data)->n_targets == 0)
+    if (!status && need_targets && (*data)->n_targets == 0 && p->task != &task_language)
         status = rondo_fail(RONDO_E_ARG, "%s: there are no targets to compare with%s", request.path,
                             request.labels ? "" : "; say --labels FILE or --target COLUMN");
-    if (!status) status = rondo_fail_in(pipeline_tokens(p, data), "%s", request.path);
+    if (!status) status = rondo_fail_in(pipeline_tokens(p, data, streams), "%s", request.path);
     if (!status)
         status = rondo_fail_in(data_check(p->model, *data, need_targets), "%s", request.path);
     if (status) {

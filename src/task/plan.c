@@ -69,6 +69,7 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
         .path = path,
         .labels = labels,
         .spec = p->reader_spec,
+        .before = p->reading,
         .text = p->reads_text,
         .target = kind,
         .classes = known ? known->classes : NULL,
@@ -87,8 +88,9 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     if (!rondo_recipe_get(r, "data"))
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
     RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
-    RONDO_TRY(first_guess(&p->task, r, h));
-    p->reads_text = rondo_recipe_get(r, "tokenizer") ||
+    if (p->task == &task_language && !rondo_recipe_get(r, "sample_by"))
+        p->reading = language_reading(r);
+    p->reads_text = p->task == &task_language || rondo_recipe_get(r, "tokenizer") ||
                     spec_wants_tokens(rondo_recipe_get(r, "model"));
     rondo_dataset *data;
     RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
@@ -100,6 +102,7 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     p->data = data;
     if (data->count == 0)
         return rondo_fail(RONDO_E_FORMAT, "%s holds no samples", rondo_recipe_get(r, "data"));
+    if (p->task == &task_language) return RONDO_OK; /* its own target */
     if (data->n_targets == 0)
         return rondo_fail(RONDO_E_ARG,
                           "%s: what is to be learnt? say --target COLUMN or --labels FILE%s",
@@ -145,12 +148,19 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
 {
     double part;
     RONDO_TRY(recipe_real(r, "validation_split", 0, &part));
-    if (!rondo_recipe_get(r, "validation")) return part > 0 ? split(p, part) : RONDO_OK;
+    if (!rondo_recipe_get(r, "validation")) {
+        if (part > 0 && part < 1 && p->data->count == 1 && p->data->text &&
+            p->task->in_time_order) {
+            add_line(&p->notes, "validation: the last %g of the text", part);
+            return corpus_split(&p->train, &p->validation, p->data, part);
+        }
+        return part > 0 ? split(p, part) : RONDO_OK;
+    }
     if (part > 0)
         return rondo_fail(RONDO_E_ARG, "validation and validation_split exclude each other");
     RONDO_TRY(plan_open(&p->validation, p, rondo_recipe_get(r, "validation"),
                         rondo_recipe_get(r, "validation_labels"), p->data, p->task->target));
-    if (p->validation->n_targets == 0)
+    if (p->validation->n_targets == 0 && p->task != &task_language)
         return rondo_fail(RONDO_E_ARG, "%s has no targets; say --validation-labels FILE",
                           rondo_recipe_get(r, "validation"));
     return RONDO_OK;
@@ -169,8 +179,10 @@ static rondo_status weigh_classes(plan *p, const rondo_recipe *r)
 /* ---- The model ---- */
 static int64_t units_of_data(const plan *p)
 {
-    const rondo_dataset *d = p->data;
-    return p->task == &task_classify ? d->n_classes : field_features(&d->target[0]);
+    const rondo_dataset *d = p->train;
+    return p->task == &task_language   ? tokenizer_size(p->pipeline->tokenizer)
+           : p->task == &task_classify ? d->n_classes
+                                       : field_features(&d->target[0]);
 }
 
 static bool has_other_length(const rondo_dataset *d, int i, const field_shape *f)
@@ -208,10 +220,10 @@ static rondo_status check_output(const plan *p)
                           "the model answers every step, the targets are [N][%lld], that many of a "
                           "sequence: save y as [N][%lld][1] for one of each step, or leave "
                           "return_sequences out of the last recurrent layer",
-                          (long long)p->data->target[0].shape.dim[0],
-                          (long long)p->data->target[0].shape.dim[0]);
+                          (long long)p->train->target[0].shape.dim[0],
+                          (long long)p->train->target[0].shape.dim[0]);
     const int64_t units = units_of_data(p);
-    const bool classes = p->data->target[0].type == RONDO_I32;
+    const bool classes = p->train->target[0].type == RONDO_I32;
     const bool fits = !classes           ? y->features == units
                       : y->features == 1 ? units <= 2
                                          : y->features >= units;
@@ -219,7 +231,10 @@ static rondo_status check_output(const plan *p)
         return rondo_fail(RONDO_E_SHAPE,
                           "the model ends in %lld units, the data have %lld %s; "
                           "leave the units out (\"%s\") and they are filled in",
-                          (long long)y->features, (long long)units, classes ? "classes" : "targets",
+                          (long long)y->features, (long long)units,
+                          p->task == &task_language ? "tokens"
+                          : classes                 ? "classes"
+                                                    : "targets",
                           classes ? "dense softmax" : "dense");
     RONDO_TRY(data_check(p->pipeline->model, p->train, true));
     if (!p->validation) return RONDO_OK;
@@ -230,7 +245,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 {
     const char *layers = rondo_recipe_get(r, "model");
     const int64_t classes = units_of_data(p);
-    if (p->data->target[0].type == RONDO_I32 && classes > 2 && !rondo_recipe_get(r, "loss") &&
+    if (p->train->target[0].type == RONDO_I32 && classes > 2 && !rondo_recipe_get(r, "loss") &&
         strcmp(h->activation, "sigmoid") == 0)
         return rondo_fail(RONDO_E_ARG,
                           "a sigmoid tells two classes apart; for %lld classes let the last layer "
@@ -247,13 +262,15 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
     RONDO_TRY(rondo_add_spec(m, p->spec));
+    RONDO_TRY(recipe_adapt(&p->adapted, m, r));
     return check_output(p);
 }
 
 /* ---- How to train ---- */
 static const char *default_loss(const plan *p, const head *h)
 {
-    if (p->task != &task_classify) return p->bits ? "binary_crossentropy" : "mse";
+    if (p->task != &task_classify && p->task != &task_language)
+        return p->bits ? "binary_crossentropy" : "mse";
     if (strcmp(h->activation, "sigmoid") == 0) return "binary_crossentropy";
     return "sparse_categorical_crossentropy";
 }
@@ -262,7 +279,7 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
 {
     const char *given = rondo_recipe_get(r, "loss"), *metrics = rondo_recipe_get(r, "metrics");
     if (given && strcmp(given, "categorical_crossentropy") == 0 &&
-        p->data->target[0].type == RONDO_I32) {
+        p->train->target[0].type == RONDO_I32) {
         given = "sparse_categorical_crossentropy";
         add_line(&p->notes, "loss: %s, the same numbers from labels as from one-hot targets",
                  given);
@@ -277,11 +294,14 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
 static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
 {
     int64_t seed;
+    const int64_t rows = p->task && p->task->batch ? p->task->batch : 32;
     RONDO_TRY(recipe_int(r, "epochs", 10, 1, &p->epochs));
     RONDO_TRY(recipe_int(r, "steps_per_epoch", 0, 0, &p->steps_per_epoch));
-    RONDO_TRY(recipe_int(r, "batch", 32, 1, &p->batch));
+    RONDO_TRY(recipe_int(r, "batch", rows, 1, &p->batch));
     RONDO_TRY(recipe_int(r, "bucket", 0, 0, &p->bucket));
-    RONDO_TRY(recipe_int(r, "bptt", 0, 0, &p->bptt));
+    RONDO_TRY(recipe_int(r, "bptt", p->task ? p->task->bptt : 0, p->task && p->task->bptt ? 1 : 0,
+                         &p->bptt));
+    p->bptt_vary = recipe_flag(r, "bptt_vary");
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
     RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
     RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
@@ -356,8 +376,10 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     if (p->until) text_add(&id, "\nuntil %s", p->until);
     const rondo_status status = plan_identify_tokens(p, &id);
     if (!id.status) id.status = status;
+    language_identify(p, &id);
     if (rondo_recipe_get(r, "class_weight"))
         text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
+    text_put(&id, p->adapted.data ? p->adapted.data : "", p->adapted.size);
     p->identity = id.data;
     return id.status;
 }
@@ -367,15 +389,23 @@ static void note_decisions(plan *p)
     const rondo_dataset *d = p->data;
     const tokenizer *how = p->pipeline->tokenizer;
     if (how)
-        add_line(&p->notes, "tokenizer: %s, %lld tokens", tokenizer_kind(how),
+        add_line(&p->notes, "tokenizer: %s, %lld tokens",
+                 p->pipeline->unit ? p->pipeline->unit : tokenizer_kind(how),
                  (long long)tokenizer_size(how));
-    if (p->task == &task_classify)
+    if (p->task == &task_language)
+        language_note(p, &p->notes);
+    else if (p->task == &task_classify)
         add_line(&p->notes, "task: classify, %d classes", d->n_classes);
     else
         add_line(&p->notes, "task: %s, %lld target%s", p->task->name,
                  (long long)field_features(&d->target[0]),
                  field_features(&d->target[0]) == 1 ? "" : "s");
     add_line(&p->notes, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+    const rondo_model *m = p->pipeline->model;
+    const double all = (double)rondo_parameter_count(m, false),
+                 some = (double)rondo_parameter_count(m, true);
+    if (some < all)
+        add_line(&p->notes, "%.0f of %.0f parameters train (%.1f %%)", some, all, 100 * some / all);
 }
 
 static void note_steps(plan *p)
@@ -414,6 +444,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
                           "which model? say --model \"gru 64; dense softmax\", or give "
                           "a recipe.yaml");
     RONDO_TRY(rondo_fail_in(head_parse(&h, layers), "model"));
+    RONDO_TRY(first_guess(&p->task, r, &h));
     RONDO_TRY(choose_numbers(p, r));
     RONDO_TRY(open_data(p, r, &h));
     RONDO_TRY(open_validation(p, r));
@@ -448,6 +479,7 @@ void plan_free(plan *p)
     alloc_free(p->metrics);
     alloc_free(p->reader_spec);
     alloc_free(p->identity);
+    text_free(&p->adapted);
     text_free(&p->notes);
     text_free(&p->warnings);
     *p = (plan){ 0 };

@@ -224,7 +224,12 @@ static rondo_status prepare(run *r)
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);
     if (!line->loss || !line->metrics) return RONDO_E_NOMEM;
-    RONDO_TRY(pipeline_learn(line, p->data, p->reader_spec));
+    char *reading = alloc_format("%s%s%s", p->reading ? p->reading : "",
+                                 p->reading && *p->reader_spec ? " " : "", p->reader_spec);
+    if (!reading) return RONDO_E_NOMEM;
+    const rondo_status learnt = pipeline_learn(line, p->data, reading);
+    alloc_free(reading);
+    RONDO_TRY(learnt);
     RONDO_TRY(pipeline_seal(line));
     RONDO_TRY(threshold_check(p, p->threshold));
     if (line->threshold > 0) RONDO_TRY(pipeline_note(line));
@@ -233,13 +238,19 @@ static rondo_status prepare(run *r)
     return RONDO_OK;
 }
 
+/* Of a language model, tokens. */
+static int64_t samples_of(const rondo_dataset *d)
+{
+    return corpus_is(d) ? corpus_targets(d) : d->count;
+}
+
 static void fill_report(rondo_run_report *report, const run *r)
 {
     const plan *p = &r->plan;
     report->epochs = p->epochs;
     report->parameters = rondo_parameter_count(p->pipeline->model, false);
-    report->samples = p->train->count;
-    report->validation_samples = p->validation ? p->validation->count : 0;
+    report->samples = samples_of(p->train);
+    report->validation_samples = p->validation ? samples_of(p->validation) : 0;
     report->seed = p->seed;
     report->task = p->task->name;
     snprintf(report->output, sizeof report->output, "%s", r->folder);
@@ -288,10 +299,10 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     RONDO_TRY(folder_forget(r->folder, "diagnosis.json")); /* of the training until now */
     rondo_status status = rondo_fit(
         m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bucket = p->bucket,
-        .bptt = p->bptt, .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,
-        .callbacks = r->callbacks, .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
-        .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds,
-        .checkpoint_rarely = r->one_of_many);
+        .bptt = p->bptt, .bptt_vary = p->bptt_vary, .steps_per_epoch = p->steps_per_epoch,
+        .validation = p->validation, .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
+        .checkpoint = r->checkpoint, .identity = p->identity,
+        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->steps = r->diary.steps;
@@ -340,16 +351,18 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
 static rondo_status try_batch(const plan *p)
 {
     training *t;
-    carry states = { 0 };
+    tour w;
+    const batch *b;
+    feed feeds[MAX_FIELDS];
     rondo_pipeline *line = p->pipeline;
-    int64_t rows = p->batch < p->train->count ? p->batch : p->train->count;
-    if (rows > PIPELINE_ITEMS) rows = PIPELINE_ITEMS;
     if (p->bptt) RONDO_TRY(rondo_fail_in(model_can_stream(line->model), "bptt"));
     RONDO_TRY(training_of(&t, line->model, "run_check"));
-    rondo_status status = pipeline_forward(line, t->pass, p->train, 0, rows,
-                                           t->stateful ? &states : NULL);
-    if (!status) status = comparison_fill(&t->comparison, &t->objective, t->pass, &line->batch);
-    carry_free(&states);
+    tour_open(&w, t->pass);
+    tour_begin(&w, p->train, p->batch, t->scale_in, t->scale_out);
+    rondo_status status = tour_next(&w, &b);
+    if (!status) status = pass_forward(t->pass, batch_feeds(b, feeds), feeds);
+    if (!status) status = comparison_fill(&t->comparison, &t->objective, t->pass, b);
+    tour_close(&w);
     return status;
 }
 

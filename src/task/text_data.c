@@ -204,6 +204,7 @@ rondo_status plan_tokenize(plan *p, const rondo_recipe *r)
 {
     const char *kind = rondo_recipe_get(r, "tokenizer");
     rondo_pipeline *line = p->pipeline;
+    if (p->task == &task_language) return language_plan(p, r);
     if (!dataset_is_raw_text(p->data)) {
         if (!kind) return RONDO_OK;
         return rondo_fail(RONDO_E_ARG, "tokenizer is for text, %s holds numbers",
@@ -212,13 +213,14 @@ rondo_status plan_tokenize(plan *p, const rondo_recipe *r)
     RONDO_TRY(fill_cut(&line->cut, r));
     RONDO_TRY(text_tokenizer(&line->tokenizer, kind ? kind : "word", p->train));
     const bool split = p->train != p->data;
-    const rondo_status s = pipeline_tokens(line, &p->train);
+    const rondo_status s = pipeline_tokens(line, &p->train, 1);
     if (!split) p->data = p->train;
     RONDO_TRY(rondo_fail_in(s, "%s", rondo_recipe_get(r, "data")));
     if (p->validation)
-        RONDO_TRY(rondo_fail_in(pipeline_tokens(line, &p->validation), "validation"));
+        RONDO_TRY(rondo_fail_in(pipeline_tokens(line, &p->validation, 1), "validation"));
     for (int i = 0; i < p->n_tests; i++)
-        RONDO_TRY(rondo_fail_in(pipeline_tokens(line, &p->tests[i].data), "%s", p->tests[i].name));
+        RONDO_TRY(
+            rondo_fail_in(pipeline_tokens(line, &p->tests[i].data, 1), "%s", p->tests[i].name));
     return RONDO_OK;
 }
 
