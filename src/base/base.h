@@ -166,8 +166,6 @@ int text_columns(const char *); /* of a terminal: a Chinese letter takes two */
 /* ---- utf8.c ---- */
 /* How many bytes from the beginning are UTF-8: n when all are. */
 size_t utf8_valid(const char *text, size_t n);
-/* E_FORMAT for a file's text that is no UTF-8: "what: line 3, byte 17: 0xE9 is …", from 1. */
-rondo_status utf8_check(const char *what, const char *text, size_t n);
 
 /* ---- registry.c: every table by kind; look-ups across folders ---- */
 typedef enum registry_kind {

@@ -53,7 +53,7 @@ const char *tokenizer_kind(const tokenizer *);            /* "WordLevel" "BPE" â
 /* ---- encode.c ---- */
 /* Appends the ids of a text as the package's `encode` gives them: tokens that the post-processor
  * adds (such as <eos>), truncated and padded where the file says so. E_FORMAT for what is no UTF-8,
- * naming the byte (counted from 0). */
+ * naming the byte, counted from 1. */
 rondo_status tokenizer_encode(const tokenizer *, const char *text, size_t n, token_list *);
 /* The text's own tokens alone: nothing added, cut off or padded. */
 rondo_status tokenizer_encode_plain(const tokenizer *, const char *text, size_t n, token_list *);

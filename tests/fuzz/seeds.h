@@ -49,6 +49,58 @@ static const char *const seed_rolls[] = {
     " [ [ 0 , 5 ] , [ 5 ] ]",
 };
 
+static const char *const seed_tokenizers[] = {
+    "{\"version\":\"1.0\",\"truncation\":{\"direction\":\"Right\",\"max_length\":9,\"strategy\":"
+    "\"LongestFirst\",\"stride\":0},\"padding\":{\"strategy\":{\"Fixed\":6},\"direction\":\"Left\","
+    "\"pad_to_multiple_of\":4,\"pad_id\":0,\"pad_type_id\":0,\"pad_token\":\"a\"},\"added_tokens\":"
+    "[{"
+    "\"id\":3,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,"
+    "\"normalized\":"
+    "false,\"special\":true}],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":"
+    "\"NFKC\"},"
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\"t\"},\"content\":\"aa\"},{\"type\":\"Strip\","
+    "\"strip_left\":true,\"strip_right\":true}]},\"pre_tokenizer\":{\"type\":\"Metaspace\","
+    "\"replacement\":"
+    "\"_\",\"prepend_scheme\":\"first\",\"split\":true},\"post_processor\":{\"type\":"
+    "\"BertProcessing\","
+    "\"sep\":[\"a\",1],\"cls\":[\"<s>\",3]},\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{"
+    "\"type\":"
+    "\"ByteFallback\"},{\"type\":\"Fuse\"}]},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_"
+    "token\":"
+    "\"b\",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":true,"
+    "\"byte_fallback\":true,\"ignore_merges\":false,\"vocab\":{\"a\":0,\"b\":1,\"aa\":2},"
+    "\"merges\":["
+    "[\"a\",\"a\"]]}}",
+    "{\"version\":\"1.0\",\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
+    "\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{"
+    "\"type\":"
+    "\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+    "\"Sequence\":{"
+    "\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"x\",\"type_id\":0}}],\"pair\":[],"
+    "\"special_tokens\":{\"x\":{\"id\":\"x\",\"ids\":[0,1],\"tokens\":[\"a\",\"b\"]}}},\"decoder\":"
+    "{"
+    "\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true},\"model\":{\"type\":\"WordPiece\","
+    "\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,"
+    "\"vocab\":{\"[UNK]\":0,\"a\":1,\"##a\":2,\"the\":3,\"##me\":4}}}",
+    "{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+    "\"Split\","
+    "\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\",\"invert\":true},{\"type\":"
+    "\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+    "\"trim_offsets\":true,\"use_regex\":true}]},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{"
+    "\"type\":"
+    "\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[[\"<unk>\",0],[\"a\",-1.5],["
+    "\"the\",-2],"
+    "[\"<0x62>\",-3]]}}",
+    "{\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":"
+    "\"b\","
+    "\"vocab\":{\"the\":0,\"b\":1}}}",
+};
+static const char *const seed_texts[] = {
+    "The theme comes back, again and again; it's 123 \xE4\xB8\xAD\xE6\x96\x87\n\t caf\xC3\xA9 "
+    "<eos>",
+    "a\xCC\x81\xCC\xA7 \xEF\xBE\x8A\xEF\xBE\x9E \xEA\xB0\x81\xE1\x86\xA8 \xF0\x9F\x8E\xB5 \xC4\xB0",
+};
+
 static void seed_put(seed *s, const void *bytes, size_t n)
 {
     fuzz_expect(n <= SEED_BYTES, "a seed is too large");
@@ -161,6 +213,10 @@ static bool seed_make(seed *s, const char *target, int i)
         seed_put(s, seed_formulas[i], strlen(seed_formulas[i]));
     } else if (!strcmp(target, "csv") && i < SEEDS(seed_csv)) {
         seed_put(s, seed_csv[i], strlen(seed_csv[i]));
+    } else if (!strcmp(target, "tokenizer") && i < SEEDS(seed_tokenizers)) {
+        seed_put(s, seed_tokenizers[i], strlen(seed_tokenizers[i]));
+    } else if (!strcmp(target, "encode") && i < SEEDS(seed_texts)) {
+        seed_put(s, seed_texts[i], strlen(seed_texts[i]));
     } else if (!strcmp(target, "ts") && i < SEEDS(seed_ts)) {
         seed_put(s, seed_ts[i], strlen(seed_ts[i]));
     } else if (!strcmp(target, "piano_roll") && i < SEEDS(seed_rolls)) {
