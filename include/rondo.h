@@ -93,6 +93,7 @@ typedef struct rondo_rnn_options {
     const char *options;      /* what only this cell has: "reset_after=false" */
     const char *name;         /* default: the kind, then kind_1, kind_2 … */
     bool no_unit_forget_bias; /* the forget gate's bias begins as the others, not with 1 */
+    bool learned_state;       /* states begin not at 0 but as weights say, which are trained */
 } rondo_rnn_options;
 
 typedef struct rondo_dense_options {
@@ -101,6 +102,7 @@ typedef struct rondo_dense_options {
     const char *activation, *kernel_initializer, *bias_initializer;
     bool no_bias;
     const char *name;
+    const char *tie; /* a layer before it, whose weight it uses transposed: "embedding" */
 } rondo_dense_options;
 
 rondo_layer *rondo_rnn_new(const char *cell, const rondo_rnn_options *);
@@ -135,8 +137,25 @@ rondo_value rondo_apply(rondo_model *, rondo_layer *, int n, const rondo_value i
 /* Adds every layer of "simple_rnn 64 return_sequences; gru 32; dense 10 softmax". */
 rondo_status rondo_add_spec(rondo_model *, const char *spec);
 rondo_status rondo_outputs(rondo_model *, int n, const rondo_value out[]); /* default: the latest */
-/* "*.kernel", "frozen" or "trainable": which weights train. */
+/* Which weights train and what adapts them, by name pattern (*, ?, [a-z]), before or after compile:
+ *   "frozen" "trainable" "only"    "only": those named train, all others are frozen
+ *   "lora rank=8 alpha=16"         W + alpha/rank A·B meets the input, and A, B train in W's place
+ *   "weight_drop rate=0.5"         some of W is dropped at each step of training
+ * Adapters go onto matrices; several may sit on one, each with a name: "lora 4 name=french". What is
+ * frozen takes no gradient, no optimizer's memory and no time. E_NAME: no such weight, or kind. */
 rondo_status rondo_adapt(rondo_model *, const char *pattern, const char *spec);
+/* Adapters of that name, NULL: all of them. Switched off, the weight meets inputs without it; merged,
+ * what it adds becomes part of the weight, and outputs keep their bits where it was the last; removed,
+ * it is forgotten. Weights that it froze train again. E_NAME: there is none. */
+rondo_status rondo_adapter_enable(rondo_model *, const char *name, bool on);
+rondo_status rondo_adapter_merge(rondo_model *, const char *name);
+rondo_status rondo_adapter_remove(rondo_model *, const char *name);
+typedef struct rondo_adapter_info {
+    const char *weight, *kind, *name; /* "lstm.kernel" (until the next call), "lora", its name */
+    int64_t parameters;               /* that it adds */
+    bool enabled;
+} rondo_adapter_info;
+bool rondo_adapter_at(const rondo_model *, int i, rondo_adapter_info *); /* false: not so many */
 /* The native file: safetensors whose metadata hold the model.  Atomic: the old file or the new. */
 rondo_status rondo_save(const rondo_model *, const char *path);
 rondo_status rondo_load(rondo_model **, const char *path); /* any format that is built in */
@@ -183,7 +202,7 @@ void rondo_dataset_free(rondo_dataset *);
 typedef struct rondo_progress {
     int64_t epoch, epochs;  /* from 0 */
     int64_t batch, batches; /* done in this epoch, and in all */
-    int64_t samples;        /* done in this epoch */
+    int64_t samples;        /* done in this epoch; of streams, steps of them */
     int n_metrics;
     const char *const *metric; /* "loss" "accuracy" … and, at the end of an epoch, "val_loss" … */
     const double *value;
@@ -232,9 +251,11 @@ typedef struct rondo_fit_options {
     double checkpoint_seconds; /* also after this long inside an epoch; 0: only at its end */
     int64_t steps_per_epoch;   /* an epoch is so many batches, drawn anew; 0: all the data */
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
-    int64_t
-        bucket; /* sorts each so many batches of an epoch by length, so that a batch's samples are
-                     * of like lengths; 0: none */
+    /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
+    bool bptt_vary;
+    /* Sorts each so many batches of an epoch by length, so that a batch's samples are of like lengths;
+     * 0: none. */
+    int64_t bucket;
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

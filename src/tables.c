@@ -14,6 +14,7 @@ void rondo_tables(void)
     cell_register_all();
     initializer_register_all();
     layer_register_all();
+    adapter_register_all();
     loss_register_all();
     metric_register_all();
     optimizer_register_all();

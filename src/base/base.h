@@ -184,6 +184,7 @@ typedef enum registry_kind {
     REGISTRY_GENERATOR,
     REGISTRY_FORMAT,
     REGISTRY_TASK,
+    REGISTRY_ADAPTER,
     REGISTRY_KINDS
 } registry_kind;
 /* Rows are borrowed and live forever.  E_ARG when the name is taken by another row. */
@@ -226,7 +227,7 @@ double rng_normal(rng *);            /* Box-Muller, double; two draws a call */
 int64_t rng_below(rng *, int64_t n); /* 0 … n-1, unbiased */
 void rng_shuffle(rng *, int64_t *items, int64_t n);
 /* Streams that this project uses, so that none is used twice. */
-enum { RNG_INIT = 1, RNG_SHUFFLE, RNG_DROPOUT, RNG_DATA, RNG_CHECK };
+enum { RNG_INIT = 1, RNG_SHUFFLE, RNG_DROPOUT, RNG_DATA, RNG_CHECK, RNG_WINDOW = 16, RNG_GENERATE };
 static inline uint64_t rng_stream(uint32_t use, uint32_t index)
 {
     return (uint64_t)use << 32 | index;

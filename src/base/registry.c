@@ -113,7 +113,7 @@ const char *registry_kind_name(registry_kind kind)
 {
     static const char *const names[REGISTRY_KINDS] = {
         "activation", "cell",     "layer",  "initializer",    "loss",   "metric", "optimizer",
-        "schedule",   "callback", "reader", "generated task", "format", "task"
+        "schedule",   "callback", "reader", "generated task", "format", "task",   "adapter"
     };
     return names[kind];
 }

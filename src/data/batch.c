@@ -20,7 +20,14 @@ static bool is_ragged(const field_shape *f)
     return field_is_sequence(f) && f->shape.dim[0] == 0;
 }
 
-static void describe(batch *b, const rondo_dataset *d)
+/* Steps [first, first+steps) of a sequence that has `all`: how many there are. */
+static int64_t steps_within(int64_t all, int64_t first, int64_t steps)
+{
+    const int64_t left = all > first ? all - first : 0;
+    return left < steps ? left : steps;
+}
+
+static void describe(batch *b, const rondo_dataset *d, int64_t first, int64_t steps)
 {
     b->n_inputs = d->n_inputs;
     b->n_targets = d->n_targets;
@@ -31,28 +38,30 @@ static void describe(batch *b, const rondo_dataset *d)
                              .sequence = field_is_sequence(f),
                              .steps = 1,
                              .features = field_features(f) };
-        if (to->sequence) to->steps = f->shape.dim[0];
+        if (to->sequence) to->steps = steps_within(f->shape.dim[0], first, steps);
     }
 }
 
 /* Raises the steps of ragged fields to what these samples need; items NULL: the first n samples. */
-static rondo_status measure(batch *b, const rondo_dataset *d, const int64_t *items, int64_t n)
+static rondo_status measure(batch *b, const rondo_dataset *d, const int64_t *items, int64_t n,
+                            int64_t first, int64_t steps)
 {
-    int ragged = 0, first = -1; /* length() speaks of the first sequence */
+    int ragged = 0, begin = -1; /* length() speaks of the first sequence */
     for (int k = d->n_inputs + d->n_targets - 1; k >= 0; k--) {
-        if (field_is_sequence(shape_at(d, k))) first = k;
+        if (field_is_sequence(shape_at(d, k))) begin = k;
         ragged += is_ragged(shape_at(d, k));
     }
     if (!ragged) return RONDO_OK;
-    const bool cheap = ragged == 1 && is_ragged(shape_at(d, first));
+    const bool cheap = ragged == 1 && is_ragged(shape_at(d, begin));
     for (int64_t i = 0; i < n; i++) {
         const int64_t item = items ? items[i] : i;
         sample s = { 0 };
         if (!cheap) RONDO_TRY(d->get(d, &b->cursor, item, &s));
-        for (int k = first; k < d->n_inputs + d->n_targets; k++) {
+        for (int k = begin; k < d->n_inputs + d->n_targets; k++) {
             if (!is_ragged(shape_at(d, k))) continue;
-            const int64_t steps = cheap ? d->length(d, item) : sample_at(d, &s, k)->steps;
-            if (steps > field_at(b, k)->steps) field_at(b, k)->steps = steps;
+            const int64_t all = cheap ? d->length(d, item) : sample_at(d, &s, k)->steps;
+            const int64_t here = steps_within(all, first, steps);
+            if (here > field_at(b, k)->steps) field_at(b, k)->steps = here;
         }
     }
     return RONDO_OK;
@@ -100,24 +109,25 @@ static rondo_status lay_out(batch *b, const rondo_dataset *d, int64_t n)
     return RONDO_OK;
 }
 
-/* One row of a field: step t goes to [t][row]; zeros behind the row's end. */
-static void place(batch_field *to, const field *from, int64_t row, int64_t rows,
+/* One row of a field: step first+t goes to [t][row]; zeros behind the row's end. */
+static void place(batch_field *to, const field *from, int64_t first, int64_t row, int64_t rows,
                   const scaler *scale)
 {
-    const int64_t width = to->features;
+    const int64_t width = to->features, skip = to->sequence ? first : 0;
+    const int64_t here = steps_within(from->steps, skip, to->steps);
     for (int64_t t = 0; t < to->steps; t++) {
         const int64_t at = t * rows + row;
-        const bool valid = t < from->steps;
         if (to->type == RONDO_I32) {
-            to->tokens[at] = valid ? from->tokens[t] : 0;
-        } else if (!valid) {
+            to->tokens[at] = t < here ? from->tokens[skip + t] : 0;
+        } else if (t >= here) {
             memset(to->data + at * width, 0, (size_t)width * sizeof(real));
         } else {
-            memcpy(to->data + at * width, from->data + t * width, (size_t)width * sizeof(real));
+            memcpy(to->data + at * width, from->data + (skip + t) * width,
+                   (size_t)width * sizeof(real));
             if (scale) scaler_apply(scale, to->data + at * width, 1);
         }
     }
-    if (to->sequence) to->lengths[row] = from->steps;
+    if (to->sequence) to->lengths[row] = here;
 }
 
 static rondo_status check_scaler(const scaler *s, const batch_field *f, int n, const char *what)
@@ -131,18 +141,25 @@ static rondo_status check_scaler(const scaler *s, const batch_field *f, int n, c
 rondo_status batch_gather(batch *b, const rondo_dataset *d, const int64_t *items, int64_t n,
                           const scaler *scale_in, const scaler *scale_out)
 {
+    return batch_gather_steps(b, d, items, n, 0, ALL_STEPS, scale_in, scale_out);
+}
+
+rondo_status batch_gather_steps(batch *b, const rondo_dataset *d, const int64_t *items, int64_t n,
+                                int64_t first, int64_t steps, const scaler *scale_in,
+                                const scaler *scale_out)
+{
     const int fields = d->n_inputs + d->n_targets;
     b->rows = n;
-    describe(b, d);
+    describe(b, d, first, steps);
     RONDO_TRY(check_scaler(scale_in, &b->input[0], b->n_inputs, "input"));
     if (b->n_targets) RONDO_TRY(check_scaler(scale_out, &b->target[0], b->n_targets, "target"));
-    RONDO_TRY(measure(b, d, items, n));
+    RONDO_TRY(measure(b, d, items, n, first, steps));
     RONDO_TRY(lay_out(b, d, n));
     for (int64_t row = 0; row < n; row++) {
         sample s = { .weight = 1 };
         RONDO_TRY(d->get(d, &b->cursor, items[row], &s));
         for (int k = 0; k < fields; k++)
-            place(field_at(b, k), sample_at(d, &s, k), row, n,
+            place(field_at(b, k), sample_at(d, &s, k), first, row, n,
                   k == 0             ? scale_in
                   : k == d->n_inputs ? scale_out
                                      : NULL);
@@ -157,10 +174,10 @@ rondo_status batch_gather(batch *b, const rondo_dataset *d, const int64_t *items
     return RONDO_OK;
 }
 
-rondo_status batch_reserve(batch *b, const rondo_dataset *d, int64_t n)
+rondo_status batch_reserve(batch *b, const rondo_dataset *d, int64_t n, int64_t steps)
 {
-    describe(b, d);
-    RONDO_TRY(measure(b, d, NULL, d->count));
+    describe(b, d, 0, steps);
+    RONDO_TRY(measure(b, d, NULL, d->count, 0, steps));
     RONDO_TRY(lay_out(b, d, n));
     int64_t longest = 0; /* its get() grows the cursor once for all */
     for (int64_t i = 1; i < d->count; i++)

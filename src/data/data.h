@@ -50,6 +50,9 @@ struct rondo_dataset {
     int n_inputs, n_targets; /* no targets: data to predict */
     field_shape input[MAX_FIELDS], target[MAX_FIELDS];
     bool weighted;
+    /* Its samples are streams that run beside each other: an epoch goes through all of them at once,
+     * a window of steps at a time, with carried states. get borrows, whatever the length. */
+    bool streams;
     /* Steps of sample i's first sequence (input first, then target); 1 when it has none. Cheap. */
     int64_t (*length)(const rondo_dataset *, int64_t i);
     /* Valid until the cursor's next get. Threads with a cursor each may get at a time. */
@@ -176,8 +179,13 @@ typedef struct batch {
  * input and target. */
 rondo_status batch_gather(batch *, const rondo_dataset *, const int64_t *items, int64_t n,
                           const scaler *scale_in, const scaler *scale_out);
-/* Makes memory for n rows of the longest samples beforehand. */
-rondo_status batch_reserve(batch *, const rondo_dataset *, int64_t n);
+/* Of every sequence only the steps [first, first+steps), as far as it has them. */
+#define ALL_STEPS INT64_MAX
+rondo_status batch_gather_steps(batch *, const rondo_dataset *, const int64_t *items, int64_t n,
+                                int64_t first, int64_t steps, const scaler *scale_in,
+                                const scaler *scale_out);
+/* Makes memory for n rows of the longest samples beforehand, for at most so many steps of them. */
+rondo_status batch_reserve(batch *, const rondo_dataset *, int64_t n, int64_t steps);
 void batch_free(batch *);
 /* The other way: y[rows][steps][features] from time-major. */
 void batch_to_rows(real *y, const real *x, int64_t rows, int64_t steps, int64_t features);
@@ -186,11 +194,11 @@ void batch_to_rows(real *y, const real *x, int64_t rows, int64_t steps, int64_t 
 typedef struct feeder feeder;
 /* Batches of 80 KiB and more are gathered by a thread of its own from when they are asked for, where
  * there is more than one processor; others by whoever takes them. Which changes nothing but the
- * time. Makes memory for up to so many rows; borrows data and scalers. */
-rondo_status feeder_open(feeder **, const rondo_dataset *, int64_t rows, const scaler *scale_in,
-                         const scaler *scale_out);
-/* One at a time; items are borrowed until it is taken. */
-void feeder_ask(feeder *, const int64_t *items, int64_t n);
+ * time. Makes memory for up to so many rows and steps; borrows data and scalers. */
+rondo_status feeder_open(feeder **, const rondo_dataset *, int64_t rows, int64_t steps,
+                         const scaler *scale_in, const scaler *scale_out);
+/* One at a time; items are borrowed until it is taken. The steps as in batch_gather_steps. */
+void feeder_ask(feeder *, const int64_t *items, int64_t n, int64_t first, int64_t steps);
 /* What was asked for last, or why it could not be gathered. It stays until the next is taken. */
 rondo_status feeder_take(feeder *, const batch **);
 void feeder_close(feeder *);

@@ -18,7 +18,7 @@ struct feeder {
     batch batch[2]; /* one is filled while the other is in use; alone, the first does both */
     int filling;
     const int64_t *items; /* what was asked for */
-    int64_t n;
+    int64_t n, first, steps;
     rondo_status status; /* of gathering it … */
     char error[SENTENCE];
     bool threaded;
@@ -30,8 +30,8 @@ struct feeder {
 
 static void gather(feeder *f)
 {
-    f->status = batch_gather(&f->batch[f->filling], f->data, f->items, f->n, f->scale_in,
-                             f->scale_out);
+    f->status = batch_gather_steps(&f->batch[f->filling], f->data, f->items, f->n, f->first,
+                                   f->steps, f->scale_in, f->scale_out);
     if (f->status && f->threaded) snprintf(f->error, sizeof f->error, "%s", rondo_error());
 }
 
@@ -72,8 +72,8 @@ static void start(feeder *f)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-rondo_status feeder_open(feeder **out, const rondo_dataset *data, int64_t rows, const scaler *in,
-                         const scaler *target)
+rondo_status feeder_open(feeder **out, const rondo_dataset *data, int64_t rows, int64_t steps,
+                         const scaler *in, const scaler *target)
 {
     feeder *f = alloc_new(sizeof *f);
     *out = NULL;
@@ -83,21 +83,23 @@ rondo_status feeder_open(feeder **out, const rondo_dataset *data, int64_t rows, 
     f->scale_out = target;
     pthread_mutex_init(&f->lock, NULL);
     pthread_cond_init(&f->changed, NULL);
-    rondo_status status = batch_reserve(&f->batch[0], data, rows);
+    rondo_status status = batch_reserve(&f->batch[0], data, rows, steps);
     if (status) {
         feeder_close(f);
         return status;
     }
     const bool worthwhile = f->batch[0].size >= WORTHWHILE && pool_processors() > 1;
-    if (worthwhile && !batch_reserve(&f->batch[1], data, rows)) start(f);
+    if (worthwhile && !batch_reserve(&f->batch[1], data, rows, steps)) start(f);
     *out = f;
     return RONDO_OK;
 }
 
-void feeder_ask(feeder *f, const int64_t *items, int64_t n)
+void feeder_ask(feeder *f, const int64_t *items, int64_t n, int64_t first, int64_t steps)
 {
     f->items = items;
     f->n = n;
+    f->first = first;
+    f->steps = steps;
     if (f->threaded) go_to(f, ASKED);
 }
 

@@ -117,8 +117,8 @@ static void note_gradients(course *s, const rondo_model *m)
     bool clipped = false;
     for (int i = 0; i < m->n_params; i++) {
         const param *p = m->params[i];
-        if (!p->trainable) continue;
-        const double squares = kernel_table()->sum_squares(m->gradients + p->offset,
+        if (p->gradient < 0) continue;
+        const double squares = kernel_table()->sum_squares(m->gradients + p->gradient,
                                                            shape_size(&p->shape));
         clipped |= o->clipnorm > 0 && sqrt(squares) > (double)o->clipnorm;
         all += squares;

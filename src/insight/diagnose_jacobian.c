@@ -28,7 +28,7 @@ static rondo_status build(stepper *st, const rondo_layer *l)
     o.merge = NULL;
     o.name = "step";
     o.return_state = true;
-    o.return_sequences = o.go_backwards = o.stateful = false;
+    o.return_sequences = o.go_backwards = o.stateful = o.learned_state = false;
     o.dropout = o.recurrent_dropout = 0;
     st->model = rondo_model_new();
     if (!st->model) return RONDO_E_NOMEM;

@@ -20,6 +20,7 @@ enum { ROOT_HALF = 0x3f3504f3, FRACTION = 0x7fffff }; /* the bits of √½; of a
  * vf_exponent: the float whose sign and exponent are the lowest bits of x (vectors only).
  * vf_split: m and integral *n with x = m 2^n, √½ ≤ m < √2, for normal x > 0 (vectors only).
  * vf_hold: keeps x in its register from here on; the compiler cannot read it again from memory.
+ * vf_turn: the square of numbers that LANES vectors are, rows to columns.
  * vf_load_n, vf_store_n: the first n elements, 0 < n < LANES; the others read as 0 and are left alone. */
 
 #ifdef SIMD_SCALAR
@@ -98,7 +99,8 @@ ALWAYS_INLINE bool vm_all(vm m)
 {
     return m;
 }
-#define vf_hold(x) ((void)0)
+#define vf_hold(x)    ((void)0)
+#define vf_turn(rows) ((void)(rows))
 #endif
 
 #ifdef SIMD_AVX2
@@ -195,6 +197,26 @@ ALWAYS_INLINE bool vm_all(vm m)
 {
     return _mm256_movemask_ps(m) == 0xff;
 }
+/* In pairs of numbers, in pairs of those, then in halves. */
+ALWAYS_INLINE void vf_turn(vf r[LANES])
+{
+    vf s[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < LANES; i += 4)
+        for (int j = 0; j < 2; j++) {
+            const __m256d a = _mm256_castps_pd(s[i + j]), b = _mm256_castps_pd(s[i + j + 2]);
+            r[i + 2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
+            r[i + 2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
+        }
+    for (int j = 0; j < 4; j++) {
+        s[j] = _mm256_permute2f128_ps(r[j], r[4 + j], 0x20);
+        s[4 + j] = _mm256_permute2f128_ps(r[j], r[4 + j], 0x31);
+    }
+    for (int j = 0; j < LANES; j++) r[j] = s[j];
+}
 #define vf_hold(x) __asm__("" : "+x"(x))
 #endif
 
@@ -284,6 +306,30 @@ ALWAYS_INLINE vf vf_select(vm m, vf a, vf b)
 ALWAYS_INLINE bool vm_all(vm m)
 {
     return m == 0xffff;
+}
+/* In pairs of numbers, in pairs of those, then in fours, as they come. */
+ALWAYS_INLINE void vf_turn(vf r[LANES])
+{
+    vf s[LANES];
+    for (int i = 0; i < LANES; i += 2) {
+        s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < LANES; i += 4)
+        for (int j = 0; j < 2; j++) {
+            const __m512d a = _mm512_castps_pd(s[i + j]), b = _mm512_castps_pd(s[i + j + 2]);
+            r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    for (int i = 0; i < LANES; i += 8)
+        for (int j = 0; j < 4; j++) {
+            s[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + 4 + j], 0x88);
+            s[i + 4 + j] = _mm512_shuffle_f32x4(r[i + j], r[i + 4 + j], 0xdd);
+        }
+    for (int j = 0; j < 8; j++) {
+        r[j] = _mm512_shuffle_f32x4(s[j], s[8 + j], 0x88);
+        r[8 + j] = _mm512_shuffle_f32x4(s[j], s[8 + j], 0xdd);
+    }
 }
 #define vf_hold(x) __asm__("" : "+v"(x))
 #endif
@@ -379,6 +425,14 @@ ALWAYS_INLINE vf vf_select(vm m, vf a, vf b)
 ALWAYS_INLINE bool vm_all(vm m)
 {
     return vminvq_u32(m) != 0;
+}
+ALWAYS_INLINE void vf_turn(vf r[LANES])
+{
+    const float32x4x2_t low = vtrnq_f32(r[0], r[1]), high = vtrnq_f32(r[2], r[3]);
+    for (int i = 0; i < 2; i++) {
+        r[i] = vcombine_f32(vget_low_f32(low.val[i]), vget_low_f32(high.val[i]));
+        r[2 + i] = vcombine_f32(vget_high_f32(low.val[i]), vget_high_f32(high.val[i]));
+    }
 }
 #define vf_hold(x) __asm__("" : "+w"(x))
 #endif

@@ -1,4 +1,5 @@
-/* dense:  y = f(xW + b), at every step of a sequence. */
+/* dense:  y = f(xW + b), at every step of a sequence. With `tie` W is the transpose of another layer's
+ * first weight: one weight, whose gradient is the sum of both uses'. */
 #include "layer.h"
 
 typedef rondo_dense_options options;
@@ -21,6 +22,8 @@ static const option_field fields[] = {
     { "bias_initializer", OPTION_TEXT, offsetof(options, bias_initializer), "zeros", "" },
     { "no_bias", OPTION_BOOL, offsetof(options, no_bias), NULL, "leave the bias out" },
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer and its weights" },
+    { "tie", OPTION_TEXT, offsetof(options, tie), NULL,
+      "use that layer's weight, transposed: tie=embedding" },
 };
 
 static rondo_status open(rondo_layer *l)
@@ -36,19 +39,41 @@ static void close(rondo_layer *l)
     activation_free(&((extra *)l->extra)->activation);
 }
 
+static rondo_status check_tie(const rondo_layer *l, int64_t features)
+{
+    const options *o = l->options;
+    const param *w = l->tied->n_params ? &l->tied->params[0] : NULL;
+    if (!w || w->shape.rank != 2)
+        return rondo_fail(RONDO_E_ARG, "dense: tie=%s, which has no matrix to share", o->tie);
+    if (w->shape.dim[1] != features)
+        return rondo_fail(RONDO_E_SHAPE,
+                          "dense: tie=%s, whose vectors have %lld values; the input has %lld "
+                          "features. Put \"dense %lld\" between, or make both alike",
+                          o->tie, (long long)w->shape.dim[1], (long long)features,
+                          (long long)w->shape.dim[1]);
+    if (!o->units || o->units == w->shape.dim[0]) return RONDO_OK;
+    return rondo_fail(RONDO_E_SHAPE, "dense: tie=%s gives %lld units, not %lld; leave them out",
+                      o->tie, (long long)w->shape.dim[0], (long long)o->units);
+}
+
 static rondo_status build(rondo_layer *l, int n, const value_shape in[])
 {
     const options *o = l->options;
     extra *e = l->extra;
-    int kernel, bias = -1;
+    int kernel = -1, bias = -1;
     (void)n;
-    if (o->units == 0)
+    if (l->tied) RONDO_TRY(check_tie(l, in[0].features));
+    const int64_t units = l->tied ? l->tied->params[0].shape.dim[0] : o->units;
+    if (units == 0)
         return rondo_fail(RONDO_E_ARG, "dense needs its number of units, as in \"dense 10\"");
-    const rondo_shape matrix = { 2, { in[0].features, o->units } }, vector = { 1, { o->units } };
-    RONDO_TRY(layer_param(l, "kernel", matrix, o->kernel_initializer, &kernel));
+    const rondo_shape matrix = { 2, { in[0].features, units } }, vector = { 1, { units } };
+    if (!l->tied) RONDO_TRY(layer_param(l, "kernel", matrix, o->kernel_initializer, &kernel));
     if (!o->no_bias) RONDO_TRY(layer_param(l, "bias", vector, o->bias_initializer, &bias));
-    RONDO_TRY(layer_learned(l, "activation.", &e->activation, o->units, &e->learned));
-    RONDO_TRY(layer_linear(l, kernel, bias, in[0].features, 0, o->units, &e->product));
+    RONDO_TRY(layer_learned(l, "activation.", &e->activation, units, &e->learned));
+    if (l->tied)
+        RONDO_TRY(layer_tied_linear(l, bias, &e->product));
+    else
+        RONDO_TRY(layer_linear(l, kernel, bias, in[0].features, 0, units, &e->product));
     l->linears[e->product].meets_input = true;
     return RONDO_OK;
 }
@@ -56,13 +81,13 @@ static rondo_status build(rondo_layer *l, int n, const value_shape in[])
 static rondo_status outputs(const rondo_layer *l, int n, const value_shape in[], value_shape out[],
                             int *n_out)
 {
-    const options *o = l->options;
+    const linear *w = &l->linears[((const extra *)l->extra)->product];
     (void)n;
-    if (in[0].features != l->params[0].shape.dim[0])
+    if (in[0].features != w->in)
         return rondo_fail(RONDO_E_SHAPE, "%s was built for %lld features, given %lld", l->name,
-                          (long long)l->params[0].shape.dim[0], (long long)in[0].features);
+                          (long long)w->in, (long long)in[0].features);
     out[0] = in[0];
-    out[0].features = o->units;
+    out[0].features = w->out;
     *n_out = 1;
     return RONDO_OK;
 }
@@ -112,8 +137,8 @@ static void backward_rows(const call *c, real *dx, bool add, const real *dz, int
                           int64_t n)
 {
     const linear *w = product(c);
-    linear_backward_weight(w, c->gradients, c->pool, c->in[0]->data + first * w->in, w->in, dz,
-                           w->out, n);
+    linear_backward_weight(w, c->weights, c->gradients, c->pool, c->in[0]->data + first * w->in,
+                           w->in, dz, w->out, n);
     if (dx) linear_backward_input(w, c->pool, dx + first * w->in, w->in, dz, w->out, n, add);
 }
 

@@ -113,6 +113,9 @@ rondo_status direction_build(rondo_layer *l, scan_cell *c, const char *prefix, i
     RONDO_TRY(add_biases(b, &bias, &recurrent_bias));
     RONDO_TRY(add_own(b, initializer));
     RONDO_TRY(gates_learn(c, l, prefix));
+    c->start = -1;
+    if (o->learned_state)
+        RONDO_TRY(add_param(b, "initial_state", 2, row->states, u, "zeros", &c->start));
     RONDO_TRY(layer_linear(l, kernel, bias, in, 0, row->x_gates * u, &product));
     l->linears[product].meets_input = true;
     c->x = &l->linears[product];

@@ -35,7 +35,7 @@ static rondo_status build(rondo_layer *l, int n, const value_shape in[])
     (void)n, (void)in;
     const rondo_shape matrix = { 2, { o->input_dim, o->units } };
     RONDO_TRY(layer_param(l, "embeddings", matrix, o->embeddings_initializer, NULL));
-    l->params[0].sparse = true;
+    l->params[0].looked_up = l->params[0].sparse = true;
     return RONDO_OK;
 }
 
@@ -64,44 +64,6 @@ static void plan(call *c, arena *a)
     m->mask = o->mask_zero ? arena_keep(a, (size_t)rows) : NULL;
 }
 
-typedef struct part { /* for one of n threads */
-    const call *call;
-    int n;
-} part;
-
-static void gather_part(void *arg, int i)
-{
-    const part *p = arg;
-    const call *c = p->call;
-    const memory *m = c->memory;
-    const int64_t width = c->out[0].shape.features, rows = value_rows(&c->out[0]);
-    const int64_t begin = rows * i / p->n, end = rows * (i + 1) / p->n;
-    kernel_table()->gather(c->out[0].data + begin * width, c->weights + c->layer->params[0].offset,
-                           m->rows + begin, end - begin, width);
-}
-
-/* Every n-th token is the i-th thread's, in the order of steps: threads split rows of dE, so a sum
- * has the same bits for any number of them. */
-static void scatter_part(void *arg, int i)
-{
-    const part *p = arg;
-    const call *c = p->call;
-    const memory *m = c->memory;
-    const kernels *k = kernel_table();
-    const int64_t width = c->out[0].shape.features, rows = value_rows(&c->out[0]);
-    real *gradient = c->gradients + c->layer->params[0].offset;
-    for (int64_t r = 0; r < rows; r++)
-        if (m->rows[r] % p->n == i)
-            k->add(gradient + m->rows[r] * width, c->out[0].grad + r * width, width);
-}
-
-static void share(const call *c, void (*task)(void *, int), int64_t size)
-{
-    enum { ENOUGH = 1 << 15 }; /* elements, to be worth waking a thread */
-    part p = { c, size < ENOUGH ? 1 : pool_threads(c->pool) };
-    pool_run(c->pool, task, &p, p.n);
-}
-
 static rondo_status forward(call *c)
 {
     const options *o = c->layer->options;
@@ -122,7 +84,7 @@ static rondo_status forward(call *c)
         c->out[0].mask = m->mask;
         c->out[0].masked = true;
     }
-    share(c, gather_part, rows * o->units);
+    lookup_forward(&c->layer->params[0], c->weights, c->pool, c->out[0].data, m->rows, rows);
     return RONDO_OK;
 }
 
@@ -130,10 +92,8 @@ static rondo_status forward(call *c)
 static void backward(call *c)
 {
     const memory *m = c->memory;
-    param *p = &c->layer->params[0];
-    if (!p->trainable) return;
-    if (c->notes_rows) row_set_add(&p->touched, m->rows, value_rows(c->in[0]));
-    share(c, scatter_part, value_size(&c->out[0]));
+    lookup_backward(&c->layer->params[0], c->weights, c->gradients, c->pool, c->out[0].grad,
+                    m->rows, value_rows(c->in[0]), c->notes_rows);
 }
 
 const layer_type layer_embedding = {

@@ -168,11 +168,7 @@ void layer_free(rondo_layer *l)
     if (!l) return;
     if (l->type && l->type->close && l->extra) l->type->close(l);
     if (l->type && l->options) options_free(&l->type->options, l->options);
-    for (int i = 0; i < l->n_params; i++) {
-        alloc_free(l->params[i].name);
-        alloc_free(l->params[i].initializer);
-        row_set_free(&l->params[i].touched);
-    }
+    for (int i = 0; i < l->n_params; i++) param_free(&l->params[i]);
     alloc_free(l->params);
     alloc_free(l->options);
     alloc_free(l->extra);
@@ -193,41 +189,59 @@ rondo_status layer_param(rondo_layer *l, const char *name, rondo_shape shape,
     param *grown = alloc_grow(l->params, (size_t)(l->n_params + 1) * sizeof *grown);
     if (!grown) return RONDO_E_NOMEM;
     l->params = grown;
-    param *p = &grown[l->n_params];
-    *p = (param){ .name = alloc_text(name),
-                  .shape = shape,
-                  .initializer = alloc_text(initializer),
-                  .offset = -1,
-                  .trainable = true };
     if (index) *index = l->n_params;
-    l->n_params++;
-    return p->name && p->initializer ? RONDO_OK : RONDO_E_NOMEM;
+    return param_init(&grown[l->n_params++], name, shape, initializer);
+}
+
+static rondo_status add_linear(rondo_layer *l, linear w, linear_place at, int *index)
+{
+    if (l->n_linears == MAX_LINEARS)
+        return rondo_fail(RONDO_E_LIMIT, "%s has more than %d products", l->kind, MAX_LINEARS);
+    l->linears[l->n_linears] = w;
+    l->places[l->n_linears] = at;
+    *index = l->n_linears++;
+    return RONDO_OK;
 }
 
 rondo_status layer_linear(rondo_layer *l, int kernel, int bias, int64_t in, int64_t column,
                           int64_t out, int *index)
 {
-    if (l->n_linears == MAX_LINEARS)
-        return rondo_fail(RONDO_E_LIMIT, "%s has more than %d products", l->kind, MAX_LINEARS);
-    linear *w = &l->linears[l->n_linears];
-    *w = (linear){ .in = in, .out = out };
-    l->places[l->n_linears] = (linear_place){ kernel, bias, column };
-    *index = l->n_linears++;
-    return RONDO_OK;
+    return add_linear(l, (linear){ .in = in, .out = out, .column = column },
+                      (linear_place){ kernel, bias }, index);
+}
+
+rondo_status layer_tied_linear(rondo_layer *l, int bias, int *index)
+{
+    param *w = &l->tied->params[0];
+    w->sparse = false;
+    return add_linear(l,
+                      (linear){ .in = w->shape.dim[1], .out = w->shape.dim[0], .transposed = true },
+                      (linear_place){ -1, bias }, index);
 }
 
 void layer_place(rondo_layer *l)
 {
     for (int i = 0; i < l->n_linears; i++) {
         const linear_place *at = &l->places[i];
-        const param *kernel = &l->params[at->kernel];
-        linear *w = &l->linears[i];
-        w->ld = kernel->shape.dim[1];
-        w->weight = kernel->offset + at->column;
-        w->trains = kernel->trainable;
-        w->bias = at->bias < 0 ? -1 : l->params[at->bias].offset;
-        w->bias_trains = at->bias >= 0 && l->params[at->bias].trainable;
+        l->linears[i].weight = at->kernel < 0 ? &l->tied->params[0] : &l->params[at->kernel];
+        l->linears[i].bias = at->bias < 0 ? NULL : &l->params[at->bias];
     }
+}
+
+bool layer_trains(const rondo_layer *l)
+{
+    bool trains = false;
+    for (int i = 0; i < l->n_params; i++) trains |= param_trains(&l->params[i]);
+    for (int i = 0; i < l->n_linears; i++) trains |= param_trains(l->linears[i].weight);
+    return trains;
+}
+
+bool layer_multiplies(const rondo_layer *l, const param *p)
+{
+    bool yes = p->looked_up;
+    for (int i = 0; i < l->n_linears; i++)
+        yes |= l->places[i].kernel >= 0 && p == &l->params[l->places[i].kernel];
+    return yes;
 }
 
 json_t *layer_to_json(const rondo_layer *l)

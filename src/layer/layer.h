@@ -52,29 +52,8 @@ static inline real *value_grad(value *v, bool *add)
     return v->grad;
 }
 
-typedef struct row_set { /* rows of a matrix, each once, in the order they came */
-    int32_t *row;        /* [n]; NULL: none is kept */
-    uint8_t *has;        /* [rows of the matrix] */
-    int64_t n;
-} row_set;
-rondo_status row_set_reserve(row_set *, int64_t rows); /* empty, of a matrix of so many */
-void row_set_add(row_set *, const int64_t rows[], int64_t n);
-void row_set_clear(row_set *);
-void row_set_free(row_set *);
-
-typedef struct param { /* of a layer; the model gives it its place */
-    char *name;        /* "kernel", "forward.kernel" */
-    rondo_shape shape;
-    char *initializer;
-    int64_t offset; /* in the weight vector */
-    bool trainable;
-    bool sparse;     /* few of its rows have a gradient (an embedding's) … */
-    row_set touched; /* … these, in the model's own gradients */
-} param;
-
-typedef struct linear_place { /* what a linear views, before offsets are known */
-    int kernel, bias;         /* of params; bias -1: none */
-    int64_t column;
+typedef struct linear_place { /* of params, which move until the layer is built */
+    int kernel, bias;         /* kernel -1: that of the layer it is tied to; bias -1: none */
 } linear_place;
 
 struct rondo_layer {
@@ -88,6 +67,7 @@ struct rondo_layer {
     linear linears[MAX_LINEARS];
     linear_place places[MAX_LINEARS];
     int n_linears;
+    rondo_layer *tied;  /* its model found it by the option `tie`, before build; NULL: none */
     rondo_model *owner; /* the model it was given to */
     uint32_t index;     /* in the model: keys its random masks */
     bool built;
@@ -110,7 +90,8 @@ typedef struct call { /* one application in one pass */
     uint64_t seed;        /* of dropout masks … */
     uint32_t step;        /* … at this step */
     bool skip_activation; /* the loss takes logits: leave the last activation out, both ways */
-    const real *carry_in; /* states before, [state][batch][units], or NULL: zeros */
+    const real *carry_in; /* states before, [state][batch][units], or NULL: as layers begin … */
+    bool begins;          /* … which is what they are */
     real *carry_out;      /* where to leave the states after, or NULL */
     pool *pool;
 } call;
@@ -146,6 +127,8 @@ typedef struct layer_type {
      * step. */
     int64_t (*state_size)(const rondo_layer *);
     int64_t (*state_width)(const rondo_layer *); /* of one state, as units */
+    /* What the i-th state begins with, [state_width]; NULL, as may be the function: zeros. */
+    const real *(*state_start)(const rondo_layer *, const real *weights, int i);
     rondo_status (*can_stream)(const rondo_layer *);
     /* The layer's last activation, when a loss may take its logits instead; NULL: none. */
     const rondo_function *(*activation)(const rondo_layer *);
@@ -163,7 +146,13 @@ rondo_status layer_param(rondo_layer *, const char *name, rondo_shape, const cha
  * none). */
 rondo_status layer_linear(rondo_layer *, int kernel, int bias, int64_t in, int64_t column,
                           int64_t out, int *index);
-void layer_place(rondo_layer *); /* after offsets are known: sets the linears' offsets */
+/* The transpose of the first weight of the layer that this one is tied to, which is no longer
+ * sparse. */
+rondo_status layer_tied_linear(rondo_layer *, int bias, int *index);
+void layer_place(rondo_layer *);        /* after it is built: sets what its linears view */
+bool layer_trains(const rondo_layer *); /* some weight that it uses does */
+bool layer_multiplies(const rondo_layer *,
+                      const param *); /* inputs by it, or looks up rows of it */
 rondo_status layer_new(rondo_layer **,
                        const char *kind); /* of a layer type or a cell; default options */
 rondo_status layer_open(rondo_layer *);   /* after its options are set */
@@ -229,6 +218,7 @@ typedef struct scan_cell { /* what a scan runs: the cell with its activations an
     bool sums;                   /* gradients of the cell's own parameters sum over rows */
     const linear *x, *h, *made;  /* made NULL: one phase */
     int params[MAX_CELL_PARAMS]; /* of the layer's params; -1: left out */
+    int start;                   /* of them: initial states [states][units]; -1: zeros */
     real dropout, recurrent_dropout;
 } scan_cell;
 /* gates.c: the activations that the options give, else the cell's own. */
@@ -236,6 +226,12 @@ rondo_status gates_choose(scan_cell *, const rondo_rnn_options *);
 /* What they learn becomes params of the layer: "activation_i.alpha". */
 rondo_status gates_learn(scan_cell *, rondo_layer *, const char *prefix);
 void gates_free(scan_cell *);
+/* The k-th initial state that is learned, [units]; NULL: none is. */
+static inline const real *scan_start(const scan_cell *c, const rondo_layer *l, const real *weights,
+                                     int k)
+{
+    return c->start < 0 ? NULL : weights + l->params[c->start].offset + k * c->units;
+}
 /* direction.c: declares the parameters of one direction ("forward.kernel") and the products over
  * them, for so many input features. */
 rondo_status direction_build(rondo_layer *, scan_cell *, const char *prefix, int64_t in);
@@ -274,6 +270,7 @@ typedef struct scan {
     real *dxp, *dhp, *dmp;      /* [chunk*batch][…]; dhp is dxp for additive cells */
     real *dmade, *dh_dropped;   /* [batch][units] */
     real *carry[2][MAX_STATES]; /* [batch][units] gradient of the states, two in turn */
+    real *unread;               /* [gates*units] gradients of the cell's own that are frozen */
     real *dh; /* [total][units] gradient of the outputs in scan order; NULL: of the last alone */
     real *dh_gathered; /* memory for it, unless the outputs lie in scan order; else NULL. Of one
                         * that is watched, always */

@@ -62,8 +62,8 @@ static const real *weight(const call *c, int i)
 
 static real *gradient(const call *c, int i)
 {
-    if (i < 0 || !c->layer->params[i].trainable) return NULL;
-    return c->gradients + c->layer->params[i].offset;
+    if (i < 0 || c->layer->params[i].gradient < 0) return NULL;
+    return c->gradients + c->layer->params[i].gradient;
 }
 
 static rondo_status forward(call *c)

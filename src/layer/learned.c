@@ -23,9 +23,9 @@ void layer_view_learned(rondo_function *f, const call *c, int first, bool down)
 {
     for (int i = 0; i < f->row->learned && !f->row->drawn; i++) {
         const param *p = &c->layer->params[first + i];
-        const bool trains = down && c->gradients && p->trainable;
+        const bool trains = down && c->gradients && p->gradient >= 0;
         f->learned[i] = c->weights + p->offset;
-        f->dlearned[i] = trains ? c->gradients + p->offset : NULL;
+        f->dlearned[i] = trains ? c->gradients + p->gradient : NULL;
     }
 }
 

@@ -36,6 +36,8 @@ static const option_field fields[] = {
       "of the state, one mask a sequence" },
     { "merge", OPTION_TEXT, offsetof(options, merge), NULL,
       "makes it bidirectional: concat sum mul ave" },
+    { "learned_state", OPTION_BOOL, offsetof(options, learned_state), NULL,
+      "begin with states that are trained, not with 0" },
     { "options", OPTION_TEXT, offsetof(options, options), NULL,
       "of this cell alone: reset_after=false" },
     { "name", OPTION_TEXT, offsetof(options, name), NULL, "of the layer and its weights" },
@@ -148,6 +150,11 @@ static rondo_status check_inputs(const rondo_layer *l, int n, const value_shape 
         return rondo_fail(RONDO_E_SHAPE,
                           "%s takes 1 input, or %d with its initial states; given %d", l->name,
                           1 + states, n);
+    if (n > 1 && o->learned_state)
+        return rondo_fail(RONDO_E_ARG,
+                          "%s is given its initial states; learned_state has none to "
+                          "learn",
+                          l->name);
     for (int i = 1; i < n; i++)
         if (in[i].sequence || in[i].type != RONDO_F32 || in[i].features != o->units)
             return rondo_fail(RONDO_E_SHAPE, "%s: initial state %d is %s, expected [%lld]", l->name,
@@ -227,15 +234,23 @@ static const real *initial_state(const call *c, const scan *s, int i)
     return c->carry_in ? c->carry_in + i * s->route.batch * u : NULL;
 }
 
+static void repeat(real *rows, const real *row, int64_t n, int64_t units)
+{
+    for (int64_t r = 0; r < n; r++) memcpy(rows + r * units, row, (size_t)units * sizeof *row);
+}
+
 static void set_initial(const call *c, scan *s, int direction)
 {
     const scan_cell *cell = &((const extra *)c->layer->extra)->cell[direction];
     const int states = cell->row->states;
     for (int k = 0; k < states; k++) {
         const real *from = initial_state(c, s, direction * states + k);
-        if (k == 0) s->from_zero = !from;
+        const real *start = scan_start(cell, c->layer, c->weights, k);
+        if (k == 0) s->from_zero = !from && !start;
         if (from)
             to_ranks(&s->route, s->initial[k], from, cell->units);
+        else if (start)
+            repeat(s->initial[k], start, s->route.batch, cell->units);
         else
             kernel_table()->fill(s->initial[k], 0, s->route.batch * cell->units);
     }
@@ -245,8 +260,10 @@ static void run_row(const call *c, scan *s, int direction, real *h_out)
 {
     const scan_cell *cell = &((const extra *)c->layer->extra)->cell[direction];
     const real *initial[MAX_STATES];
-    for (int k = 0; k < cell->row->states; k++)
+    for (int k = 0; k < cell->row->states; k++) {
         initial[k] = initial_state(c, s, direction * cell->row->states + k);
+        if (!initial[k]) initial[k] = scan_start(cell, c->layer, c->weights, k);
+    }
     scan_row(s, cell, c, initial, h_out);
 }
 
@@ -320,7 +337,7 @@ static rondo_status forward(call *c)
         else if (several)
             k->scale(part, s->state[0], 1, value_rows(x) * o->units);
     }
-    if (!several && o->return_sequences && x->mask && c->carry_in)
+    if (!several && o->return_sequences && x->mask && (c->carry_in || o->learned_state))
         show_carried(c, &m->scan[0], y->data);
     if (several)
         merge_forward(e->merge, y->data, 2, (const real *const *)m->part, widths, value_rows(y));
@@ -369,6 +386,25 @@ static void give_dinitial(const call *c, const scan *s, int direction)
     }
 }
 
+/* Of states that are learned: from where rows began, and from where they are shown. */
+static void learn_start(const call *c, const scan *s, int direction)
+{
+    const kernels *k = kernel_table();
+    const options *o = c->layer->options;
+    const extra *e = c->layer->extra;
+    const scan_cell *cell = &e->cell[direction];
+    const value *x = c->in[0], *y = &c->out[0];
+    const int64_t u = cell->units;
+    if (cell->start < 0 || !c->begins || c->layer->params[cell->start].gradient < 0) return;
+    real *d = c->gradients + c->layer->params[cell->start].gradient;
+    for (int i = 0; i < cell->row->states; i++)
+        k->column_sums(d + i * u, scan_dinitial(s, i), u, true, s->route.batch, u);
+    for (int64_t i = 0; i < value_rows(x); i++)
+        if (e->directions == 1 && o->return_sequences && x->mask && s->route.output[i] < 0 &&
+            (!x->lengths || i / x->batch < x->lengths[i % x->batch]))
+            k->add(d, y->grad + i * u, u);
+}
+
 static void backward(call *c)
 {
     const kernels *k = kernel_table();
@@ -397,6 +433,7 @@ static void backward(call *c)
         }
         scan_backward(s, &e->cell[d], c, dh);
         give_dinitial(c, s, d);
+        learn_start(c, s, d);
     }
 }
 
@@ -409,6 +446,13 @@ static int64_t state_size(const rondo_layer *l)
 static int64_t state_width(const rondo_layer *l)
 {
     return ((const options *)l->options)->units;
+}
+
+static const real *state_start(const rondo_layer *l, const real *weights, int i)
+{
+    const extra *e = l->extra;
+    const int states = e->cell[0].row->states;
+    return scan_start(&e->cell[i / states], l, weights, i % states);
 }
 
 static rondo_status can_stream(const rondo_layer *l)
@@ -443,5 +487,6 @@ const layer_type layer_recurrent = { .name = "recurrent",
                                      .backward = backward,
                                      .state_size = state_size,
                                      .state_width = state_width,
+                                     .state_start = state_start,
                                      .can_stream = can_stream,
                                      .functions = functions };

@@ -36,10 +36,14 @@ static void plan_backward(scan *s, const scan_cell *c, arena *a, const value *x,
 {
     const rondo_cell *row = c->row;
     const int64_t units = c->units, batch = x->batch, some = s->chunk * batch;
+    int widest = 0;
     s->dxp = scratch(a, some, row->x_gates * units);
     s->dhp = row->additive ? s->dxp : scratch(a, some, row->h_gates * units);
     s->dmp = scratch(a, some, row->made_gates * units);
     s->dmade = scratch(a, row->made_gates ? batch : 0, units);
+    for (int i = 0; i < row->n_params; i++)
+        if (row->params[i].gates > widest) widest = row->params[i].gates;
+    s->unread = scratch(a, widest, units);
     s->dh_dropped = scratch(a, c->recurrent_dropout > 0 ? batch : 0, units);
     if (s->watched)
         s->dh_gathered = keep(a, total, units);
@@ -169,8 +173,8 @@ static void recurrent_gradient(const scan *s, const scan_cell *c, const call *ru
         const real *h = s->h_dropped ? s->h_dropped + at * u : scan_state(s, c, 0, t - 1, 0);
         if (s->h_dropped) next = end;
         linear product = *c->h;
-        if (next == 1 && s->from_zero) product.trains = false; /* but its bias does */
-        linear_backward_weight(&product, run->gradients, run->pool, h, u,
+        product.unmet = next == 1 && s->from_zero;
+        linear_backward_weight(&product, run->weights, run->gradients, run->pool, h, u,
                                s->dhp + (at - s->first) * width, width, route_offset(r, next) - at);
     }
 }
@@ -180,12 +184,12 @@ static void chunk_gradients(const scan *s, const scan_cell *c, const call *run, 
                             int64_t end, real *dx, bool add)
 {
     const int64_t in = c->x->in, rows = route_offset(&s->route, end) - s->first;
-    linear_backward_weight(c->x, run->gradients, run->pool, s->x + s->first * in, in, s->dxp,
-                           c->x->out, rows);
+    linear_backward_weight(c->x, run->weights, run->gradients, run->pool, s->x + s->first * in, in,
+                           s->dxp, c->x->out, rows);
     if (c->row->h_gates) recurrent_gradient(s, c, run, begin, end);
     if (c->made)
-        linear_backward_weight(c->made, run->gradients, run->pool, s->made + s->first * c->units,
-                               c->units, s->dmp, c->made->out, rows);
+        linear_backward_weight(c->made, run->weights, run->gradients, run->pool,
+                               s->made + s->first * c->units, c->units, s->dmp, c->made->out, rows);
     if (dx)
         linear_backward_input(c->x, run->pool, dx + s->first * in, in, s->dxp, c->x->out, rows,
                               add);

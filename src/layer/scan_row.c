@@ -185,9 +185,10 @@ bool scan_row_step(scan *s, const scan_cell *c, const call *run)
     row r = { .s = s, .c = c, .run = run, .shares = run->pool && shares(c, run->pool) };
     if (v->weights != run->weights) view_row(s, c, run);
     for (int k = 0; k < states; k++) {
-        v->state[k] = run->carry_in ? run->carry_in + k * c->units : s->initial[k];
+        const real *start = scan_start(c, run->layer, run->weights, k);
+        v->state[k] = run->carry_in ? run->carry_in + k * c->units : start ? start : s->initial[k];
         v->next[k] = k > 0 ? s->state[k] : run->out[0].data;
-        if (!run->carry_in) kernel_table()->fill(s->initial[k], 0, c->units);
+        if (v->state[k] == s->initial[k]) kernel_table()->fill(s->initial[k], 0, c->units);
     }
     one_step(&r);
     for (int k = 0; k < states && run->carry_out; k++)

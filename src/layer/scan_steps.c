@@ -100,7 +100,10 @@ static void view_down(rondo_step *step, pointers *p, const walk *w, int64_t t, i
         p->dstate[i] = s->carry[~t & 1][i] + row * u;
     }
     for (int i = 0; i < cell->n_params; i++)
-        p->dparam[i] = c->params[i] < 0 ? NULL : w->call->gradients + own[c->params[i]].offset;
+        p->dparam[i] = c->params[i] < 0 ? NULL
+                       : own[c->params[i]].gradient < 0
+                           ? s->unread
+                           : w->call->gradients + own[c->params[i]].gradient;
     step->dnext = p->dnext;
     step->dstate = p->dstate;
     step->dparam = p->dparam;

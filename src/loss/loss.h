@@ -88,8 +88,8 @@ extern const loss_row loss_categorical_crossentropy, loss_sparse_categorical_cro
     loss_binary_crossentropy, loss_mse, loss_mae, loss_huber;
 /* metric_mean.c: weighted means over rows */
 extern const metric_row metric_accuracy, metric_binary_accuracy, metric_categorical_accuracy,
-    metric_sparse_accuracy, metric_mae, metric_mse, metric_rmse, metric_perplexity, metric_nll,
-    metric_binary_nll;
+    metric_sparse_accuracy, metric_mae, metric_mse, metric_rmse, metric_perplexity, metric_bits,
+    metric_nll, metric_binary_nll;
 /* metric_class.c: what is counted by class */
 extern const metric_row metric_precision, metric_recall, metric_f1, metric_macro_f1,
     metric_binary_precision, metric_binary_recall, metric_binary_f1, metric_confusion_matrix;

@@ -34,6 +34,12 @@ static double exponential(const double *s, int64_t width)
     return exp(mean(s, width));
 }
 
+/* mean loss per token / ln 2. */
+static double bits(const double *s, int64_t width)
+{
+    return mean(s, width) / 0.69314718055994530942;
+}
+
 /* One walk over the rows for all: `value` says what row r is worth. */
 static void update(double *s, const real *y, const truth *t,
                    double (*value)(const real *y, const truth *, int64_t r))
@@ -219,6 +225,15 @@ const metric_row metric_perplexity = {
     .state = state,
     .update = update_loss,
     .result = exponential,
+};
+const metric_row metric_bits = {
+    .name = "bits_per_token",
+    .alias = "bpc",
+    .help = "mean cross-entropy per token in bits; of characters: bits per character",
+    .resolve = cross_entropies_only,
+    .state = state,
+    .update = update_loss,
+    .result = bits,
 };
 const metric_row metric_nll = {
     .name = "nll",

@@ -19,6 +19,7 @@ static const metric_row *const metrics[] = {
     &metric_mse,
     &metric_rmse,
     &metric_perplexity,
+    &metric_bits,
     &metric_nll,
     &metric_binary_nll,
     &metric_precision,

@@ -103,11 +103,11 @@ static rondo_status check_params(const checker *c, const real *gradients, int64_
     const rondo_model *m = c->model;
     for (int i = 0; i < m->n_params; i++) {
         const param *p = m->params[i];
-        if (!p->trainable) continue;
+        if (p->gradient < 0) continue;
         const int64_t n = shape_size(&p->shape);
         char *name = model_param_name(m, i);
-        const rondo_status s = name ? check_array(c, m->weights + p->offset, gradients + p->offset,
-                                                  n, some, name)
+        const rondo_status s = name ? check_array(c, m->weights + p->offset,
+                                                  gradients + p->gradient, n, some, name)
                                     : RONDO_E_NOMEM;
         alloc_free(name);
         if (s) return s;

@@ -1,7 +1,8 @@
 /* A model's layers and graph as JSON:
  *   {"layers": [{"kind", "name", "options"} …],
  *    "nodes": [{"input": {"type", "shape"}} | {"layer": i, "inputs": [[node, port] …]} …],
- *    "outputs": [[node, port] …], "frozen": ["lstm.kernel" …]} */
+ *    "outputs": [[node, port] …], "frozen": ["lstm.kernel" …],
+ *    "adapters": [{"weight", "kind", "name", "options", "enabled", "froze"} …]: only where there are */
 #include "model.h"
 #include <string.h>
 
@@ -39,6 +40,21 @@ static json_t *frozen_json(const rondo_model *m)
     return frozen;
 }
 
+static json_t *adapters_json(const rondo_model *m)
+{
+    json_t *all = json_array();
+    for (int i = 0; i < m->n_params; i++)
+        for (const adapter *a = m->params[i]->adapters; a; a = a->next) {
+            json_t *one = adapter_to_json(a);
+            const bool named = !json_put(one, "weight", json_string(rondo_weight_name(m, i)));
+            if (named && !json_array_append_new(all, one)) continue;
+            if (!named) json_decref(one);
+            json_decref(all);
+            return NULL;
+        }
+    return all;
+}
+
 rondo_status model_to_json(const rondo_model *m, json_t **out)
 {
     RONDO_TRY(model_status(m));
@@ -50,8 +66,11 @@ rondo_status model_to_json(const rondo_model *m, json_t **out)
         json_array_append_new(outputs, value_json(model_output(m, i)));
     *out = json_pack("{s:o, s:o, s:o, s:o}", "layers", layers, "nodes", nodes, "outputs", outputs,
                      "frozen", frozen_json(m));
-    const bool whole = *out && (int)json_array_size(layers) == m->n_layers &&
-                       (int)json_array_size(nodes) == m->n_nodes;
+    json_t *adapters = adapters_json(m);
+    bool whole = *out && adapters && (int)json_array_size(layers) == m->n_layers &&
+                 (int)json_array_size(nodes) == m->n_nodes;
+    if (whole && json_array_size(adapters)) whole = !json_object_set(*out, "adapters", adapters);
+    json_decref(adapters);
     if (whole) return RONDO_OK;
     json_decref(*out);
     *out = NULL;
@@ -121,24 +140,67 @@ static rondo_status read_node(reader *r, const json_t *json)
     return model_status(r->model);
 }
 
-/* By its whole name: rondo_adapt would take a "*" in it for a pattern. */
-static rondo_status freeze(rondo_model *m, const char *name)
+/* By whole names: rondo_adapt would take a "*" in one for a pattern. */
+static rondo_status read_frozen(rondo_model *m, const json_t *json)
 {
-    for (int i = 0; name && i < m->n_params; i++)
-        if (!strcmp(rondo_weight_name(m, i), name)) {
-            m->params[i]->trainable = false;
-            return RONDO_OK;
-        }
-    return rondo_fail(RONDO_E_FORMAT, "there is no weight \"%s\" to freeze", name ? name : "");
+    json_t *frozen;
+    RONDO_TRY(json_want_array(json, "frozen", &frozen));
+    for (int i = 0; i < m->n_params; i++) m->params[i]->trainable = true;
+    for (size_t i = 0; i < json_array_size(frozen); i++) {
+        const char *name = json_string_value(json_array_get(frozen, i));
+        param *p = model_param(m, name);
+        if (!p)
+            return rondo_fail(RONDO_E_FORMAT, "there is no weight \"%s\" to freeze",
+                              name ? name : "");
+        p->trainable = false;
+    }
+    return RONDO_OK;
+}
+
+rondo_status model_freeze_as(rondo_model *m, const json_t *json)
+{
+    RONDO_TRY(read_frozen(m, json));
+    return model_follow(m);
+}
+
+/* Before what is frozen: that may be what an adapter adds. */
+static rondo_status read_adapter(rondo_model *m, const json_t *json)
+{
+    const char *weight;
+    adapter *a;
+    RONDO_TRY(json_want_text(json, "weight", &weight));
+    param *p = model_param(m, weight);
+    if (!p) return rondo_fail(RONDO_E_FORMAT, "there is no weight \"%s\" to adapt", weight);
+    RONDO_TRY(rondo_fail_in(adapter_from_json(&a, json, p), "%s", weight));
+    const bool taken = adapter_find(p, a->name) != NULL;
+    const bool froze = a->froze;
+    if (!taken) {
+        adapter_put(p, a);
+        a->froze = froze;
+        return RONDO_OK;
+    }
+    const rondo_status s = rondo_fail(RONDO_E_FORMAT, "%s has two adapters \"%s\"", weight,
+                                      a->name);
+    adapter_free(a);
+    return s;
+}
+
+static rondo_status read_adapters(rondo_model *m, const json_t *json)
+{
+    json_t *adapters;
+    if (!json_object_get(json, "adapters")) return RONDO_OK;
+    RONDO_TRY(json_want_array(json, "adapters", &adapters));
+    for (size_t i = 0; i < json_array_size(adapters); i++)
+        RONDO_TRY(read_adapter(m, json_array_get(adapters, i)));
+    return model_list_all(m);
 }
 
 static rondo_status read_graph(reader *r, const json_t *json)
 {
-    json_t *nodes, *outputs, *frozen;
+    json_t *nodes, *outputs;
     rondo_value out[MAX_PORTS];
     RONDO_TRY(json_want_array(json, "nodes", &nodes));
     RONDO_TRY(json_want_array(json, "outputs", &outputs));
-    RONDO_TRY(json_want_array(json, "frozen", &frozen));
     for (size_t i = 0; i < json_array_size(nodes); i++)
         RONDO_TRY(read_node(r, json_array_get(nodes, i)));
     if (json_array_size(outputs) < 1 || json_array_size(outputs) > MAX_PORTS)
@@ -146,9 +208,8 @@ static rondo_status read_graph(reader *r, const json_t *json)
     for (size_t i = 0; i < json_array_size(outputs); i++)
         RONDO_TRY(read_value(json_array_get(outputs, i), &out[i]));
     RONDO_TRY(rondo_outputs(r->model, (int)json_array_size(outputs), out));
-    for (size_t i = 0; i < json_array_size(frozen); i++)
-        RONDO_TRY(freeze(r->model, json_string_value(json_array_get(frozen, i))));
-    return RONDO_OK;
+    RONDO_TRY(read_adapters(r->model, json));
+    return read_frozen(r->model, json);
 }
 
 rondo_status model_from_json(rondo_model **out, const json_t *json)

@@ -10,7 +10,7 @@ rondo_model *rondo_model_new(void)
     rondo_model *m = alloc_new(sizeof *m);
     if (!m) return NULL;
     m->latest = nowhere;
-    m->version = 1;
+    m->version = m->whole_version = 1;
     pthread_mutex_init(&m->lock, NULL);
     return m;
 }
@@ -30,6 +30,7 @@ void rondo_model_free(rondo_model *m)
     alloc_free_aligned(m->weights);
     alloc_free_aligned(m->gradients);
     alloc_free_aligned(m->packed);
+    alloc_free_aligned(m->room);
     alloc_free_aligned(m->packed_backward);
     alloc_free(m->layers);
     alloc_free(m->nodes);
@@ -58,6 +59,12 @@ static rondo_value stick(rondo_model *m, rondo_status s)
         m->error = alloc_text(rondo_error());
     }
     return nowhere;
+}
+
+rondo_status model_stick(rondo_model *m, rondo_status s)
+{
+    if (s) stick(m, s);
+    return s;
 }
 
 static rondo_status add_node(rondo_model *m, const node *n)
@@ -167,13 +174,25 @@ static rondo_status take(rondo_model *m, rondo_layer *l)
     return RONDO_OK;
 }
 
-static rondo_status list_params(rondo_model *m, rondo_layer *l)
+/* The layer that its option `tie` names. */
+static rondo_status find_tied(const rondo_model *m, rondo_layer *l)
 {
-    param **grown = alloc_grow(m->params, (size_t)(m->n_params + l->n_params + 1) * sizeof *grown);
-    if (!grown) return RONDO_E_NOMEM;
-    m->params = grown;
-    for (int i = 0; i < l->n_params; i++) m->params[m->n_params++] = &l->params[i];
-    return RONDO_OK;
+    const option_field *f = options_find(&l->type->options, "tie");
+    const char *name = f ? *(char **)((char *)l->options + f->offset) : NULL;
+    if (!name) return RONDO_OK;
+    const char **names = alloc_array(m->n_layers + 1, sizeof *names);
+    if (!names) return RONDO_E_NOMEM;
+    int n = 0;
+    for (int i = 0; i < m->n_layers; i++) {
+        if (m->layers[i] == l) continue;
+        names[n++] = m->layers[i]->name;
+        if (!strcmp(m->layers[i]->name, name)) l->tied = m->layers[i];
+    }
+    const char *near = name_nearest(name, n, names);
+    alloc_free(names);
+    if (l->tied) return RONDO_OK;
+    return rondo_fail(RONDO_E_NAME, "%s: tie=%s, but no layer before it is named so%s%s%s", l->kind,
+                      name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static rondo_status gather_shapes(const rondo_model *m, const rondo_layer *l, int n,
@@ -207,9 +226,10 @@ static rondo_status apply(rondo_model *m, rondo_layer *l, int n, const rondo_val
     RONDO_TRY(gather_shapes(m, l, n, in, shapes));
     RONDO_TRY(name_layer(m, l));
     if (!l->built) {
+        RONDO_TRY(find_tied(m, l));
         if (l->type->build) RONDO_TRY(l->type->build(l, n, shapes));
         l->built = true;
-        RONDO_TRY(list_params(m, l));
+        RONDO_TRY(model_list_params(m, l));
     }
     RONDO_TRY(l->type->outputs(l, n, shapes, made.out, &made.n_out));
     if (l->type->state_size) made.state_size = l->type->state_size(l);
@@ -309,25 +329,41 @@ const rondo_function *model_output_activation(const rondo_model *m, int i)
     return l && l->type->activation ? l->type->activation(l) : NULL;
 }
 
-static bool layer_flag(const rondo_layer *l, const char *name)
+bool model_layer_stateful(const rondo_layer *l)
 {
-    const option_field *f = l ? options_find(&l->type->options, name) : NULL;
+    const option_field *f = l ? options_find(&l->type->options, "stateful") : NULL;
     return f && f->type == OPTION_BOOL && *(const bool *)((const char *)l->options + f->offset);
 }
 
 bool model_stateful(const rondo_model *m)
 {
     for (int i = 0; i < m->n_nodes; i++)
-        if (layer_flag(m->nodes[i].layer, "stateful")) return true;
+        if (model_layer_stateful(m->nodes[i].layer)) return true;
     return false;
 }
 
-void model_clear_states(const rondo_model *m, real *states, int64_t batch, bool all)
+void model_start_states(const rondo_model *m, real *states, int64_t batch, bool all)
 {
-    for (int i = 0; i < m->n_nodes; i++)
-        if (m->nodes[i].state_size && (all || !layer_flag(m->nodes[i].layer, "stateful")))
-            kernel_table()->fill(states + m->nodes[i].state_offset * batch, 0,
-                                 m->nodes[i].state_size * batch);
+    for (int i = 0; i < m->n_nodes; i++) {
+        const node *n = &m->nodes[i];
+        const int64_t width = n->state_size ? n->layer->type->state_width(n->layer) : 1;
+        if (!all && model_layer_stateful(n->layer)) continue;
+        for (int64_t k = 0; k < n->state_size / width; k++)
+            for (int64_t r = 0; r < batch; r++)
+                model_start_row(m, n, (int)k,
+                                states + (n->state_offset + k * width) * batch + r * width);
+    }
+}
+
+void model_start_row(const rondo_model *m, const node *n, int k, real *row)
+{
+    const layer_type *type = n->layer->type;
+    const real *start = type->state_start ? type->state_start(n->layer, m->weights, k) : NULL;
+    const int64_t width = type->state_width(n->layer);
+    if (start)
+        memcpy(row, start, (size_t)width * sizeof *row);
+    else
+        kernel_table()->fill(row, 0, width);
 }
 
 rondo_status model_can_stream(const rondo_model *m)

@@ -35,15 +35,21 @@ struct rondo_model {
     rondo_value latest;
     param **params; /* of all layers, in order; offsets are 64-byte aligned */
     int n_params;
-    int64_t n_weights; /* elements of each block, padding included */
+    int64_t last_id;       /* of a param */
+    int64_t n_weights;     /* elements of the block, padding included */
+    int64_t n_gradients;   /* of those that train: of gradients and each optimizer slot … */
+    int64_t gradient_room; /* … and that there is memory for */
     real *weights, *gradients;
-    void *packed;                   /* every linear's packed copy … */
-    int storage;                    /* … kept so for inference: STORAGE_… */
-    int compute;                    /* … or, where that is f32, as training computes */
-    void *packed_backward;          /* their transposes, of those that a gradient went through */
-    int64_t version;                /* weights changed */
+    real *room;            /* where effective weights are made for packing; NULL: none is */
+    void *packed;          /* every linear's packed copy … */
+    int storage;           /* … kept so for inference: STORAGE_… */
+    int compute;           /* … or, where that is f32, as training computes */
+    void *packed_backward; /* their transposes, of those that a gradient went through */
+    int64_t version;       /* weights changed … */
+    int64_t whole_version; /* … and not only those that train */
     _Atomic int64_t packed_version; /* when last packed; read without the lock */
-    int64_t adapted;                /* times that weights were frozen or thawed */
+    bool fitting;                   /* a fit is running: weights neither come nor go */
+    int64_t adapted;                /* times that weights were frozen, thawed or adapted */
     pthread_mutex_t lock;           /* of packing */
     int64_t state_size;             /* carried states per row, all nodes */
     uint64_t seed;
@@ -52,6 +58,7 @@ struct rondo_model {
     char *training_spec; /* JSON: optimizer, loss, metrics as compiled or as loaded; NULL: none */
     struct training *training; /* after compile; train/ owns what is inside */
     void (*training_free)(struct training *);
+    rondo_status (*training_follow)(rondo_model *); /* what trains is another set of weights */
 };
 
 /* ---- graph.c, params.c ---- */
@@ -65,9 +72,19 @@ rondo_status model_allocate(rondo_model *);           /* the weights, zero; once
 rondo_status model_prepare(rondo_model *, uint64_t seed);
 rondo_status model_threads(rondo_model *, int threads); /* 0: all */
 void model_weights_changed(rondo_model *);
+void model_weights_trained(rondo_model *); /* the same of those that train */
+/* Lists a layer's params; and all, those of adapters after the layers' own. */
+rondo_status model_list_params(rondo_model *, rondo_layer *);
+rondo_status model_list_all(rondo_model *);
+void model_place_gradients(rondo_model *); /* after some were frozen, thawed, listed */
+/* After that, and any other change of what trains: gradients, slots, packed copies are its. */
+rondo_status model_follow(rondo_model *);
+/* Weights listed anew get their places: those that were there keep their values. */
+rondo_status model_place_again(rondo_model *);
+rondo_status model_stick(rondo_model *, rondo_status); /* as a builder's failure; passes it on */
 /* Brings packed copies up to date; any thread. needs [n_nodes]: where gradients go, which want
- * transposes; NULL: forward only. */
-rondo_status model_pack(const rondo_model *, const bool *needs);
+ * transposes; NULL: forward only. Masks over weights as drawn. */
+rondo_status model_pack(const rondo_model *, const bool *needs, const drop_key *);
 rondo_status model_set_compute(rondo_model *, const char *); /* products in "f32" or "bf16" */
 static inline int model_storage(const rondo_model *m)        /* of the packed copies */
 {
@@ -78,19 +95,41 @@ static inline bool model_is_packed(const rondo_model *m)
 {
     return atomic_load_explicit(&m->packed_version, memory_order_acquire) == m->version;
 }
-char *model_param_name(const rondo_model *, int i); /* "lstm.kernel"; alloc_free it */
-rondo_status model_status(const rondo_model *);     /* the failure that stuck, with its sentence */
-rondo_status model_gradients(rondo_model *);        /* allocates the gradient block, zeroed, once */
+char *model_param_name(const rondo_model *, int i);        /* "lstm.kernel"; alloc_free it */
+param *model_param(const rondo_model *, const char *name); /* NULL: there is none */
+rondo_status model_status(const rondo_model *); /* the failure that stuck, with its sentence */
+/* The gradient block of what trains, zeroed where it is new. */
+rondo_status model_gradients(rondo_model *);
 void model_clear_gradients(rondo_model *); /* zero: of what is sparse, the rows that were touched */
-bool model_stateful(const rondo_model *);  /* some layer carries its state from batch to batch */
-/* Zeroes carried states [state_size × batch]: of layers that are not stateful, or of all. */
-void model_clear_states(const rondo_model *, real *states, int64_t batch, bool all);
-rondo_status model_read_weights(rondo_model *, const tensor_file *); /* every one, by name */
+bool model_layer_stateful(const rondo_layer *); /* NULL: no */
+bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
+/* Carried states [state_size × batch] as layers begin: of those that are not stateful, or of all. */
+void model_start_states(const rondo_model *, real *states, int64_t batch, bool all);
+void model_start_row(const rondo_model *, const node *, int k, real *row); /* of its k-th state */
+rondo_status model_read_weights(rondo_model *, const tensor_file *);       /* every one, by name */
 rondo_status model_can_stream(const rondo_model *);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */
 rondo_status model_to_json(const rondo_model *, json_t **);
+rondo_status model_freeze_as(rondo_model *,
+                             const json_t *); /* what is frozen there, and no other */
 rondo_status model_from_json(rondo_model **, const json_t *); /* not allocated */
+
+/* ---- graft.c: a new model on the roots of another ---- */
+/* On the model's JSON: takes the last layers off; E_ARG where they are not the end of a chain. */
+rondo_status graft_cut(json_t *model, int64_t layers);
+/* … and exchanges functions: "gates=hard_sigmoid lstm.candidate=relu f=sigmoid dense.activation=tanh";
+ * E_NAME where nothing has such a place. */
+rondo_status graft_functions(json_t *model, const char *changes);
+typedef struct token_map { /* from a vocabulary of n_before tokens to one of n */
+    int64_t n, n_before;
+    const int64_t *before; /* [n] the number that each token had; -1: it is new */
+} token_map;
+/* The first `layers` of the new model take over the weights that the old one has by the same name and
+ * shape; where a side of both goes by tokens, those of the tokens that both have (map NULL: sides
+ * must agree). *taken: how many numbers they have. */
+rondo_status graft_weights(rondo_model *to, const rondo_model *from, int layers,
+                           const token_map *map, int64_t *taken);
 
 /* ---- Formats register rows of this (format/table.c); rondo_save and rondo_load are theirs ---- */
 typedef struct extras { /* what a checkpoint keeps beside the model */
@@ -125,9 +164,13 @@ typedef struct pass {
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
     uint64_t seed;   /* of dropout masks … */
     uint32_t step;   /* … at this step */
-    const real *
-        carry_in; /* [state_size × batch], node after node, each [state][batch][units]; NULL: zeros */
+    const real
+        *carry_in;   /* [state_size × batch], node after node, each [state][batch][units]; NULL: as
+                   * layers begin */
     real *carry_out; /* may be carry_in */
+    /* What is in carry_in is as layers begin, for the next forward alone: of those that are not
+     * stateful, or of all. */
+    enum { CARRIED, BEGINS_UNLESS_STATEFUL, BEGINS } begins;
     pool *pool;
     /* Shown each node's outputs as soon as they are there, and may change them; NULL: nobody. */
     void (*touch)(void *user, int node, call *);

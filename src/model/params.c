@@ -1,9 +1,70 @@
-/* The three blocks: weights, gradients and packed copies; weights by name. */
+/* The three blocks: weights, gradients of what trains, packed copies. */
 #include "model.h"
-#include <fnmatch.h>
 #include <string.h>
 
 enum { ALIGNMENT = 16 }; /* elements: 64 bytes of floats */
+
+/* ---- Places ---- */
+static void list(rondo_model *m, const rondo_layer *l, param *p)
+{
+    if (!p->id) p->id = ++m->last_id;
+    p->layer = l;
+    m->params[m->n_params++] = p;
+}
+
+static rondo_status reserve_list(rondo_model *m, int64_t n)
+{
+    param **grown = alloc_grow(m->params, (size_t)(n + 1) * sizeof *grown);
+    if (!grown) return RONDO_E_NOMEM;
+    m->params = grown;
+    return RONDO_OK;
+}
+
+rondo_status model_list_params(rondo_model *m, rondo_layer *l)
+{
+    RONDO_TRY(reserve_list(m, m->n_params + l->n_params));
+    for (int i = 0; i < l->n_params; i++) list(m, l, &l->params[i]);
+    return RONDO_OK;
+}
+
+/* Keys of what is drawn are numbers of adapters, apart from those of layers' masks. */
+rondo_status model_list_all(rondo_model *m)
+{
+    const uint32_t apart = (uint32_t)1 << 31;
+    uint32_t n_adapters = 0;
+    int64_t n = 0;
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_params; k++) {
+            n++;
+            for (adapter *a = m->layers[i]->params[k].adapters; a; a = a->next) {
+                a->key = apart | n_adapters++;
+                n += a->n_params;
+            }
+        }
+    RONDO_TRY(reserve_list(m, n));
+    m->n_params = 0;
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_params; k++)
+            list(m, m->layers[i], &m->layers[i]->params[k]);
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_params; k++)
+            for (adapter *a = m->layers[i]->params[k].adapters; a; a = a->next)
+                for (int j = 0; j < a->n_params; j++) list(m, m->layers[i], &a->params[j]);
+    return RONDO_OK;
+}
+
+/* What is frozen has no gradient, and no slots of an optimizer. */
+void model_place_gradients(rondo_model *m)
+{
+    int64_t at = 0;
+    for (int i = 0; i < m->n_params; i++) {
+        param *p = m->params[i];
+        p->gradient = p->trainable ? at : -1;
+        if (p->trainable) at += (shape_size(&p->shape) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+    m->n_gradients = at;
+    m->gradient_room = -1; /* what lies there is another weight's */
+}
 
 static rondo_status place(rondo_model *m)
 {
@@ -16,7 +77,32 @@ static rondo_status place(rondo_model *m)
     }
     m->n_weights = at;
     for (int i = 0; i < m->n_layers; i++) layer_place(m->layers[i]);
+    model_place_gradients(m);
     return RONDO_OK;
+}
+
+/* ---- Memory for packed copies ---- */
+/* The effective weight is kept where rows are looked up, and else made in one room for all. */
+static rondo_status reserve_effective(rondo_model *m)
+{
+    int64_t room = 0;
+    for (int i = 0; i < m->n_params; i++) {
+        param *p = m->params[i];
+        const bool kept = p->looked_up && p->adapters;
+        if (!kept) alloc_free_aligned(p->effective);
+        if (!kept) p->effective = NULL;
+        if (!kept || p->effective) continue;
+        p->effective = alloc_aligned((size_t)shape_size(&p->shape) * sizeof(real));
+        if (!p->effective) return RONDO_E_NOMEM;
+    }
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_linears; k++) {
+            const int64_t one = linear_room(&m->layers[i]->linears[k]);
+            if (one > room) room = one;
+        }
+    alloc_free_aligned(m->room);
+    m->room = room ? alloc_aligned((size_t)room * sizeof(real)) : NULL;
+    return room && !m->room ? RONDO_E_NOMEM : RONDO_OK;
 }
 
 rondo_status model_reserve_packed(rondo_model *m)
@@ -45,15 +131,21 @@ rondo_status model_reserve_packed(rondo_model *m)
             at += linear_packed_bytes(l->in, l->out, storage);
         }
     model_weights_changed(m);
-    return RONDO_OK;
+    return reserve_effective(m);
+}
+
+/* ---- Weights ---- */
+static real *new_weights(const rondo_model *m)
+{
+    int64_t bytes;
+    if (size_mul(m->n_weights + 1, sizeof(real), &bytes)) return alloc_aligned((size_t)bytes);
+    (void)rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
+    return NULL;
 }
 
 static rondo_status allocate(rondo_model *m)
 {
-    int64_t bytes;
-    if (!size_mul(m->n_weights + 1, sizeof(real), &bytes))
-        return rondo_fail(RONDO_E_LIMIT, "the model has more weights than can be addressed");
-    real *weights = alloc_aligned((size_t)bytes);
+    real *weights = new_weights(m);
     const rondo_status s = weights ? model_reserve_packed(m) : RONDO_E_NOMEM;
     if (s)
         alloc_free_aligned(weights);
@@ -72,19 +164,22 @@ rondo_status model_allocate(rondo_model *m)
     return allocate(m);
 }
 
+static rondo_status draw_param(rondo_model *m, int i)
+{
+    rng r = rng_new(m->seed, rng_stream(RNG_INIT, (uint32_t)i));
+    const param *p = m->params[i];
+    return initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r);
+}
+
 /* Walking all of a program's memory pays for what large models leave there. */
 enum { LARGE = 1 << 20 };
 
-static rondo_status draw(rondo_model *m, uint64_t seed)
+static rondo_status draw_all(rondo_model *m, uint64_t seed)
 {
     RONDO_TRY(model_allocate(m));
     m->seed = seed;
     rondo_status s = RONDO_OK;
-    for (int i = 0; i < m->n_params && !s; i++) {
-        rng r = rng_new(seed, rng_stream(RNG_INIT, (uint32_t)i));
-        const param *p = m->params[i];
-        s = initializer_run(p->initializer, m->weights + p->offset, &p->shape, &r);
-    }
+    for (int i = 0; i < m->n_params && !s; i++) s = draw_param(m, i);
     if (m->n_weights > LARGE) alloc_trim(); /* of what drawing orthogonal matrices takes */
     if (!s) return RONDO_OK;
     alloc_free_aligned(m->weights); /* half drawn: nobody may take them for weights */
@@ -99,19 +194,72 @@ rondo_status model_prepare(rondo_model *m, uint64_t seed)
 {
     RONDO_TRY(model_status(m));
     pthread_mutex_lock(&m->lock);
-    const rondo_status s = m->weights ? RONDO_OK : draw(m, seed);
+    const rondo_status s = m->weights ? RONDO_OK : draw_all(m, seed);
     pthread_mutex_unlock(&m->lock);
     return s;
 }
 
+rondo_status model_place_again(rondo_model *m)
+{
+    real *before = m->weights;
+    int64_t *offset = alloc_array(m->n_params + 1, sizeof *offset);
+    if (!offset) return RONDO_E_NOMEM;
+    for (int i = 0; i < m->n_params; i++) offset[i] = m->params[i]->offset;
+    rondo_status s = place(m);
+    real *weights = s ? NULL : new_weights(m);
+    if (!s && !weights) s = RONDO_E_NOMEM;
+    if (weights) m->weights = weights;
+    for (int i = 0; i < m->n_params && !s; i++) {
+        const param *p = m->params[i];
+        if (offset[i] < 0)
+            s = draw_param(m, i);
+        else
+            memcpy(weights + p->offset, before + offset[i],
+                   (size_t)shape_size(&p->shape) * sizeof *weights);
+    }
+    if (weights) alloc_free_aligned(before);
+    alloc_free(offset);
+    return s ? s : model_reserve_packed(m);
+}
+
+/* ---- Gradients ---- */
 rondo_status model_gradients(rondo_model *m)
 {
     for (int i = 0; i < m->n_params; i++) {
         param *p = m->params[i];
-        if (p->sparse && !p->touched.row) RONDO_TRY(row_set_reserve(&p->touched, p->shape.dim[0]));
+        const bool noted = p->sparse && p->gradient >= 0;
+        if (!noted) row_set_free(&p->touched);
+        if (noted && !p->touched.row) RONDO_TRY(row_set_reserve(&p->touched, p->shape.dim[0]));
+        if (noted && m->gradient_room != m->n_gradients) row_set_clear(&p->touched);
     }
-    if (!m->gradients) m->gradients = alloc_aligned((size_t)(m->n_weights + 1) * sizeof(real));
-    return m->gradients ? RONDO_OK : RONDO_E_NOMEM;
+    if (m->gradients && m->gradient_room == m->n_gradients) return RONDO_OK;
+    real *gradients = alloc_aligned((size_t)(m->n_gradients + 1) * sizeof(real));
+    if (!gradients) return RONDO_E_NOMEM;
+    alloc_free_aligned(m->gradients);
+    m->gradients = gradients;
+    m->gradient_room = m->n_gradients;
+    return RONDO_OK;
+}
+
+/* ---- Gradients back to zero ---- */
+typedef struct clearing {
+    real *first;
+    int64_t n;
+} clearing;
+
+enum { CLEAR_AT_ONCE = 1 << 16 };
+
+static void clear_piece(void *arg, int i)
+{
+    const clearing *c = arg;
+    const int64_t at = (int64_t)i * CLEAR_AT_ONCE, left = c->n - at;
+    kernel_table()->fill(c->first + at, 0, left < CLEAR_AT_ONCE ? left : CLEAR_AT_ONCE);
+}
+
+static void clear(real *first, int64_t n, pool *threads)
+{
+    clearing c = { first, n };
+    pool_run(threads, clear_piece, &c, (int)((n + CLEAR_AT_ONCE - 1) / CLEAR_AT_ONCE));
 }
 
 void model_clear_gradients(rondo_model *m)
@@ -119,9 +267,10 @@ void model_clear_gradients(rondo_model *m)
     const kernels *k = kernel_table();
     for (int i = 0; i < m->n_params; i++) {
         param *p = m->params[i];
-        real *gradient = m->gradients + p->offset;
-        const int64_t width = p->shape.dim[p->shape.rank - 1];
-        if (!p->sparse) k->fill(gradient, 0, shape_size(&p->shape));
+        if (p->gradient < 0) continue;
+        real *gradient = m->gradients + p->gradient;
+        const int64_t width = param_columns(p);
+        if (!p->sparse) clear(gradient, shape_size(&p->shape), m->pool);
         for (int64_t r = 0; r < p->touched.n; r++)
             k->fill(gradient + p->touched.row[r] * width, 0, width);
         row_set_clear(&p->touched);
@@ -139,7 +288,13 @@ rondo_status model_threads(rondo_model *m, int threads)
     return RONDO_OK;
 }
 
+/* ---- Packing ---- */
 void model_weights_changed(rondo_model *m)
+{
+    m->whole_version = ++m->version;
+}
+
+void model_weights_trained(rondo_model *m)
 {
     m->version++;
 }
@@ -182,17 +337,45 @@ static rondo_status reserve_backward(rondo_model *m, const bool *needs)
             linear *l = &m->layers[i]->linears[k];
             if (!l->packed_transposed && !needs_transpose(m, m->layers[i], l, needs)) continue;
             l->packed_transposed = at;
+            l->packed_at = 0;
             at += linear_packed_bytes(l->out, l->in, storage);
         }
     atomic_store(&m->packed_version, 0);
     return RONDO_OK;
 }
 
-rondo_status model_pack(const rondo_model *model, const bool *needs)
+/* Copies of what does not train stay while only the rest changes. */
+static void pack_linear(const rondo_model *m, linear *l, const drop_key *d)
+{
+    const bool drawn = adapters_draw(l->weight);
+    const int64_t now = param_trains(l->weight) ? m->version : m->whole_version;
+    if (l->packed_at >= now && !drawn) return;
+    linear_pack(l, m->weights, d, m->room, m->pool);
+    l->packed_at = m->version;
+}
+
+static bool draws(const rondo_model *m)
+{
+    for (int i = 0; i < m->n_params; i++)
+        if (adapters_draw(m->params[i])) return true;
+    return false;
+}
+
+static void pack_all(rondo_model *m, const drop_key *d)
+{
+    for (int i = 0; i < m->n_params; i++)
+        if (m->params[i]->adapters) adapters_pack(m->params[i], m->weights, d, m->pool);
+    for (int i = 0; i < m->n_layers; i++)
+        for (int k = 0; k < m->layers[i]->n_linears; k++)
+            pack_linear(m, &m->layers[i]->linears[k], d);
+}
+
+rondo_status model_pack(const rondo_model *model, const bool *needs, const drop_key *d)
 {
     rondo_model *m = (rondo_model *)model; /* a cache behind the reader's back, under its lock */
     rondo_status s = RONDO_OK;
     pthread_mutex_lock(&m->lock);
+    const bool masked = d->on && draws(m); /* good for this one pass */
     if (!m->weights)
         s = rondo_fail(RONDO_E_STATE, "the model has no weights yet: compile or load it");
     if (!s && needs && !linear_trains(model_storage(m)))
@@ -201,140 +384,10 @@ rondo_status model_pack(const rondo_model *model, const bool *needs)
                        "in f32: rondo_set_weight_storage(model, \"f32\")",
                        kernel_table()->storage[m->storage].name);
     if (!s && needs) s = reserve_backward(m, needs);
-    if (!s && !model_is_packed(m)) {
-        for (int i = 0; i < m->n_layers; i++)
-            for (int k = 0; k < m->layers[i]->n_linears; k++)
-                linear_pack(&m->layers[i]->linears[k], m->weights, m->pool);
-        atomic_store_explicit(&m->packed_version, m->version, memory_order_release);
+    if (!s && (masked || !model_is_packed(m))) {
+        pack_all(m, d);
+        atomic_store_explicit(&m->packed_version, masked ? 0 : m->version, memory_order_release);
     }
     pthread_mutex_unlock(&m->lock);
     return s;
-}
-
-static const rondo_layer *owner(const rondo_model *m, const param *p)
-{
-    for (int i = 0; i < m->n_layers; i++)
-        if (p >= m->layers[i]->params && p < m->layers[i]->params + m->layers[i]->n_params)
-            return m->layers[i];
-    return NULL;
-}
-
-static bool has_name(const rondo_model *m, const param *p, const char *name)
-{
-    const char *layer = owner(m, p)->name;
-    const size_t n = strlen(layer);
-    return !strncmp(name, layer, n) && name[n] == '.' && !strcmp(name + n + 1, p->name);
-}
-
-char *model_param_name(const rondo_model *m, int i)
-{
-    return alloc_format("%s.%s", owner(m, m->params[i])->name, m->params[i]->name);
-}
-
-static rondo_status find(const rondo_model *m, const char *name, const param **out)
-{
-    RONDO_TRY(model_prepare((rondo_model *)m, 0));
-    for (int i = 0; name && i < m->n_params; i++)
-        if (has_name(m, m->params[i], name)) {
-            *out = m->params[i];
-            return RONDO_OK;
-        }
-    char *first = m->n_params ? model_param_name(m, 0) : NULL;
-    const rondo_status s = rondo_fail(RONDO_E_NAME, "the model has no weight \"%s\"%s%s%s",
-                                      name ? name : "(NULL)", first ? "; its first is \"" : "",
-                                      first ? first : "", first ? "\"" : "");
-    alloc_free(first);
-    return s;
-}
-
-int rondo_weight_count(const rondo_model *m)
-{
-    return m && !m->status ? m->n_params : 0;
-}
-
-int64_t rondo_parameter_count(const rondo_model *m, bool trainable_only)
-{
-    int64_t n = 0;
-    for (int i = 0; m && i < m->n_params; i++)
-        if (!trainable_only || m->params[i]->trainable) n += shape_size(&m->params[i]->shape);
-    return n;
-}
-
-const char *rondo_weight_name(const rondo_model *m, int i)
-{
-    static _Thread_local char name[2 * LIMIT_NAME];
-    if (!m || i < 0 || i >= m->n_params) return NULL;
-    snprintf(name, sizeof name, "%s.%s", owner(m, m->params[i])->name, m->params[i]->name);
-    return name;
-}
-
-rondo_status rondo_weight_get(const rondo_model *m, const char *name, rondo_array *out)
-{
-    const param *p;
-    RONDO_TRY(find(m, name, &p));
-    *out = (rondo_array){ .data = m->weights + p->offset, .type = RONDO_F32, .shape = p->shape };
-    return RONDO_OK;
-}
-
-rondo_status rondo_gradient_get(const rondo_model *m, const char *name, rondo_array *out)
-{
-    const param *p;
-    RONDO_TRY(find(m, name, &p));
-    if (!m->gradients)
-        return rondo_fail(RONDO_E_STATE, "there are no gradients yet: call rondo_gradients first");
-    *out = (rondo_array){ .data = m->gradients + p->offset, .type = RONDO_F32, .shape = p->shape };
-    return RONDO_OK;
-}
-
-rondo_status rondo_weight_set(rondo_model *m, const char *name, const rondo_array *values)
-{
-    const param *p;
-    RONDO_TRY(find(m, name, &p));
-    bool same = values && values->data && values->type == RONDO_F32 &&
-                values->shape.rank == p->shape.rank;
-    for (int i = 0; same && i < p->shape.rank; i++) same = values->shape.dim[i] == p->shape.dim[i];
-    if (!same)
-        return rondo_fail(RONDO_E_SHAPE,
-                          "%s is %lldx%lld (%d dimensions); the given values are shaped otherwise",
-                          name, (long long)p->shape.dim[0],
-                          (long long)(p->shape.rank > 1 ? p->shape.dim[1] : 1), p->shape.rank);
-    memcpy(m->weights + p->offset, values->data, (size_t)shape_size(&p->shape) * sizeof(real));
-    model_weights_changed(m);
-    return RONDO_OK;
-}
-
-rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *what)
-{
-    int matched = 0;
-    RONDO_TRY(model_status(m));
-    if (!pattern || !what || (strcmp(what, "frozen") != 0 && strcmp(what, "trainable") != 0))
-        return rondo_fail(RONDO_E_NAME, "adapt weights to \"frozen\" or \"trainable\", not \"%s\"",
-                          what ? what : "(NULL)");
-    for (int i = 0; i < m->n_params; i++) {
-        char *name = model_param_name(m, i);
-        if (!name) return RONDO_E_NOMEM;
-        if (!fnmatch(pattern, name, 0)) {
-            m->params[i]->trainable = *what == 't';
-            matched++;
-        }
-        alloc_free(name);
-    }
-    m->adapted++;
-    for (int i = 0; i < m->n_layers && m->weights; i++) layer_place(m->layers[i]);
-    if (matched) return RONDO_OK;
-    return rondo_fail(RONDO_E_NAME, "no weight is named like \"%s\"", pattern);
-}
-
-rondo_status model_read_weights(rondo_model *m, const tensor_file *file)
-{
-    for (int i = 0; i < m->n_params; i++) {
-        char *name = model_param_name(m, i);
-        if (!name) return RONDO_E_NOMEM;
-        const rondo_status s = tensors_copy(file, name, &m->params[i]->shape,
-                                            m->weights + m->params[i]->offset);
-        alloc_free(name);
-        if (s) return s;
-    }
-    model_weights_changed(m);
-    return RONDO_OK;
 }

@@ -99,8 +99,7 @@ static bool needs_gradient(const pass *p, int i)
     if (!p->gradients) return false;
     if (!n->layer) return p->input_gradients && n->out[0].type == RONDO_F32;
     if (p->input_gradients && n->n_in && takes_tokens(p->model, n)) return true;
-    for (int k = 0; k < n->layer->n_params; k++)
-        if (n->layer->params[k].trainable) return true;
+    if (layer_trains(n->layer)) return true;
     for (int k = 0; k < n->n_in; k++)
         if (p->needs[n->in[k].node]) return true;
     return false;
@@ -249,11 +248,22 @@ rondo_status pass_plan(pass *p, int n, const feed feeds[])
     return RONDO_OK;
 }
 
+static drop_key drawn(const pass *p)
+{
+    return (drop_key){ p->training, p->seed, p->step };
+}
+
+static bool begins(const pass *p, const rondo_layer *l)
+{
+    return p->begins == BEGINS || (p->begins == BEGINS_UNLESS_STATEFUL && !model_layer_stateful(l));
+}
+
 rondo_status pass_forward(pass *p, int n, const feed feeds[])
 {
     const rondo_model *m = p->model;
+    const drop_key masks = drawn(p);
     RONDO_TRY(pass_plan(p, n, feeds));
-    RONDO_TRY(model_pack(m, p->gradients ? p->needs : NULL));
+    RONDO_TRY(model_pack(m, p->gradients ? p->needs : NULL, &masks));
     const int64_t batch = feeds[0].batch;
     for (int i = 0; i < m->n_nodes; i++) {
         call *c = &p->calls[i];
@@ -267,6 +277,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
         c->step = p->step;
         c->pool = p->pool;
         c->carry_in = p->carry_in ? p->carry_in + state : NULL;
+        c->begins = !p->carry_in || begins(p, c->layer);
         c->carry_out = p->carry_out ? p->carry_out + state : NULL;
         if (c->out[0].block)
             layer_same_rows(&c->out[0], c->in[0]);
@@ -274,6 +285,7 @@ rondo_status pass_forward(pass *p, int n, const feed feeds[])
             RONDO_TRY(c->layer->type->forward(c));
         if (p->touch) p->touch(p->touch_user, i, c);
     }
+    p->begins = CARRIED;
     p->ready = true;
     return RONDO_OK;
 }
@@ -294,6 +306,18 @@ rondo_status pass_repeat(pass *p, const feed *f)
     return RONDO_OK;
 }
 
+/* Where masks lay over weights, sums become gradients. */
+static void finish_adapters(const pass *p)
+{
+    const drop_key masks = drawn(p);
+    for (int i = 0; i < p->model->n_params; i++) {
+        const param *w = p->model->params[i];
+        real *dw = w->gradient < 0 ? NULL : p->gradients + w->gradient;
+        for (const adapter *a = w->adapters; a; a = a->next)
+            if (!a->off && a->row->finish) a->row->finish(a, dw, p->gradients, &masks, p->pool);
+    }
+}
+
 void pass_backward(pass *p)
 {
     for (int i = p->model->n_nodes - 1; i >= 0; i--) {
@@ -306,4 +330,5 @@ void pass_backward(pass *p)
                 kernel_table()->fill(c->out[k].grad, 0, value_size(&c->out[k]));
         c->layer->type->backward(c);
     }
+    if (p->training) finish_adapters(p);
 }

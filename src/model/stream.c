@@ -53,6 +53,7 @@ rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t 
         s->out = pass_output(s->pass, 0);
         s->pass->carry_in = s->pass->carry_out = s->state;
         s->pass->pool = NULL;
+        model_start_states(m, s->state, rows, true);
         status = pass_plan(s->pass, 1, &shape);
     }
     if (!status) return RONDO_OK;
@@ -128,10 +129,9 @@ rondo_status rondo_stream_step(rondo_stream *s, const rondo_array *x, rondo_arra
     return RONDO_OK;
 }
 
-/* Calls visit on every [rows][width] block of the state. */
-static void each_block(rondo_stream *s,
-                       void (*visit)(rondo_stream *, int64_t at, int64_t width, const void *),
-                       const void *arg)
+/* Calls visit on every [rows][width] block of the state: the k-th of node n. */
+typedef void visit_block(rondo_stream *, const node *n, int k, int64_t at, const void *);
+static void each_block(rondo_stream *s, visit_block *visit, const void *arg)
 {
     const rondo_model *m = s->pass->model;
     for (int i = 0; i < m->n_nodes; i++) {
@@ -139,13 +139,14 @@ static void each_block(rondo_stream *s,
         if (!n->state_size) continue;
         const int64_t width = n->layer->type->state_width(n->layer);
         for (int64_t k = 0; k < n->state_size / width; k++)
-            visit(s, (n->state_offset + k * width) * s->rows, width, arg);
+            visit(s, n, (int)k, (n->state_offset + k * width) * s->rows, arg);
     }
 }
 
-static void zero_row(rondo_stream *s, int64_t at, int64_t width, const void *row)
+static void start_row(rondo_stream *s, const node *n, int k, int64_t at, const void *row)
 {
-    kernel_table()->fill(s->state + at + *(const int64_t *)row * width, 0, width);
+    const int64_t width = n->layer->type->state_width(n->layer);
+    model_start_row(s->pass->model, n, k, s->state + at + *(const int64_t *)row * width);
 }
 
 rondo_status rondo_stream_reset(rondo_stream *s, int64_t row)
@@ -153,7 +154,7 @@ rondo_status rondo_stream_reset(rondo_stream *s, int64_t row)
     if (row < 0 || row >= s->rows)
         return rondo_fail(RONDO_E_ARG, "the stream has rows 0 to %lld, not %lld",
                           (long long)s->rows - 1, (long long)row);
-    each_block(s, zero_row, &row);
+    each_block(s, start_row, &row);
     return RONDO_OK;
 }
 
@@ -162,9 +163,11 @@ typedef struct selection {
     int64_t n;
 } selection;
 
-static void select_rows(rondo_stream *s, int64_t at, int64_t width, const void *arg)
+static void select_rows(rondo_stream *s, const node *n, int k, int64_t at, const void *arg)
 {
     const selection *wanted = arg;
+    const int64_t width = n->layer->type->state_width(n->layer);
+    (void)k;
     kernel_table()->gather(s->state + at, s->previous + at, wanted->from, wanted->n, width);
 }
 

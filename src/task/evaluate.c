@@ -11,8 +11,7 @@ typedef struct judge {
     char **names;
     comparison comparison;
     pass *pass;
-    carry states;
-    bool stateful;
+    sweep sweep;
 } judge;
 
 static rondo_status judge_open(judge *j, const rondo_pipeline *p)
@@ -30,7 +29,7 @@ static rondo_status judge_open(judge *j, const rondo_pipeline *p)
     if (!status) status = pass_new(&j->pass, p->model);
     if (!status) objective_apply(&j->objective, j->pass);
     if (!status && p->scale_out.n) j->pass->blocks[0] = false; /* whole, to be scaled back */
-    j->stateful = model_stateful(p->model);
+    if (!status) sweep_open(&j->sweep, j->pass);
     return status;
 }
 
@@ -39,26 +38,39 @@ static void judge_close(judge *j)
     scores_free(&j->scores);
     text_list_free(j->names);
     comparison_free(&j->comparison);
+    sweep_close(&j->sweep);
     pass_free(j->pass);
-    carry_free(&j->states);
 }
 
-static rondo_status judge_batch(judge *j, rondo_pipeline *p, const rondo_dataset *data,
-                                int64_t first, int64_t n)
+static rondo_status judge_batch(judge *j, rondo_pipeline *p, const batch *b)
 {
-    RONDO_TRY(pipeline_forward(p, j->pass, data, first, n, j->stateful ? &j->states : NULL));
-    RONDO_TRY(comparison_fill(&j->comparison, &j->objective, j->pass, &p->batch));
+    feed feeds[MAX_FIELDS];
+    const int n = batch_feeds(b, feeds);
     comparison *c = &j->comparison;
+    RONDO_TRY(pass_forward(j->pass, n, feeds));
+    RONDO_TRY(comparison_fill(c, &j->objective, j->pass, b));
     c->truth[0].threshold = p->threshold;
     comparison_run(c, &j->objective, j->pass, p->scale_out.n ? NULL : &j->scores);
     if (p->scale_out.n) {
         value *y = pass_output(j->pass, 0);
         scaler_reverse(&p->scale_out, y->data, value_rows(y));
-        scaler_reverse(&p->scale_out, p->batch.target[0].data, value_rows(y));
+        scaler_reverse(&p->scale_out, b->target[0].data, value_rows(y));
         scores_see(&j->scores, 0, y->data, &c->truth[0], c->value[0] * c->valid[0]);
     }
-    scores_add_loss(&j->scores, c->total, (double)n);
+    sweep_add_loss(&j->sweep, &j->scores, c);
     return RONDO_OK;
+}
+
+static rondo_status judge_all(judge *j, rondo_pipeline *p, const rondo_dataset *data, int64_t rows)
+{
+    const batch *b;
+    sweep_begin(&j->sweep, data, rows, pipeline_scaler(&p->scale_in),
+                pipeline_scaler(&p->scale_out));
+    for (;;) {
+        RONDO_TRY(sweep_next(&j->sweep, &b));
+        if (!b) return RONDO_OK;
+        RONDO_TRY(judge_batch(j, p, b));
+    }
 }
 
 /* The names that stay: those of the metric rows, which live forever. */
@@ -105,9 +117,7 @@ rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *dat
     const int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
     RONDO_TRY(data_check(p->model, data, true));
     rondo_status status = judge_open(&j, p);
-    for (int64_t first = 0; !status && first < data->count; first += most)
-        status = judge_batch(&j, p, data, first,
-                             data->count - first < most ? data->count - first : most);
+    if (!status) status = judge_all(&j, p, data, most);
     if (!status) status = keep_confusion(p, &j);
     if (!status) give_scores(&j, names, values, n, count);
     judge_close(&j);

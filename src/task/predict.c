@@ -3,14 +3,13 @@
 #include <string.h>
 
 rondo_status pipeline_forward(rondo_pipeline *p, pass *run, const rondo_dataset *data,
-                              int64_t first, int64_t n, carry *states)
+                              int64_t first, int64_t n)
 {
     feed feeds[MAX_FIELDS];
     int64_t items[PIPELINE_ITEMS];
     for (int64_t i = 0; i < n; i++) items[i] = first + i;
     RONDO_TRY(batch_gather(&p->batch, data, items, n, pipeline_scaler(&p->scale_in),
                            pipeline_scaler(&p->scale_out)));
-    if (states) RONDO_TRY(carry_begin(states, run, n));
     RONDO_TRY(pass_forward(run, batch_feeds(&p->batch, feeds), feeds));
     return RONDO_OK;
 }
@@ -37,8 +36,8 @@ const char *pipeline_read(const rondo_pipeline *p, real *values, const real *y)
     return NULL;
 }
 
-/* Rows of one batch; y is [steps][rows][width]. */
-static rondo_status tell_batch(rondo_pipeline *p, int64_t first,
+/* Rows of one window; y is [steps][rows][width]. */
+static rondo_status tell_batch(rondo_pipeline *p, const sweep *w,
                                rondo_status (*row)(const rondo_prediction *, void *), void *user)
 {
     const value *y = pass_output(p->pass, 0);
@@ -48,8 +47,8 @@ static rondo_status tell_batch(rondo_pipeline *p, int64_t first,
         for (int64_t t = 0; t < steps; t++) {
             const char *label = pipeline_read(p, p->row,
                                               y->data + (t * y->batch + r) * y->shape.features);
-            const rondo_prediction told = { first + r, over_time ? t : -1, label, p->row,
-                                            p->n_columns };
+            const rondo_prediction told = { w->sample + r, over_time ? w->step + t : -1, label,
+                                            p->row, p->n_columns };
             RONDO_TRY(row(&told, user));
         }
     }
@@ -60,17 +59,20 @@ rondo_status rondo_pipeline_predict(rondo_pipeline *p, const rondo_dataset *data
                                     rondo_status (*row)(const rondo_prediction *, void *user),
                                     void *user)
 {
-    const int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
-    carry states = { 0 };
-    carry *carried = model_stateful(p->model) ? &states : NULL;
+    int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
+    sweep w;
+    const batch *b;
+    feed feeds[MAX_FIELDS];
     RONDO_TRY(data_check(p->model, data, false));
     if (!p->pass) RONDO_TRY(pass_new(&p->pass, p->model));
+    sweep_open(&w, p->pass);
+    if (!w.stateful) most = sweep_rows(most, dataset_longest(data)); /* told sample after sample */
+    sweep_begin(&w, data, most, pipeline_scaler(&p->scale_in), NULL);
     rondo_status status = RONDO_OK;
-    for (int64_t first = 0; !status && first < data->count; first += most) {
-        const int64_t n = data->count - first < most ? data->count - first : most;
-        status = pipeline_forward(p, p->pass, data, first, n, carried);
-        if (!status) status = tell_batch(p, first, row, user);
+    while (!status && !(status = sweep_next(&w, &b)) && b) {
+        status = pass_forward(p->pass, batch_feeds(b, feeds), feeds);
+        if (!status) status = tell_batch(p, &w, row, user);
     }
-    carry_free(&states);
+    sweep_close(&w);
     return status;
 }

@@ -340,16 +340,18 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
 static rondo_status try_batch(const plan *p)
 {
     training *t;
-    carry states = { 0 };
+    sweep w;
+    const batch *b;
+    feed feeds[MAX_FIELDS];
     rondo_pipeline *line = p->pipeline;
-    int64_t rows = p->batch < p->train->count ? p->batch : p->train->count;
-    if (rows > PIPELINE_ITEMS) rows = PIPELINE_ITEMS;
     if (p->bptt) RONDO_TRY(rondo_fail_in(model_can_stream(line->model), "bptt"));
     RONDO_TRY(training_of(&t, line->model, "run_check"));
-    rondo_status status = pipeline_forward(line, t->pass, p->train, 0, rows,
-                                           t->stateful ? &states : NULL);
-    if (!status) status = comparison_fill(&t->comparison, &t->objective, t->pass, &line->batch);
-    carry_free(&states);
+    sweep_open(&w, t->pass);
+    sweep_begin(&w, p->train, p->batch, t->scale_in, t->scale_out);
+    rondo_status status = sweep_next(&w, &b);
+    if (!status) status = pass_forward(t->pass, batch_feeds(b, feeds), feeds);
+    if (!status) status = comparison_fill(&t->comparison, &t->objective, t->pass, b);
+    sweep_close(&w);
     return status;
 }
 

@@ -112,7 +112,7 @@ const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing 
 bool pipeline_is_binary(const rondo_pipeline *); /* one sigmoid that tells two classes apart */
 /* Gathers samples [first, first+n) and runs the pass over them. */
 rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, int64_t first,
-                              int64_t n, carry *);
+                              int64_t n);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
 

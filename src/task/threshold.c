@@ -73,15 +73,15 @@ rondo_status threshold_check(const plan *p, const char *text)
 }
 
 /* ---- Choosing ---- */
-typedef struct sweep {
+typedef struct told_rows {
     const rondo_dataset *data;
     cursor cursor;
     score_row *rows; /* [data->count] */
-} sweep;
+} told_rows;
 
 static rondo_status keep(const rondo_prediction *told, void *user)
 {
-    sweep *s = user;
+    told_rows *s = user;
     sample one;
     RONDO_TRY(s->data->get(s->data, &s->cursor, told->sample, &one));
     const field *y = &one.target[0];
@@ -131,7 +131,7 @@ rondo_status threshold_choose(rondo_pipeline *p, const plan *by, const char *tex
     score_of *score = find_choice(text);
     const rondo_dataset *data = by->validation;
     if (!score) return RONDO_OK;
-    sweep s = { .data = data, .rows = alloc_array(data->count, sizeof *s.rows) };
+    told_rows s = { .data = data, .rows = alloc_array(data->count, sizeof *s.rows) };
     rondo_status status = s.rows ? rondo_pipeline_predict(p, data, by->batch, keep, &s)
                                  : RONDO_E_NOMEM;
     if (!status) {

@@ -212,8 +212,7 @@ static bool add_bytes(const bpe *b, const char *word, int64_t begin, int64_t end
     dress(b, word, begin, end, n, &d);
     for (size_t i = 0; i < d.n; i++)
         if (b->byte[(unsigned char)d.text[i]] < 0) return false;
-    for (size_t i = 0; i < d.n; i++)
-        token_add(out, b->byte[(unsigned char)d.text[i]], begin, end);
+    for (size_t i = 0; i < d.n; i++) token_add(out, b->byte[(unsigned char)d.text[i]], begin, end);
     return true;
 }
 

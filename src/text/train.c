@@ -164,7 +164,8 @@ static rondo_status check_options(const train_options *o)
     RONDO_TRY(check_number("longest", o->longest, 0, LIMIT_TOKEN / LONGEST_LETTER));
     RONDO_TRY(check_number("seeds", o->seeds, 0, INT32_MAX));
     if (!(o->coverage >= 0 && o->coverage <= 1))
-        return rondo_fail(RONDO_E_ARG, "coverage is %g; it is a share, 0 to 1", (double)o->coverage);
+        return rondo_fail(RONDO_E_ARG, "coverage is %g; it is a share, 0 to 1",
+                          (double)o->coverage);
     if (!(o->shrink >= 0 && o->shrink < 1))
         return rondo_fail(RONDO_E_ARG, "shrink is %g; it may be 0 to below 1", (double)o->shrink);
     return check_number("pad_to", o->pad_to, 0, INT32_MAX);

@@ -12,7 +12,7 @@ typedef struct train_options {
 
 #define TRAIN_FIELD(name, type, initial, help)                                                     \
     {                                                                                              \
-        #name, type, offsetof(train_options, name), initial, help                                  \
+#name, type, offsetof(train_options, name), initial, help                                  \
     }
 #define TRAIN_COMMON_FIELDS                                                                        \
     TRAIN_FIELD(begin, OPTION_TEXT, NULL, "a token put before every text, such as <bos>"),         \

@@ -77,8 +77,7 @@ static int32_t pair_number(merger *m, int32_t left, int32_t right)
 static rondo_status add_place(merger *m, int32_t at)
 {
     const int32_t number = pair_number(m, m->s.id[at], m->s.id[m->s.next[at]]);
-    if (number < 0 ||
-        !grow((void **)&m->place, &m->place_room, m->n_places, sizeof *m->place))
+    if (number < 0 || !grow((void **)&m->place, &m->place_room, m->n_places, sizeof *m->place))
         return RONDO_E_NOMEM;
     if (m->n_places == INT32_MAX)
         return rondo_fail(RONDO_E_LIMIT, "this is too much text to train a tokenizer on");
@@ -181,14 +180,15 @@ static rondo_status merge_pair(merger *m, int32_t number, int32_t id)
 /* ---- What the kinds differ in ---- */
 typedef struct alphabet {
     const trainer *t;
-    vocabulary tokens; /* all of them, in the order of their ids */
+    vocabulary tokens;  /* all of them, in the order of their ids */
     const char *prefix; /* of symbols within a word, "##"; "" */
     bool bytes;         /* symbols are bytes, as letters */
     double coverage;    /* how many of all letters must have a symbol */
 } alphabet;
 
 /* The symbol of one letter (or byte) of a word, with the prefix where it is not the first. */
-static size_t symbol_text(const alphabet *a, const char *letter, bool first, char *out, size_t *size)
+static size_t symbol_text(const alphabet *a, const char *letter, bool first, char *out,
+                          size_t *size)
 {
     const size_t prefix = first ? 0 : strlen(a->prefix);
     memcpy(out, a->prefix, prefix);
@@ -345,9 +345,8 @@ static rondo_status merge_words(merger *m, alphabet *a, json_t *merges)
             continue;
         }
         if (merges &&
-            json_array_append_new(merges,
-                                  json_pack("[ss]", vocabulary_text(&a->tokens, left, NULL),
-                                            vocabulary_text(&a->tokens, right, NULL))))
+            json_array_append_new(merges, json_pack("[ss]", vocabulary_text(&a->tokens, left, NULL),
+                                                    vocabulary_text(&a->tokens, right, NULL))))
             return rondo_fail(RONDO_E_NOMEM, "out of memory for merges");
         RONDO_TRY(merge_pair(m, number, id));
         if (a->tokens.n % TELL == 0)
@@ -415,8 +414,8 @@ static rondo_status frame_wordpiece(const train_options *o, json_t *file)
 {
     RONDO_TRY(json_put(file, "normalizer",
                        json_pack("{ss, sb, sb, sb, sb}", "type", "BertNormalizer", "clean_text", 1,
-                                 "handle_chinese_chars", 1, "strip_accents",
-                                 (int)o->strip_accents, "lowercase", (int)o->lowercase)));
+                                 "handle_chinese_chars", 1, "strip_accents", (int)o->strip_accents,
+                                 "lowercase", (int)o->lowercase)));
     RONDO_TRY(frame_add(file, "pre_tokenizer", "pretokenizers", frame_of("BertPreTokenizer")));
     return json_put(file, "decoder",
                     json_pack("{ss, ss, sb}", "type", "WordPiece", "prefix", "##", "cleanup", 1));
@@ -447,8 +446,12 @@ static const option_field bpe_fields[] = {
     TRAIN_FIELD(pad, OPTION_TEXT, NULL, "a padding token, such as <pad>"),
     TRAIN_COMMON_FIELDS,
 };
-const train_kind train_bpe = { "bpe", "byte-level BPE, as GPT-2 has it; every text has tokens",
-                               OPTION_TABLE(bpe_fields), NULL, frame_bpe, model_of_bpe };
+const train_kind train_bpe = { "bpe",
+                               "byte-level BPE, as GPT-2 has it; every text has tokens",
+                               OPTION_TABLE(bpe_fields),
+                               NULL,
+                               frame_bpe,
+                               model_of_bpe };
 
 static const option_field wordpiece_fields[] = {
     TRAIN_FIELD(vocab_size, OPTION_INT, "8000", "tokens, special ones too"),

@@ -12,8 +12,7 @@ typedef struct suffix {
 static int by_text(const void *a, const void *b)
 {
     const suffix *x = a, *y = b;
-    const int order =
-        memcmp(x->text, y->text, (size_t)(x->size < y->size ? x->size : y->size));
+    const int order = memcmp(x->text, y->text, (size_t)(x->size < y->size ? x->size : y->size));
     return order ? order : (x->size > y->size) - (x->size < y->size);
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 static const double LEAST_EXPECTED = 0.5; /* tokens expected less often go at once */
-static const double UNKNOWN = 10;         /* how much worse than the worst token an unknown letter is */
+static const double UNKNOWN = 10; /* how much worse than the worst token an unknown letter is */
 
 typedef struct unit {
     double score;    /* logarithm of its probability */
@@ -280,8 +280,7 @@ static rondo_status prune(learner *l, int64_t wanted)
     for (int64_t i = 0; i < n && !status; i++) status = loss_without(l, i, sum, &losses[i]);
     if (!status) qsort(losses, (size_t)n, sizeof *losses, by_loss);
     for (int64_t i = 0; i < n && !status; i++)
-        keep[losses[i].id] =
-            losses[i].loss == INFINITY || (i < left && losses[i].loss > -INFINITY);
+        keep[losses[i].id] = losses[i].loss == INFINITY || (i < left && losses[i].loss > -INFINITY);
     if (!status) status = keep_units(l, keep);
     alloc_free(losses);
     alloc_free(keep);
@@ -303,8 +302,7 @@ static rondo_status add_letters(learner *l, int64_t most)
         const char *text = vocabulary_text(&letters.words, order[i], &n);
         if ((double)covered >= (double)o->coverage * (double)letters.total) break;
         covered += letters.count[order[i]];
-        if (strlen(text) == n)
-            status = add_unit(l, text, n, (double)letters.count[order[i]], true);
+        if (strlen(text) == n) status = add_unit(l, text, n, (double)letters.count[order[i]], true);
     }
     alloc_free(order);
     counts_free(&letters);
@@ -417,8 +415,9 @@ static rondo_status model_of_unigram(trainer *t, const word_counts *words, json_
     const int64_t wanted = t->options.vocab_size - t->n_special;
     json_t *list = json_array();
     rondo_status status = wanted > 0 ? RONDO_OK
-                                     : rondo_fail(RONDO_E_ARG, "vocab_size is too small: the special "
-                                                               "tokens alone are %d",
+                                     : rondo_fail(RONDO_E_ARG,
+                                                  "vocab_size is too small: the special "
+                                                  "tokens alone are %d",
                                                   t->n_special);
     if (!status) status = reserve(&l);
     if (!status) status = add_letters(&l, wanted);
@@ -427,8 +426,8 @@ static rondo_status model_of_unigram(trainer *t, const word_counts *words, json_
     if (!status) status = write_tokens(&l, wanted, list);
     if (!status) {
         *model = json_pack("{ss, sI, sb, sO}", "type", "Unigram", "unk_id",
-                           (json_int_t)place_of(t, t->options.unknown), "byte_fallback", 0,
-                           "vocab", list);
+                           (json_int_t)place_of(t, t->options.unknown), "byte_fallback", 0, "vocab",
+                           list);
         if (!*model) status = rondo_fail(RONDO_E_NOMEM, "out of memory for a tokenizer");
     }
     json_decref(list);
@@ -441,8 +440,8 @@ static rondo_status frame_unigram(const train_options *o, json_t *file)
 {
     RONDO_TRY(frame_normalizer(file, o));
     RONDO_TRY(frame_add(file, "pre_tokenizer", "pretokenizers",
-                        json_pack("{ss, ss, ss, sb}", "type", "Metaspace", "replacement",
-                                  "\u2581", "prepend_scheme", "always", "split", 1)));
+                        json_pack("{ss, ss, ss, sb}", "type", "Metaspace", "replacement", "\u2581",
+                                  "prepend_scheme", "always", "split", 1)));
     return json_put(file, "decoder",
                     json_pack("{ss, ss, ss, sb}", "type", "Metaspace", "replacement", "\u2581",
                               "prepend_scheme", "always", "split", 1));

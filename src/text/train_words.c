@@ -7,10 +7,10 @@ static const option_field word_fields[] = {
     TRAIN_FIELD(max_tokens, OPTION_INT, "0", "tokens of the vocabulary, special ones too; 0: all"),
     TRAIN_FIELD(min_count, OPTION_INT, "1", "words that came less often are unknown"),
     TRAIN_FIELD(standardize, OPTION_TEXT, "lower_and_strip_punctuation",
-          "lower, strip_punctuation, lower_and_strip_punctuation or none"),
+                "lower, strip_punctuation, lower_and_strip_punctuation or none"),
     TRAIN_FIELD(split, OPTION_TEXT, "whitespace", "whitespace, character or none"),
     TRAIN_FIELD(plain, OPTION_BOOL, "false",
-          "change nothing, split at spaces, no padding token, an unknown one only if named"),
+                "change nothing, split at spaces, no padding token, an unknown one only if named"),
     TRAIN_FIELD(normalize, OPTION_TEXT, "none", "Unicode's nfc, nfd, nfkc, nfkd, or none"),
     TRAIN_FIELD(strip_accents, OPTION_BOOL, "false", "leave out accents"),
     TRAIN_FIELD(pad, OPTION_TEXT, NULL, "the padding token; '' at 0 unless plain"),
@@ -22,17 +22,19 @@ static const option_field char_fields[] = {
     TRAIN_FIELD(max_tokens, OPTION_INT, "0", "tokens of the vocabulary, special ones too; 0: all"),
     TRAIN_FIELD(min_count, OPTION_INT, "1", "letters that came less often are unknown"),
     TRAIN_FIELD(standardize, OPTION_TEXT, "none",
-          "lower, strip_punctuation, lower_and_strip_punctuation or none"),
+                "lower, strip_punctuation, lower_and_strip_punctuation or none"),
     TRAIN_FIELD(plain, OPTION_BOOL, "false", "no padding token, an unknown one only if named"),
     TRAIN_FIELD(normalize, OPTION_TEXT, "none", "Unicode's nfc, nfd, nfkc, nfkd, or none"),
     TRAIN_FIELD(strip_accents, OPTION_BOOL, "false", "leave out accents"),
     TRAIN_FIELD(pad, OPTION_TEXT, NULL, "the padding token; '' at 0 unless plain"),
-    TRAIN_FIELD(unknown, OPTION_TEXT, NULL, "the token of unknown letters; [UNK] at 1 unless plain"),
+    TRAIN_FIELD(unknown, OPTION_TEXT, NULL,
+                "the token of unknown letters; [UNK] at 1 unless plain"),
     TRAIN_COMMON_FIELDS,
 };
 
 static const option_field byte_fields[] = {
-    TRAIN_FIELD(pad, OPTION_TEXT, NULL, "a padding token, such as <pad>; special ones follow the bytes"),
+    TRAIN_FIELD(pad, OPTION_TEXT, NULL,
+                "a padding token, such as <pad>; special ones follow the bytes"),
     TRAIN_COMMON_FIELDS,
 };
 

@@ -26,17 +26,17 @@ static rondo_status put_digest(json_t *o, const char *key, uint64_t digest)
     return json_put(o, key, json_string(text));
 }
 
-static rondo_status put_model(json_t *o, const rondo_model *m)
+rondo_status checkpoint_note_model(training *t, const rondo_model *m)
 {
     json_t *config;
-    char *text, hash[65];
+    char *text;
     RONDO_TRY(model_to_json(m, &config));
     const rondo_status status = json_text(&text, config);
     json_decref(config);
     if (status) return status;
-    sha256_text(hash, text, strlen(text));
+    sha256_text(t->begun_with, text, strlen(text));
     alloc_free(text);
-    return json_put(o, "model", json_string(hash));
+    return RONDO_OK;
 }
 
 static int64_t count_callbacks(const rondo_fit_options *o)
@@ -50,7 +50,7 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
                                  const rondo_fit_options *o)
 {
     const training *t = m->training;
-    RONDO_TRY(put_model(run, m));
+    RONDO_TRY(json_put(run, "model", json_string(t->begun_with)));
     RONDO_TRY(json_put(run, "precision", json_string(sizeof(real) == 4 ? "float" : "double")));
     RONDO_TRY(json_put(run, "optimizer", json_string(t->optimizer_spec)));
     RONDO_TRY(json_put(run, "loss", json_string(t->loss_spec)));
@@ -58,7 +58,8 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(put_digest(run, "seed", m->seed));
     RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));
-    RONDO_TRY(put_number(run, "bptt", o->bptt));
+    RONDO_TRY(o->bptt_vary ? json_put(run, "bptt", json_sprintf("%lld, varied", (long long)o->bptt))
+                           : put_number(run, "bptt", o->bptt));
     RONDO_TRY(json_put(run, "shuffling",
                        o->steps_per_epoch
                            ? json_sprintf("%lld batches an epoch", (long long)o->steps_per_epoch)
@@ -124,7 +125,7 @@ static rondo_status add_tensors(packing *p, const rondo_model *m, const rondo_fi
     p->numbers[0] = t->optimizer.learning_rate;
     scores_save(&t->scores, p->numbers + 1);
     add(p, "state.numbers", "F64", 1 + n, sizeof(double), p->numbers);
-    if (t->stateful && t->carry.rows)
+    if (t->carries && t->carry.rows)
         add(p, "state.carry", real_type(), m->state_size * t->carry.rows, sizeof(real),
             t->carry.state);
     for (int i = 0; i < o->n_callbacks; i++) {
@@ -150,7 +151,7 @@ static rondo_status put_position(json_t *o, const training *t, const fit_positio
     RONDO_TRY(json_put(o, "epochs", json_integer(at->epochs)));
     RONDO_TRY(json_put(o, "iterations", json_integer(t->optimizer.iterations)));
     RONDO_TRY(json_put(o, "step", json_integer(t->step)));
-    return json_put(o, "carry_rows", json_integer(t->stateful ? t->carry.rows : 0));
+    return json_put(o, "carry_rows", json_integer(t->carries ? t->carry.rows : 0));
 }
 
 static rondo_status make_metadata(packing *p, const rondo_model *m, const rondo_dataset *data,
@@ -226,7 +227,7 @@ static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_m
     scores_load(&t->scores, numbers + 1);
     alloc_free(numbers);
     t->carry.rows = 0;
-    if (!t->stateful || carry_rows <= 0) return RONDO_OK;
+    if (!t->carries || carry_rows <= 0) return RONDO_OK;
     RONDO_TRY(carry_reserve(&t->carry, m, carry_rows));
     const size_t states = (size_t)(m->state_size * carry_rows) * sizeof(real);
     data = data_of(f, path, "state.carry", real_type(), states);
@@ -269,6 +270,18 @@ static rondo_status load_position(const json_t *o, training *t, fit_position *at
     return RONDO_OK;
 }
 
+/* What was frozen and thawed on the way is so again. */
+static rondo_status load_frozen(const tensor_file *f, const char *path, rondo_model *m)
+{
+    json_t *json;
+    const char *text = json_string_value(json_object_get(f->metadata, "model"));
+    if (!text) return rondo_fail(RONDO_E_FORMAT, "%s: the metadata have no \"model\"", path);
+    RONDO_TRY(json_read(&json, text, strlen(text), path));
+    const rondo_status status = rondo_fail_in(model_freeze_as(m, json), "%s", path);
+    json_decref(json);
+    return status;
+}
+
 static rondo_status load(const tensor_file *f, const char *path, const json_t *all, rondo_model *m,
                          const rondo_dataset *data, const rondo_fit_options *o, fit_position *at)
 {
@@ -281,6 +294,7 @@ static rondo_status load(const tensor_file *f, const char *path, const json_t *a
     int64_t carry_rows;
     RONDO_TRY(json_want_object(all, "position", &position));
     RONDO_TRY(rondo_fail_in(load_position(position, m->training, at, &carry_rows), "%s", path));
+    RONDO_TRY(load_frozen(f, path, m));
     RONDO_TRY(load_tensors(f, path, m, carry_rows));
     RONDO_TRY(rondo_fail_in(model_read_weights(m, f), "%s", path));
     return load_callbacks(f, path, o);

@@ -80,13 +80,23 @@ static rondo_status fill(training *t, rondo_model *m, const rondo_compile_option
     RONDO_TRY(optimizer_parse(&t->optimizer, t->optimizer_spec));
     RONDO_TRY(objective_parse(&t->objective, m, t->loss_spec));
     RONDO_TRY(scores_parse(&t->scores, &t->score_names, m, &t->objective, t->metric_spec));
-    RONDO_TRY(optimizer_reserve(&t->optimizer, m->n_weights));
+    RONDO_TRY(optimizer_reserve(&t->optimizer, m->n_gradients, m->params, m->n_params));
     RONDO_TRY(model_gradients(m));
     RONDO_TRY(pass_new(&t->pass, m));
     t->pass->training = true;
     t->pass->gradients = m->gradients;
     objective_apply(&t->objective, t->pass);
-    t->stateful = model_stateful(m);
+    t->stateful = t->carries = model_stateful(m);
+    return RONDO_OK;
+}
+
+/* What trains has changed: its gradients lie elsewhere, slots move along. */
+static rondo_status follow(rondo_model *m)
+{
+    training *t = m->training;
+    RONDO_TRY(optimizer_reserve(&t->optimizer, m->n_gradients, m->params, m->n_params));
+    RONDO_TRY(model_gradients(m));
+    t->pass->gradients = m->gradients;
     return RONDO_OK;
 }
 
@@ -122,6 +132,7 @@ rondo_status rondo_compile_with(rondo_model *m, const rondo_compile_options *giv
     m->training_spec = text;
     m->training = t;
     m->training_free = free_training;
+    m->training_follow = follow;
     return RONDO_OK;
 }
 

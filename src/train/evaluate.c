@@ -17,54 +17,43 @@ rondo_status evaluation_open(evaluation *e, const rondo_model *m)
         return status;
     }
     objective_apply(&t->objective, e->pass);
-    e->stateful = t->stateful;
+    sweep_open(&e->sweep, e->pass);
     return RONDO_OK;
 }
 
-static rondo_status score_batch(evaluation *e, const rondo_dataset *data, int64_t n)
+static rondo_status score(evaluation *e, const batch *b)
 {
     const training *t = e->model->training;
-    RONDO_TRY(batch_gather(&e->batch, data, e->items, n, t->scale_in, t->scale_out));
-    if (e->stateful) RONDO_TRY(carry_begin(&e->carry, e->pass, n));
     feed feeds[MAX_FIELDS];
-    const int n_feeds = batch_feeds(&e->batch, feeds);
-    RONDO_TRY(pass_forward(e->pass, n_feeds, feeds));
-    RONDO_TRY(comparison_fill(&e->comparison, &t->objective, e->pass, &e->batch));
+    const int n = batch_feeds(b, feeds);
+    RONDO_TRY(pass_forward(e->pass, n, feeds));
+    RONDO_TRY(comparison_fill(&e->comparison, &t->objective, e->pass, b));
     comparison_run(&e->comparison, &t->objective, e->pass, &e->scores);
-    scores_add_loss(&e->scores, e->comparison.total, (double)n);
+    sweep_add_loss(&e->sweep, &e->scores, &e->comparison);
     return RONDO_OK;
 }
 
 rondo_status evaluation_run(evaluation *e, const rondo_dataset *data, int64_t batch_size)
 {
+    const training *t = e->model->training;
+    const batch *b;
     if (!data) return rondo_fail(RONDO_E_ARG, "the data to evaluate is NULL");
     RONDO_TRY(data_check(e->model, data, true));
-    if (batch_size > data->count && data->count > 0) batch_size = data->count;
-    if (e->n_items < batch_size) {
-        alloc_free(e->items);
-        e->n_items = 0;
-        e->items = alloc_array(batch_size, sizeof *e->items);
-        if (!e->items) return RONDO_E_NOMEM;
-        e->n_items = batch_size;
-    }
     scores_reset(&e->scores);
-    e->carry.rows = 0;
-    for (int64_t at = 0; at < data->count; at += batch_size) {
-        const int64_t n = data->count - at < batch_size ? data->count - at : batch_size;
-        for (int64_t i = 0; i < n; i++) e->items[i] = at + i;
-        RONDO_TRY(score_batch(e, data, n));
+    sweep_begin(&e->sweep, data, batch_size, t->scale_in, t->scale_out);
+    for (;;) {
+        RONDO_TRY(sweep_next(&e->sweep, &b));
+        if (!b) return RONDO_OK;
+        RONDO_TRY(score(e, b));
     }
-    return RONDO_OK;
 }
 
 void evaluation_close(evaluation *e)
 {
+    sweep_close(&e->sweep);
     pass_free(e->pass);
-    batch_free(&e->batch);
     comparison_free(&e->comparison);
     scores_free(&e->scores);
-    carry_free(&e->carry);
-    alloc_free(e->items);
     *e = (evaluation){ 0 };
 }
 
@@ -148,47 +137,50 @@ static rondo_status check_outputs(const rondo_model *m, const rondo_batch *b,
     return RONDO_OK;
 }
 
-/* Rows [at, at+rows) of y[N][T][F], zeros after the end of each. */
-static void copy_rows(const rondo_array *y, int64_t at, const value *v)
+/* The sweep's rows and steps of y[N][T][F], zeros after the end of each. */
+static void copy_rows(const rondo_array *y, const sweep *w, const value *v)
 {
     const int64_t width = v->shape.features;
     const int64_t steps = v->shape.sequence ? y->shape.dim[1] : 1;
-    real *out = (real *)y->data + at * steps * width;
-    memset(out, 0, (size_t)(v->batch * steps * width) * sizeof *out);
-    for (int64_t t = 0; t < v->steps && t < steps; t++)
+    real *out = (real *)y->data + w->sample * steps * width;
+    if (w->step == 0) memset(out, 0, (size_t)(v->batch * steps * width) * sizeof *out);
+    for (int64_t t = 0; t < v->steps && w->step + t < steps; t++)
         for (int64_t b = 0; b < v->batch; b++)
             if (!v->shape.sequence || !v->lengths || t < v->lengths[b])
-                memcpy(out + (b * steps + t) * width, v->data + (t * v->batch + b) * width,
-                       (size_t)width * sizeof *out);
+                memcpy(out + (b * steps + w->step + t) * width,
+                       v->data + (t * v->batch + b) * width, (size_t)width * sizeof *out);
+}
+
+static rondo_status predict(sweep *w, rondo_array *outputs, int n)
+{
+    const batch *b;
+    feed feeds[MAX_FIELDS];
+    for (;;) {
+        RONDO_TRY(sweep_next(w, &b));
+        if (!b) return RONDO_OK;
+        const int n_feeds = batch_feeds(b, feeds);
+        RONDO_TRY(pass_forward(w->pass, n_feeds, feeds));
+        for (int i = 0; i < n; i++) copy_rows(&outputs[i], w, pass_output(w->pass, i));
+    }
 }
 
 rondo_status rondo_predict(const rondo_model *m, const rondo_batch *b, rondo_array *outputs, int n)
 {
     rondo_dataset *data = NULL;
     pass *p = NULL;
-    batch part = { 0 };
-    carry states = { 0 };
-    int64_t items[PREDICT_ROWS];
-    const bool stateful = m && model_stateful(m);
-    const int64_t most = stateful ? BATCH_SIZE : PREDICT_ROWS; /* as rondo_evaluate cuts it */
+    sweep w = { 0 };
     RONDO_TRY(open_inputs(&data, m, b));
     rondo_status status = check_outputs(m, b, outputs, n);
     if (!status) status = model_prepare((rondo_model *)m, 0); /* once, for one never compiled */
     if (!status) status = pass_new(&p, m);
-    for (int64_t at = 0; at < data->count && !status; at += most) {
-        const int64_t rows = data->count - at < most ? data->count - at : most;
-        for (int64_t i = 0; i < rows; i++) items[i] = at + i;
-        status = batch_gather(&part, data, items, rows, scale_in(m), NULL);
-        if (status) break;
-        feed feeds[MAX_FIELDS];
-        const int n_feeds = batch_feeds(&part, feeds);
-        if (stateful) status = carry_begin(&states, p, rows);
-        if (!status) status = pass_forward(p, n_feeds, feeds);
-        for (int i = 0; i < n && !status; i++) copy_rows(&outputs[i], at, pass_output(p, i));
+    if (!status) {
+        sweep_open(&w, p);
+        /* of stateful models as rondo_evaluate cuts it */
+        sweep_begin(&w, data, w.stateful ? BATCH_SIZE : PREDICT_ROWS, scale_in(m), NULL);
+        status = predict(&w, outputs, n);
     }
+    sweep_close(&w);
     pass_free(p);
-    carry_free(&states);
-    batch_free(&part);
     rondo_dataset_free(data);
     return status;
 }

@@ -29,6 +29,7 @@ typedef struct fit {
     fit_position at;
     int64_t batches; /* of an epoch */
     epoch_order order;
+    cuts cuts;      /* of streams: its windows, which are its batches */
     feeder *feeder; /* of its batches */
     evaluation validation;
     char **names; /* of values: scores, then the validation's */
@@ -60,14 +61,20 @@ static rondo_status check_options(const fit *f)
         o->steps_per_epoch < 0 || o->bucket < 0)
         return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds, "
                                        "steps_per_epoch and bucket cannot be under 0");
-    if (o->bucket && o->no_shuffle)
-        return rondo_fail(RONDO_E_ARG,
-                          "fit: bucket sorts what is shuffled; with no_shuffle the data "
-                          "stay in their order");
+    if (o->bucket && (o->no_shuffle || (f->data && f->data->streams)))
+        return rondo_fail(RONDO_E_ARG, "fit: bucket sorts samples that are shuffled; these stay in "
+                                       "their order");
+    if (o->bptt_vary && !(f->data && f->data->streams && o->bptt))
+        return rondo_fail(RONDO_E_ARG, "fit: bptt_vary varies the windows of streams, around bptt; "
+                                       "these data are none, or bptt is 0");
     if (o->steps_per_epoch && o->no_shuffle)
         return rondo_fail(RONDO_E_ARG, "fit: steps_per_epoch draws an epoch's batches from all the "
                                        "data; with no_shuffle none is drawn");
     if (f->data->count < 1) return rondo_fail(RONDO_E_ARG, "fit: the data has no samples");
+    if (f->data->streams && (!o->bptt || o->steps_per_epoch))
+        return rondo_fail(RONDO_E_ARG,
+                          "fit: streams are trained on in windows, from end to end: say "
+                          "bptt, and no steps_per_epoch");
     RONDO_TRY(data_check(f->model, f->data, true));
     if (o->validation)
         RONDO_TRY(rondo_fail_in(data_check(f->model, o->validation, true), "validation"));
@@ -91,12 +98,27 @@ static rondo_status make_names(fit *f)
     return RONDO_OK;
 }
 
+/* An epoch's batches: of streams its windows, else some samples each. */
+static rondo_status count_batches(fit *f)
+{
+    const rondo_fit_options *o = &f->options;
+    f->batches = (f->data->count - 1) / o->batch_size + 1;
+    if (o->steps_per_epoch && o->steps_per_epoch < f->batches) f->batches = o->steps_per_epoch;
+    if (!f->data->streams) return RONDO_OK;
+    RONDO_TRY(cuts_make(&f->cuts, dataset_longest(f->data), o->bptt, o->bptt_vary, f->model->seed,
+                        f->at.epoch));
+    f->batches = f->cuts.n;
+    return RONDO_OK;
+}
+
 /* Memory for the largest batch there can be: rows of the longest sample and, so that it is
  * ragged, one of the shortest.  After it no step allocates. */
 static rondo_status reserve(fit *f)
 {
     training *t = f->training;
     const rondo_dataset *d = f->data;
+    const int64_t most = cuts_longest(f->options.bptt, f->options.bptt_vary);
+    const int64_t steps = d->streams ? most : ALL_STEPS;
     const int64_t rows = f->options.batch_size < d->count ? f->options.batch_size : d->count;
     int64_t longest = 0, shortest = 0;
     for (int64_t i = 1; i < d->count; i++) {
@@ -107,14 +129,13 @@ static rondo_status reserve(fit *f)
     for (int64_t i = 0; i < rows; i++) f->order.item[i] = i ? longest : shortest;
     if (rows == 1) f->order.item[0] = longest;
     const batch *b;
-    RONDO_TRY(feeder_open(&f->feeder, d, rows, t->scale_in, t->scale_out));
-    feeder_ask(f->feeder, f->order.item, rows);
+    RONDO_TRY(feeder_open(&f->feeder, d, rows, steps, t->scale_in, t->scale_out));
+    feeder_ask(f->feeder, f->order.item, rows, 0, steps);
     RONDO_TRY(feeder_take(f->feeder, &b));
     feed feeds[MAX_FIELDS];
     const int n = batch_feeds(b, feeds);
     for (int i = 0; i < n; i++)
-        if (f->options.bptt && b->input[i].sequence && feeds[i].steps > f->options.bptt)
-            feeds[i].steps = f->options.bptt;
+        if (f->options.bptt && b->input[i].sequence && feeds[i].steps > most) feeds[i].steps = most;
     RONDO_TRY(pass_plan(t->pass, n, feeds));
     RONDO_TRY(comparison_reserve(&t->comparison, t->pass));
     if (f->options.bptt) RONDO_TRY(window_reserve(t, rows));
@@ -130,15 +151,17 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     RONDO_TRY(training_of(&f->training, f->model, "rondo_fit"));
     if (!f->data) return rondo_fail(RONDO_E_ARG, "rondo_fit: the data is NULL");
     RONDO_TRY(check_options(f));
-    f->batches = (f->data->count - 1) / o->batch_size + 1;
-    if (o->steps_per_epoch && o->steps_per_epoch < f->batches) f->batches = o->steps_per_epoch;
+    if (f->data->streams) o->batch_size = f->data->count;
+    f->training->carries = f->training->stateful || f->data->streams;
     RONDO_TRY(order_new(&f->order, f->data, o));
     RONDO_TRY(make_names(f));
     if (o->validation) RONDO_TRY(evaluation_open(&f->validation, f->model));
     RONDO_TRY(reserve(f));
     scores_reset(&f->training->scores);
+    RONDO_TRY(checkpoint_note_model(f->training, f->model));
     if (o->checkpoint && file_exists(o->checkpoint))
         RONDO_TRY(checkpoint_load(o->checkpoint, f->model, f->data, o, &f->at));
+    RONDO_TRY(count_batches(f));
     if (f->at.done && o->epochs > f->at.epochs) f->at.done = false;
     f->saved = seconds();
     return RONDO_OK;
@@ -151,6 +174,7 @@ static void tear_down(fit *f)
     text_list_free(f->names);
     alloc_free(f->values);
     order_free(&f->order);
+    cuts_free(&f->cuts);
 }
 
 /* ---- Running ---- */
@@ -196,15 +220,33 @@ static rondo_status stop_interrupted(fit *f)
 
 static void shuffle(fit *f)
 {
-    if (!f->options.no_shuffle) order_draw(&f->order, f->model->seed, f->at.epoch);
-    for (int64_t i = 0; f->options.no_shuffle && i < f->data->count; i++) f->order.item[i] = i;
+    if (f->options.no_shuffle || f->data->streams)
+        order_keep(&f->order);
+    else
+        order_draw(&f->order, f->model->seed, f->at.epoch);
 }
 
 /* For batch i of this epoch; what comes in the next is not known before it is shuffled. */
 static void ask(fit *f, int64_t i)
 {
     const int64_t size = f->options.batch_size, left = f->data->count - i * size;
-    if (i < f->batches) feeder_ask(f->feeder, f->order.item + i * size, left < size ? left : size);
+    if (i >= f->batches) return;
+    if (f->data->streams)
+        feeder_ask(f->feeder, f->order.item, size, f->cuts.at[i],
+                   f->cuts.at[i + 1] - f->cuts.at[i]);
+    else
+        feeder_ask(f->feeder, f->order.item + i * size, left < size ? left : size, 0, ALL_STEPS);
+}
+
+/* A window's rate is in proportion to its length, where lengths vary: as many steps, as much. */
+static rondo_status train(fit *f, const batch *b, double *mean)
+{
+    if (!f->data->streams) return train_windows(f->model, b, f->options.bptt, mean);
+    double *share = &f->training->optimizer.share;
+    if (f->options.bptt_vary) *share = (double)b->input[0].steps / (double)f->options.bptt;
+    const rondo_status status = train_stream(f->model, b, mean);
+    *share = 1;
+    return status;
 }
 
 static rondo_status train_batch(fit *f)
@@ -213,11 +255,11 @@ static rondo_status train_batch(fit *f)
     const batch *b;
     double mean;
     RONDO_TRY(feeder_take(f->feeder, &b));
-    const int64_t rows = b->rows;
+    const int64_t samples = f->data->streams ? b->rows * b->input[0].steps : b->rows;
     ask(f, f->at.batch + 1);
-    RONDO_TRY(train_windows(f->model, b, f->options.bptt, &mean));
+    RONDO_TRY(train(f, b, &mean));
     f->at.batch++;
-    f->at.samples += rows;
+    f->at.samples += samples;
     scores_result(&t->scores, f->values);
     RONDO_TRY(notify(f, RONDO_BATCH_END, f->n_scores));
     if (isfinite(mean) || f->progress.stop) return RONDO_OK;
@@ -231,6 +273,8 @@ static rondo_status train_batch(fit *f)
 static rondo_status train_epoch(fit *f)
 {
     if (f->at.batch == 0) scores_reset(&f->training->scores);
+    if (f->at.batch == 0 && f->data->streams) f->training->carry.rows = 0;
+    RONDO_TRY(count_batches(f));
     shuffle(f);
     ask(f, f->at.batch);
     while (f->at.batch < f->batches && !f->progress.stop) {
@@ -287,7 +331,11 @@ rondo_status rondo_fit_with(rondo_model *m, const rondo_dataset *data,
 {
     fit f = { .model = m, .data = data, .begun = atomic_load(&answered) };
     rondo_status status = set_up(&f, given);
-    if (!status) status = run(&f);
+    if (!status) {
+        m->fitting = true;
+        status = run(&f);
+        m->fitting = false;
+    }
     atomic_store(&answered, atomic_load(&asked)); /* what came during this fit was for it */
     tear_down(&f);
     return status;

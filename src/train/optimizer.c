@@ -127,6 +127,7 @@ rondo_status optimizer_parse(optimizer *o, const char *text)
     if (status) goto done;
     status = schedule_parse(&o->schedule, &o->schedule_options, o->options.schedule);
     o->learning_rate = (double)o->options.learning_rate;
+    o->share = 1;
     o->n_slots = o->row->slots(&o->options);
 done:
     spec_free(&parsed);
@@ -134,20 +135,50 @@ done:
     return status;
 }
 
-rondo_status optimizer_reserve(optimizer *o, int64_t n)
+/* Of a param that trained before, where its slots were; -1: nowhere. */
+static int64_t slot_before(const optimizer *o, int64_t id)
 {
-    o->n = n;
-    for (int i = 0; i < o->n_slots; i++) {
-        alloc_free_aligned(o->slots[i]);
-        o->slots[i] = alloc_aligned((size_t)n * sizeof(real));
-        if (!o->slots[i]) return RONDO_E_NOMEM;
-    }
+    for (int i = 0; i < o->n_places; i++)
+        if (o->places[i].id == id) return o->places[i].at;
+    return -1;
+}
+
+static rondo_status note_places(optimizer *o, param *const params[], int n_params)
+{
+    slot_place *places = alloc_array(n_params + 1, sizeof *places);
+    if (!places) return RONDO_E_NOMEM;
+    alloc_free(o->places);
+    o->places = places;
+    o->n_places = 0;
+    for (int i = 0; i < n_params; i++)
+        if (params[i]->gradient >= 0)
+            places[o->n_places++] = (slot_place){ params[i]->id, params[i]->gradient };
     return RONDO_OK;
+}
+
+rondo_status optimizer_reserve(optimizer *o, int64_t n, param *const params[], int n_params)
+{
+    for (int s = 0; s < o->n_slots; s++) {
+        real *slots = alloc_aligned((size_t)(n + 1) * sizeof(real));
+        if (!slots) return RONDO_E_NOMEM;
+        for (int i = 0; i < n_params; i++) {
+            const param *p = params[i];
+            const int64_t before = p->gradient < 0 ? -1 : slot_before(o, p->id);
+            if (before >= 0)
+                memcpy(slots + p->gradient, o->slots[s] + before,
+                       (size_t)shape_size(&p->shape) * sizeof *slots);
+        }
+        alloc_free_aligned(o->slots[s]);
+        o->slots[s] = slots;
+    }
+    o->n = n;
+    return note_places(o, params, n_params);
 }
 
 void optimizer_free(optimizer *o)
 {
     for (int i = 0; i < o->n_slots; i++) alloc_free_aligned(o->slots[i]);
+    alloc_free(o->places);
     if (o->row) options_free(&o->row->options, &o->options);
     *o = (optimizer){ 0 };
 }
@@ -155,7 +186,8 @@ void optimizer_free(optimizer *o)
 /* ---- Pieces of a stretch of weights, fixed so that threads change no bit: runs of CHUNK elements,
  * or of rows, where only a few rows have a gradient ---- */
 typedef struct stretch {
-    int64_t first, n, width; /* of the vectors; rows of a width */
+    int64_t first, n, width; /* of gradients and slots; rows of a width */
+    int64_t ahead;           /* that of the weights is so much further */
     const row_set *rows;     /* these of them; NULL: all */
 } stretch;
 
@@ -185,7 +217,7 @@ static void each_run(const stretch *s, int64_t piece, void (*visit)(void *, int6
 
 static stretch of_param(const param *p, bool touched_only)
 {
-    return (stretch){ p->offset, shape_size(&p->shape), p->shape.dim[p->shape.rank - 1],
+    return (stretch){ p->gradient, shape_size(&p->shape), param_columns(p), p->offset - p->gradient,
                       touched_only && p->touched.row ? &p->touched : NULL };
 }
 
@@ -250,7 +282,8 @@ static void update_run(void *user, int64_t at, int64_t n)
     const run *r = user;
     real *slots[3] = { NULL };
     for (int s = 0; s < r->optimizer->n_slots; s++) slots[s] = r->optimizer->slots[s] + at;
-    r->optimizer->row->update(kernel_table(), r->w + at, slots, r->g + at, n, &r->terms);
+    r->optimizer->row->update(kernel_table(), r->w + r->stretch.ahead + at, slots, r->g + at, n,
+                              &r->terms);
 }
 
 static void update_piece(void *arg, int i)
@@ -264,7 +297,7 @@ static optimizer_terms terms(const optimizer *o)
     const optimizer_options *p = &o->options;
     const double t = (double)(o->iterations + 1);
     return (optimizer_terms){
-        .rate = optimizer_rate(o),
+        .rate = optimizer_rate(o) * o->share,
         .beta1 = (double)p->beta_1,
         .beta2 = (double)p->beta_2,
         .epsilon = (double)p->epsilon,
@@ -292,18 +325,18 @@ void optimizer_update(optimizer *o, real *weights, const real *gradients, param 
     run r = { .optimizer = o, .w = weights, .g = gradients, .terms = terms(o) };
     double squares_sum = 0;
     for (int i = 0; all > 0 && i < n_params; i++)
-        if (params[i]->trainable) squares_sum += sum_squares(gradients, params[i], threads);
+        if (params[i]->gradient >= 0) squares_sum += sum_squares(gradients, params[i], threads);
     r.terms.scale = clip_factor(all, squares_sum);
     for (int i = 0; i < n_params; i++) {
-        if (!params[i]->trainable) continue;
+        if (params[i]->gradient < 0) continue;
         r.stretch = of_param(params[i], rests(o));
         if (norm > 0)
             r.terms.scale = clip_factor(norm, sum_squares(gradients, params[i], threads));
         else /* in one go with those that follow, if they are treated alike */
-            while (!r.stretch.rows && i + 1 < n_params && params[i + 1]->trainable &&
+            while (!r.stretch.rows && i + 1 < n_params && params[i + 1]->gradient >= 0 &&
                    !of_param(params[i + 1], rests(o)).rows) {
                 const param *next = params[++i];
-                r.stretch.n = next->offset + shape_size(&next->shape) - r.stretch.first;
+                r.stretch.n = next->gradient + shape_size(&next->shape) - r.stretch.first;
             }
         pool_run(threads, update_piece, &r, (int)pieces(&r.stretch));
     }

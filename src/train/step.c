@@ -21,6 +21,6 @@ rondo_status train_step(rondo_model *model, const batch *b, double *mean)
     pass_backward(p);
     optimizer_update(&t->optimizer, model->weights, model->gradients, model->params,
                      model->n_params, model->pool);
-    model_weights_changed(model);
+    model_weights_trained(model);
     return RONDO_OK;
 }

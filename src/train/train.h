@@ -31,20 +31,27 @@ typedef struct schedule_row {
     const char *needs; /* an option that must be over 0, or NULL */
     double (*factor)(const schedule_options *, int64_t step); /* times the learning rate */
 } schedule_row;
+typedef struct slot_place { /* of a param */
+    int64_t id, at;
+} slot_place;
 typedef struct optimizer {
     const optimizer_row *row;
     optimizer_options options;
     const schedule_row *schedule;
     schedule_options schedule_options;
     int64_t iterations;   /* updates done */
+    double share;         /* of the rate, that the next update is worth: 1 */
     double learning_rate; /* base, may be changed by callbacks */
     int n_slots;
-    real *slots[3]; /* [n] each, zeros at first */
+    real *slots[3]; /* [n] each, zeros at first, of what trains … */
     int64_t n;
+    slot_place *places; /* … which is in them where */
+    int n_places;
 } optimizer;
 rondo_status optimizer_parse(optimizer *,
-                             const char *spec);         /* "adam learning_rate=0.01"; NULL: adam */
-rondo_status optimizer_reserve(optimizer *, int64_t n); /* the slots */
+                             const char *spec); /* "adam learning_rate=0.01"; NULL: adam */
+/* The slots of what trains, n elements; what trained before keeps its own. */
+rondo_status optimizer_reserve(optimizer *, int64_t n, param *const params[], int n_params);
 /* Updates the arrays that train by their gradients, clipped by value, by the norm of each array or
  * by that of all. */
 void optimizer_update(optimizer *, real *weights, const real *gradients, param *const params[],
@@ -108,7 +115,13 @@ rondo_status carry_reserve(carry *, const rondo_model *, int64_t rows);
 /* Sets the pass to go on from it: stateful layers where they were if there are as many rows, all
  * others at zero. */
 rondo_status carry_begin(carry *, pass *, int64_t rows);
+/* The same, but all go on where there are as many rows. */
+rondo_status carry_on(carry *, pass *, int64_t rows);
 void carry_free(carry *);
+/* Steps [at, at+n) of a batch, which it borrows; lengths: room for 2·MAX_FIELDS times its rows. */
+batch window_of(const batch *, int64_t at, int64_t n, int64_t *lengths);
+/* The steps that all sequences of the batch have; E_SHAPE or E_ARG when it cannot be cut. */
+rondo_status window_steps(const batch *, int64_t *steps);
 
 /* ---- What compile leaves in a model ---- */
 typedef struct training {
@@ -121,9 +134,11 @@ typedef struct training {
     batch batch;
     comparison comparison;
     carry carry;
-    bool stateful;    /* some layer is */
+    bool stateful;    /* some layer is … */
+    bool carries;     /* … or the data are streams: states go from batch to batch */
     int64_t *lengths; /* [2·MAX_FIELDS][rows] of a window */
     int64_t lengths_room;
+    char begun_with[65];                /* digest of the model when its fit began: a checkpoint's */
     int64_t step;                       /* batches or windows trained; keys dropout masks */
     const scaler *scale_in, *scale_out; /* borrowed from the pipeline; NULL: none */
 } training;
@@ -140,18 +155,54 @@ rondo_status train_step(rondo_model *, const batch *, double *loss);
  * the windows. */
 rondo_status train_windows(rondo_model *, const batch *, int64_t bptt, double *loss);
 rondo_status window_reserve(training *, int64_t rows);
+/* The next window of streams, after that of the call before. */
+rondo_status train_stream(rondo_model *, const batch *, double *loss);
+
+/* ---- cuts.c: where an epoch of streams is cut into windows ---- */
+typedef struct cuts {
+    int64_t *at; /* [n+1] where windows begin; the last: where the streams end */
+    int64_t n;
+} cuts;
+/* Its memory is made once: always of as many steps. */
+rondo_status cuts_make(cuts *, int64_t steps, int64_t bptt, bool vary, uint64_t seed,
+                       int64_t epoch);
+int64_t cuts_longest(int64_t bptt, bool vary); /* window there can be */
+void cuts_free(cuts *);
+
+/* ---- sweep.c: through data in batches, of long sequences and streams in windows of steps ---- */
+typedef struct sweep {
+    pass *pass; /* borrowed; set to carry states as it must */
+    const rondo_dataset *data;
+    const scaler *scale_in, *scale_out;
+    int64_t rows;             /* samples at a time */
+    int64_t sample, n;        /* of the present batch: the first sample, and how many */
+    int64_t step, taken;      /* of the present window: the first step, and how many */
+    int64_t steps;            /* of the batch, when it is taken in windows; else 0 */
+    bool last;                /* window of its batch */
+    bool stateful, in_pieces; /* the model carries states; can run in pieces of time */
+    batch whole, window;
+    int64_t *items, *lengths; /* [rows], [2·MAX_FIELDS][rows] */
+    int64_t room;
+    carry carry;
+    double loss_sum, valid; /* of the batch until now */
+} sweep;
+void sweep_open(sweep *, pass *);
+/* From the data's first sample; so many at a time, of streams all. Borrows data and scalers. */
+void sweep_begin(sweep *, const rondo_dataset *, int64_t rows, const scaler *in, const scaler *out);
+rondo_status sweep_next(sweep *, const batch **); /* NULL: that was all */
+/* After the window's comparison: once a batch is over its loss goes to the scores, by its rows. */
+void sweep_add_loss(sweep *, scores *, const comparison *);
+/* So many of at most `rows` samples of `longest` steps that each batch is one window, where it can. */
+int64_t sweep_rows(int64_t rows, int64_t longest);
+void sweep_close(sweep *);
 
 /* ---- evaluate.c: a model run over data, as often as wanted, with memory of its own ---- */
 typedef struct evaluation {
     const rondo_model *model;
     pass *pass;
-    batch batch;
+    sweep sweep;
     comparison comparison;
     scores scores;
-    int64_t *items;
-    int64_t n_items;
-    carry carry;
-    bool stateful;
 } evaluation;
 rondo_status evaluation_open(evaluation *, const rondo_model *);
 rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_size);
@@ -166,6 +217,7 @@ typedef struct epoch_order {
     int64_t *turn;         /* [batches of a window] */
 } epoch_order;
 rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_options *);
+void order_keep(epoch_order *);                               /* as the data have it */
 void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
 void order_free(epoch_order *);
 
@@ -178,6 +230,8 @@ typedef struct fit_position {      /* where a fit stands */
     bool done;                     /* ended by a callback … */
     int64_t epochs;                /* … when so many epochs were wanted */
 } fit_position;
+/* Before anything is frozen or thawed on the way: the model that the checkpoints are of. */
+rondo_status checkpoint_note_model(training *, const rondo_model *);
 rondo_status checkpoint_save(const char *path, const rondo_model *, const rondo_dataset *,
                              const rondo_fit_options *, const fit_position *);
 rondo_status checkpoint_load(const char *path, rondo_model *, const rondo_dataset *,

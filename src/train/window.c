@@ -19,8 +19,16 @@ rondo_status carry_reserve(carry *c, const rondo_model *m, int64_t rows)
 rondo_status carry_begin(carry *c, pass *p, int64_t rows)
 {
     RONDO_TRY(carry_reserve(c, p->model, rows));
-    model_clear_states(p->model, c->state, rows, c->rows != rows);
+    model_start_states(p->model, c->state, rows, c->rows != rows);
+    p->begins = c->rows != rows ? BEGINS : BEGINS_UNLESS_STATEFUL;
     c->rows = rows;
+    p->carry_in = p->carry_out = c->state;
+    return RONDO_OK;
+}
+
+rondo_status carry_on(carry *c, pass *p, int64_t rows)
+{
+    if (c->rows != rows) return carry_begin(c, p, rows);
     p->carry_in = p->carry_out = c->state;
     return RONDO_OK;
 }
@@ -46,7 +54,7 @@ static void cut(batch_field *f, int64_t rows, int64_t at, int64_t n, int64_t *le
     f->lengths = lengths;
 }
 
-static batch window(const batch *b, int64_t at, int64_t n, int64_t *lengths)
+batch window_of(const batch *b, int64_t at, int64_t n, int64_t *lengths)
 {
     batch w = *b;
     for (int i = 0; i < w.n_inputs; i++) cut(&w.input[i], w.rows, at, n, lengths + i * w.rows);
@@ -55,8 +63,7 @@ static batch window(const batch *b, int64_t at, int64_t n, int64_t *lengths)
     return w;
 }
 
-/* Steps that all sequences of the batch have. */
-static rondo_status steps_of(const batch *b, int64_t *steps)
+rondo_status window_steps(const batch *b, int64_t *steps)
 {
     *steps = 1;
     for (int i = 0; i < b->n_inputs + b->n_targets; i++) {
@@ -95,18 +102,27 @@ static rondo_status train_whole(rondo_model *m, const batch *b, double *mean)
     return RONDO_OK;
 }
 
+rondo_status train_stream(rondo_model *m, const batch *b, double *mean)
+{
+    training *t = m->training;
+    RONDO_TRY(carry_on(&t->carry, t->pass, b->rows));
+    RONDO_TRY(train_step(m, b, mean));
+    scores_add_loss(&t->scores, *mean, t->comparison.valid[0]);
+    return RONDO_OK;
+}
+
 rondo_status train_windows(rondo_model *m, const batch *b, int64_t bptt, double *mean)
 {
     if (bptt <= 0) return train_whole(m, b, mean);
     training *t = m->training;
     int64_t steps;
-    RONDO_TRY(steps_of(b, &steps));
+    RONDO_TRY(window_steps(b, &steps));
     RONDO_TRY(window_reserve(t, b->rows));
     RONDO_TRY(carry_begin(&t->carry, t->pass, b->rows));
     double sum = 0, valid = 0;
     for (int64_t at = 0; at < steps; at += bptt) {
         const int64_t n = steps - at < bptt ? steps - at : bptt;
-        const batch w = window(b, at, n, t->lengths);
+        const batch w = window_of(b, at, n, t->lengths);
         double one;
         RONDO_TRY(train_step(m, &w, &one));
         scores_add_loss(&t->scores, one, t->comparison.valid[0]);

@@ -102,7 +102,7 @@ static void a_second_gather_allocates_nothing(void **state)
     for (size_t k = 0; k < sizeof tasks / sizeof *tasks; k++) {
         rondo_dataset *d = must_open(tasks[k], "");
         batch b = { 0 };
-        assert_int_equal(batch_reserve(&b, d, 8), RONDO_OK);
+        assert_int_equal(batch_reserve(&b, d, 8, ALL_STEPS), RONDO_OK);
         real_hook = alloc_hook;
         alloc_hook = count_calls;
         calls = 0;

@@ -56,12 +56,13 @@ static void gives_what_was_asked(int64_t rows)
     batch expected = { 0 };
     const batch *b;
     for (int i = 0; i < COUNT; i++) items[i] = COUNT - 1 - i;
-    assert_int_equal(feeder_open(&f, d, rows, NULL, NULL), RONDO_OK);
-    feeder_ask(f, items, rows);
+    assert_int_equal(feeder_open(&f, d, rows, ALL_STEPS, NULL, NULL), RONDO_OK);
+    feeder_ask(f, items, rows, 0, ALL_STEPS);
     for (int64_t at = 0; at < COUNT; at += rows) {
         const int64_t n = COUNT - at < rows ? COUNT - at : rows, next = at + n;
         assert_int_equal(feeder_take(f, &b), RONDO_OK);
-        if (next < COUNT) feeder_ask(f, items + next, COUNT - next < rows ? COUNT - next : rows);
+        if (next < COUNT)
+            feeder_ask(f, items + next, COUNT - next < rows ? COUNT - next : rows, 0, ALL_STEPS);
         assert_int_equal(batch_gather(&expected, d, items + at, n, NULL, NULL), RONDO_OK);
         same(b, &expected);
     }
@@ -86,17 +87,17 @@ static void test_failure(void **state)
         feeder *f;
         const batch *b;
         for (int i = 0; i < COUNT; i++) items[i] = i;
-        assert_int_equal(feeder_open(&f, d, rows, NULL, NULL), RONDO_OK);
-        feeder_ask(f, items, rows);
+        assert_int_equal(feeder_open(&f, d, rows, ALL_STEPS, NULL, NULL), RONDO_OK);
+        feeder_ask(f, items, rows, 0, ALL_STEPS);
         assert_int_equal(feeder_take(f, &b), RONDO_OK);
-        feeder_ask(f, items + FAILS - 1, rows / 2 + 1);
+        feeder_ask(f, items + FAILS - 1, rows / 2 + 1, 0, ALL_STEPS);
         rondo_fail(RONDO_E_ARG, "something else");
         assert_int_equal(feeder_take(f, &b), RONDO_E_FORMAT);
         assert_string_equal(rondo_error(), "sample 25 is bad");
-        feeder_ask(f, items, 1);
+        feeder_ask(f, items, 1, 0, ALL_STEPS);
         assert_int_equal(feeder_take(f, &b), RONDO_OK);
         assert_int_equal(b->rows, 1);
-        feeder_ask(f, items, rows); /* never taken */
+        feeder_ask(f, items, rows, 0, ALL_STEPS); /* never taken */
         feeder_close(f);
         rondo_dataset_free(d);
     }

@@ -16,6 +16,7 @@ static int storage = STORAGE_F32; /* of all problems */
 typedef struct
     problem { /* y[rows][out] = x[rows][in]·W + b, W columns [column, column+out) of [in][ld] */
     linear l;
+    param *weight; /* the matrix, then the view's biases */
     int64_t rows, column, size, ldx, ldy;
     real *weights; /* [in][ld] then [ld] biases */
     real *gradients, *x, *y;
@@ -43,14 +44,18 @@ static problem begin(int64_t rows, int64_t in, int64_t out, int64_t column, int6
     problem p = {
         .rows = rows, .column = column, .size = in * ld + ld, .ldx = in + PAD, .ldy = out + PAD
     };
+    p.weight = alloc_array(2, sizeof *p.weight);
+    assert_non_null(p.weight);
+    p.weight[0] = (param){ .shape = { 2, { in, ld } } };
+    p.weight[1] = (param){ .shape = { 1, { out } },
+                           .offset = in * ld + column,
+                           .gradient = in * ld + column };
     p.l = (linear){ .storage = storage,
                     .in = in,
                     .out = out,
-                    .ld = ld,
-                    .weight = column,
-                    .bias = in * ld + column,
-                    .trains = true,
-                    .bias_trains = true };
+                    .weight = &p.weight[0],
+                    .column = column,
+                    .bias = &p.weight[1] };
     p.weights = drawn(p.size, 1);
     p.gradients = alloc_array(p.size, sizeof(real));
     p.x = drawn(rows * p.ldx, 2);
@@ -58,12 +63,13 @@ static problem begin(int64_t rows, int64_t in, int64_t out, int64_t column, int6
     p.l.packed = alloc_aligned((size_t)linear_packed_bytes(in, out, storage));
     p.l.packed_transposed = alloc_aligned((size_t)linear_packed_bytes(out, in, storage));
     assert_true(p.gradients && p.l.packed && p.l.packed_transposed);
-    linear_pack(&p.l, p.weights, NULL);
+    linear_pack(&p.l, p.weights, &(drop_key){ 0 }, NULL, NULL);
     return p;
 }
 
 static void end(problem *p)
 {
+    alloc_free(p->weight);
     alloc_free(p->weights);
     alloc_free(p->gradients);
     alloc_free(p->x);
@@ -93,11 +99,14 @@ static void check_forward(problem *p, bool add)
                 assert_true(got == start);
                 continue;
             }
-            double sum = add ? (double)start : l->bias < 0 ? 0 : (double)p->weights[l->bias + j];
+            double sum = add       ? (double)start
+                         : l->bias ? (double)p->weights[l->bias->offset + j]
+                                   : 0;
             double magnitude = fabs(sum);
             for (int64_t k = 0; k < l->in; k++) {
-                const double product = (double)p->x[r * p->ldx + k] *
-                                       (double)p->weights[l->weight + k * l->ld + j];
+                const double product =
+                    (double)p->x[r * p->ldx + k] *
+                    (double)p->weights[p->column + k * param_columns(p->weight) + j];
                 sum += product;
                 magnitude += fabs(product);
             }
@@ -121,8 +130,9 @@ static void check_backward_input(problem *p, bool add)
             }
             double sum = add ? (double)start : 0, magnitude = fabs(sum);
             for (int64_t j = 0; j < l->out; j++) {
-                const double product = (double)dy[r * p->ldy + j] *
-                                       (double)p->weights[l->weight + k * l->ld + j];
+                const double product =
+                    (double)dy[r * p->ldy + j] *
+                    (double)p->weights[p->column + k * param_columns(p->weight) + j];
                 sum += product;
                 magnitude += fabs(product);
             }
@@ -139,11 +149,13 @@ static void check_backward_weight(problem *p)
     const linear *l = &p->l;
     real *dy = drawn(p->rows * p->ldy, 6), *before = drawn(p->size, 7);
     memcpy(p->gradients, before, (size_t)p->size * sizeof(real));
-    linear_backward_weight(l, p->gradients, NULL, p->x, p->ldx, dy, p->ldy, p->rows);
+    linear_backward_weight(l, p->weights, p->gradients, NULL, p->x, p->ldx, dy, p->ldy, p->rows);
     for (int64_t i = 0; i < p->size; i++) {
-        const int64_t k = i / l->ld, j = i % l->ld - p->column; /* k of in: the biases */
+        const int64_t ld = param_columns(p->weight), k = i / ld,
+                      j = i % ld - p->column; /* k of in: the biases */
         const bool inside = j >= 0 && j < l->out;
-        const bool trains = k < l->in ? l->trains : l->bias >= 0 && l->bias_trains;
+        const bool trains = k < l->in ? l->weight->gradient >= 0
+                                      : l->bias && l->bias->gradient >= 0;
         if (!inside || !trains) {
             assert_true(p->gradients[i] == before[i]);
             continue;
@@ -202,9 +214,9 @@ static void without_bias_and_frozen(void **state)
     (void)state;
     for (int i = 0; i < 8; i++) {
         problem p = begin(6, 5, 9, 1, 12);
-        if (i & 1) p.l.trains = false;
-        if (i & 2) p.l.bias_trains = false;
-        if (i & 4) p.l.bias = -1;
+        if (i & 1) p.weight[0].gradient = -1;
+        if (i & 2) p.weight[1].gradient = -1;
+        if (i & 4) p.l.bias = NULL;
         check_all(&p);
         end(&p);
     }
@@ -217,7 +229,7 @@ static void no_rows(void **state)
     (void)state;
     linear_forward(&p.l, p.weights, NULL, p.y, p.ldy, p.x, p.ldx, 0, false);
     linear_backward_input(&p.l, NULL, p.x, p.ldx, p.y, p.ldy, 0, true);
-    linear_backward_weight(&p.l, p.gradients, NULL, p.x, p.ldx, p.y, p.ldy, 0);
+    linear_backward_weight(&p.l, p.weights, p.gradients, NULL, p.x, p.ldx, p.y, p.ldy, 0);
     for (int64_t i = 0; i < p.ldy; i++) assert_true(p.y[i] == untouched);
     for (int64_t i = 0; i < p.size; i++) assert_true(p.gradients[i] == 0);
     end(&p);
@@ -229,7 +241,7 @@ static void packed_again(void **state)
     problem p = begin(2, 6, 4, 0, 4);
     (void)state;
     for (int64_t i = 0; i < p.size; i++) p.weights[i] *= 2;
-    linear_pack(&p.l, p.weights, NULL);
+    linear_pack(&p.l, p.weights, &(drop_key){ 0 }, NULL, NULL);
     check_all(&p);
     end(&p);
 }
@@ -243,7 +255,8 @@ static results run(problem *p, pool *threads)
     results r = { marked(p->rows * p->ldy), marked(p->rows * p->ldx), drawn(p->size, 8) };
     linear_forward(&p->l, p->weights, threads, r.y, p->ldy, p->x, p->ldx, p->rows, false);
     linear_backward_input(&p->l, threads, r.dx, p->ldx, r.y, p->ldy, p->rows, false);
-    linear_backward_weight(&p->l, r.gradients, threads, p->x, p->ldx, r.y, p->ldy, p->rows);
+    linear_backward_weight(&p->l, p->weights, r.gradients, threads, p->x, p->ldx, r.y, p->ldy,
+                           p->rows);
     return r;
 }
 

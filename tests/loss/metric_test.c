@@ -98,6 +98,10 @@ static void perplexity(void **state)
     metric_update(&m, NULL, &none, 3 * log(5.0), 3);
     assert_float_equal(metric_result(&m), exp((log(3.0) + 3 * log(5.0)) / 4), 1e-5);
     metric_free(&m);
+    assert_int_equal(metric_parse(&m, "bpc", &l, 2), RONDO_OK);
+    metric_update(&m, NULL, &none, 4 * log(8.0), 4);
+    assert_float_equal(metric_result(&m), 3, 1e-6);
+    metric_free(&m);
     assert_int_equal(loss_parse(&l, mse), RONDO_OK);
     assert_int_equal(metric_parse(&m, "perplexity", &l, 2), RONDO_E_ARG);
 }

@@ -183,6 +183,10 @@ static void recurrent_options(void **state)
         "layer_norm_lstm 3 epsilon=0.1 merge=mul recurrent_dropout=0.3",
         "layer_norm_lstm 4 activations=\"i=gelu f=mish c=elu o=silu h=gelu\"",
         "janet 3 no_bias merge=concat return_sequences",
+        "lstm 3 learned_state return_sequences; gru 2 learned_state",
+        "gru 2 learned_state merge=concat recurrent_dropout=0.2; dense 2",
+        "masking mask_value=9; lstm 3 learned_state return_sequences; dense 2 tanh",
+        "mingru 3 learned_state go_backwards return_sequences; layer_norm_lstm 2 learned_state",
         "lstm 3 activations=\"i=hard_sigmoid f=gelu c=elu o=softsign h=mish\" return_sequences",
         "simple_rnn 3 go_backwards return_sequences",
         "lstm 3 go_backwards",
@@ -297,6 +301,60 @@ static void frozen(void **state)
     check_model(m, "mse", false, "frozen");
 }
 
+/* Every adapter on every matrix of every cell, in dense layers, looked up and tied, alone and on each
+ * other; with the weights themselves training too, as they may. */
+static void every_adapter(void **state)
+{
+    static const char *const specs[] = {
+        "dense 3; dense 2 tanh",
+        "lstm 3 merge=concat return_sequences; dense 2",
+        "embedding 3 input_dim=4; lstm 3 return_sequences; dense softmax tie=embedding",
+        "embedding 3 input_dim=4; dense 5; gru 3 reset_after=false return_sequences; dense 4",
+        "embedding 3 input_dim=4 mask_zero; gru 3; dense no_bias tie=embedding",
+    };
+    static const char *const adapted[] = { "lora rank=2", "lora 1 alpha=3 rslora",
+                                           "weight_drop 0.3" };
+    char text[128];
+    (void)state;
+    const int n_specs = sizeof specs / sizeof *specs, n_cells = registry_count(REGISTRY_CELL);
+    for (int i = 0; i < n_specs + n_cells; i++)
+        for (int a = 0; a < 6; a++) {
+            snprintf(text, sizeof text, "%s%s",
+                     i < n_specs ? specs[i] : registry_name(REGISTRY_CELL, i - n_specs),
+                     i < n_specs ? "" : " 3 return_sequences; dense 2");
+            rondo_model *m = rondo_model_new();
+            if (strstr(text, "embedding"))
+                rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+            else
+                rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
+            if (rondo_add_spec(m, text)) fail_msg("%s: %s", text, rondo_error());
+            if (rondo_adapt(m, "*", adapted[a % 3])) fail_msg("%s: %s", text, rondo_error());
+            if (a >= 3) assert_int_equal(rondo_adapt(m, "*", "lora 1 name=second"), RONDO_OK);
+            if (a >= 4) assert_int_equal(rondo_adapt(m, "*", "trainable"), RONDO_OK);
+            check_model(m, "mse", i % 2, text);
+        }
+}
+
+/* Frozen: parameters of a cell's own, of an activation, one side of LoRA. */
+static void frozen_parts(void **state)
+{
+    static const char *const cases[][2] = {
+        { "peephole_lstm 2 return_sequences; dense 2", "*.peephole*" },
+        { "layer_norm_lstm 3; dense 2", "layer_norm_lstm.*" },
+        { "indrnn 3 return_sequences; indrnn 2", "*.recurrent_kernel" },
+        { "gru 3 activation=prelu; dense 2 prelu", "*.activation*" },
+        { "lstm 2 return_sequences; gru 2; dense 2", "[lg]*.bias" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rondo_model *m = rondo_model_new();
+        rondo_input(m, RONDO_F32, RONDO_SHAPE(0, FEATURES));
+        rondo_add_spec(m, cases[i][0]);
+        if (rondo_adapt(m, cases[i][1], i == 1 ? "only" : "frozen")) fail_msg("%s", rondo_error());
+        check_model(m, "mse", i % 2, cases[i][0]);
+    }
+}
+
 /* A planted mistake must be seen: the check itself is able to fail. */
 static void wrong_backward(real *dx, const real *x, const real *y, const real *dy, int64_t n,
                            const void *args)
@@ -361,6 +419,8 @@ int main(void)
         cmocka_unit_test(functional_graph),
         cmocka_unit_test(bidirectional_with_states),
         cmocka_unit_test(frozen),
+        cmocka_unit_test(every_adapter),
+        cmocka_unit_test(frozen_parts),
         cmocka_unit_test(planted_mistake),
     };
     return cmocka_run_group_tests(tests, setup, report);

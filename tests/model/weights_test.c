@@ -109,7 +109,12 @@ static void patterns_refused(void **state)
     (void)state;
     assert_int_equal(rondo_adapt(m, "gru.*", "frozen"), RONDO_E_NAME);
     assert_non_null(strstr(rondo_error(), "no weight is named like \"gru.*\""));
-    assert_int_equal(rondo_adapt(m, "*", "lora rank=8"), RONDO_E_NAME);
+    assert_int_equal(rondo_adapt(m, "*", "lara rank=2"), RONDO_E_NAME);
+    assert_non_null(strstr(rondo_error(), "did you mean \"lora\"?"));
+    assert_int_equal(rondo_adapt(m, "*", "lora rank=8"), RONDO_E_ARG);
+    assert_int_equal(rondo_adapt(m, "*.bias", "lora 1"), RONDO_E_SHAPE);
+    assert_int_equal(rondo_adapt(m, "*", "lora rnak=1"), RONDO_E_NAME);
+    assert_int_equal(rondo_adapt(m, "*", "weight_drop 1"), RONDO_E_ARG);
     assert_int_equal(rondo_adapt(m, NULL, "frozen"), RONDO_E_NAME);
     assert_int_equal(rondo_adapt(m, "*", NULL), RONDO_E_NAME);
     assert_int_equal(rondo_parameter_count(m, true), rondo_parameter_count(m, false));

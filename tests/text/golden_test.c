@@ -71,7 +71,7 @@ static int run_file(const char *name)
     } else {
         const json_t *rows = json_object_get(file, "cases");
         assert_true(json_array_size(rows) > 30);
-        json_array_foreach(rows, i, row) wrong += run_case(name, t, row);
+        json_array_foreach (rows, i, row) wrong += run_case(name, t, row);
         tokenizer_free(t);
     }
     json_decref(file);

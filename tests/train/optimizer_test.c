@@ -11,9 +11,9 @@ enum { N = 40000, STEPS = 10 }; /* more than one chunk */
 
 /* Three arrays with padding between; the second may be frozen. */
 static param arrays[3] = {
-    { .name = "a", .shape = { 2, { 7, 3 } }, .offset = 0, .trainable = true },
-    { .name = "b", .shape = { 1, { 5 } }, .offset = 32, .trainable = true },
-    { .name = "c", .shape = { 1, { N - 48 } }, .offset = 48, .trainable = true },
+    { .name = "a", .shape = { 2, { 7, 3 } }, .offset = 0, .gradient = 0 },
+    { .name = "b", .shape = { 1, { 5 } }, .offset = 32, .gradient = 32 },
+    { .name = "c", .shape = { 1, { N - 48 } }, .offset = 48, .gradient = 48 },
 };
 static param *const params[3] = { &arrays[0], &arrays[1], &arrays[2] };
 static real weights[N], gradients[N], before[N];
@@ -35,7 +35,7 @@ static void draw(real *x, uint64_t stream)
 static void open_optimizer(optimizer *o, const char *text)
 {
     if (optimizer_parse(o, text)) fail_msg("%s: %s", text, rondo_error());
-    assert_int_equal(optimizer_reserve(o, N), RONDO_OK);
+    assert_int_equal(optimizer_reserve(o, N, params, 3), RONDO_OK);
 }
 
 /* ---- The formulas, one weight at a time (keras.optimizers, 3.x) ---- */
@@ -144,7 +144,7 @@ static void walk(void **state)
     assert_int_equal(pool_new(&threads, 4), RONDO_OK);
     for (int k = 0; k < registry_count(REGISTRY_OPTIMIZER); k++)
         for (int frozen = 0; frozen < 2; frozen++) {
-            arrays[1].trainable = !frozen;
+            arrays[1].gradient = frozen ? -1 : arrays[1].offset;
             for (int run = 0; run < 2; run++) {
                 optimizer o;
                 open_optimizer(&o, registry_name(REGISTRY_OPTIMIZER, k));
@@ -162,7 +162,7 @@ static void walk(void **state)
             assert_int_equal(same, frozen);
             assert_memory_not_equal(weights, before, 21 * sizeof(real));
         }
-    arrays[1].trainable = true;
+    arrays[1].gradient = arrays[1].offset;
     pool_free(threads);
 }
 
@@ -212,12 +212,12 @@ static void clipping(void **state)
         g = clipped("sgd learning_rate=1 global_clipnorm=2", threads);
         assert_float_equal(norm(g, 0, N), 2, 1e-5);
         assert_float_equal(g[3], (double)before[3] * 2 / everything, 1e-6);
-        arrays[2].trainable = false;
+        arrays[2].gradient = -1;
         const double some = norm(before, 0, 37);
         g = clipped("sgd learning_rate=1 global_clipnorm=2", threads);
         assert_float_equal(g[3], (double)before[3] * 2 / some, 1e-6);
         for (int64_t i = 48; i < N; i++) assert_true(g[i] == 0);
-        arrays[2].trainable = true;
+        arrays[2].gradient = arrays[2].offset;
     }
 }
 
@@ -226,8 +226,8 @@ enum { ROWS = 900, WIDTH = 40, FEW = 500 };
 
 static void train_rows(real *w, const char *text, bool account, int threads)
 {
-    param matrix = { .shape = { 2, { ROWS, WIDTH } }, .trainable = true, .sparse = account };
-    param bias = { .shape = { 1, { 7 } }, .offset = ROWS * WIDTH, .trainable = true };
+    param matrix = { .shape = { 2, { ROWS, WIDTH } }, .sparse = account };
+    param bias = { .shape = { 1, { 7 } }, .offset = ROWS * WIDTH, .gradient = ROWS * WIDTH };
     param *const both[] = { &matrix, &bias };
     optimizer o;
     pool *p;
@@ -285,7 +285,7 @@ static void few_rows(void **state)
 static void lazy_rows(void **state)
 {
     (void)state;
-    param matrix = { .shape = { 2, { 4, 3 } }, .trainable = true, .sparse = true };
+    param matrix = { .shape = { 2, { 4, 3 } }, .sparse = true };
     param *const one = &matrix;
     optimizer o;
     assert_int_equal(row_set_reserve(&matrix.touched, 4), RONDO_OK);

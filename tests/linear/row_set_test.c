@@ -1,5 +1,5 @@
 /* Sets of rows: each once, in the order they came, and empty again at the cost of what they held. */
-#include "layer/layer.h"
+#include "linear/linear.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

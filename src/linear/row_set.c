@@ -1,5 +1,5 @@
 /* A set of rows that costs what it holds, not what it might. */
-#include "layer.h"
+#include "linear.h"
 
 rondo_status row_set_reserve(row_set *s, int64_t rows)
 {

@@ -1,0 +1,123 @@
+/* sweep - how those go through data who do not train on it: batch after batch; streams, and sequences
+ * longer than a window, a window of steps at a time with carried states. So memory does not grow with
+ * their length; and no output has other bits than where all steps are taken at once. */
+#include "train/train.h"
+
+enum { WINDOW_ROWS = 4096 }; /* steps times samples of a window */
+
+static int64_t window_size(int64_t rows)
+{
+    return rows < WINDOW_ROWS ? WINDOW_ROWS / rows : 1;
+}
+
+int64_t sweep_rows(int64_t rows, int64_t longest)
+{
+    const int64_t most = longest > 0 ? window_size(longest) : rows;
+    return rows < most ? rows : most;
+}
+
+void sweep_open(sweep *w, pass *p)
+{
+    *w = (sweep){ .pass = p, .stateful = model_stateful(p->model) };
+    w->in_pieces = model_can_stream(p->model) == RONDO_OK;
+}
+
+void sweep_begin(sweep *w, const rondo_dataset *data, int64_t rows, const scaler *in,
+                 const scaler *out)
+{
+    w->data = data;
+    w->rows = data->streams || rows > data->count ? data->count : rows;
+    w->scale_in = in;
+    w->scale_out = out;
+    w->sample = w->n = 0;
+    w->last = true;
+    w->carry.rows = 0;
+}
+
+static rondo_status reserve(sweep *w)
+{
+    if (w->rows <= w->room) return RONDO_OK;
+    alloc_free(w->items);
+    alloc_free(w->lengths);
+    w->room = 0;
+    w->items = alloc_array(w->rows, sizeof *w->items);
+    w->lengths = alloc_array(2 * MAX_FIELDS * w->rows, sizeof *w->lengths);
+    if (!w->items || !w->lengths) return RONDO_E_NOMEM;
+    w->room = w->rows;
+    return RONDO_OK;
+}
+
+/* Every output, and every target there is, is one of each step. */
+static bool is_over_time(const sweep *w)
+{
+    bool all = true;
+    for (int i = 0; i < model_output_count(w->pass->model); i++)
+        all &= model_output_shape(w->pass->model, i)->sequence;
+    for (int i = 0; i < w->data->n_targets; i++) all &= field_is_sequence(&w->data->target[i]);
+    return all;
+}
+
+/* Gathers a batch, or as much as is needed to know how it is to be cut. */
+static rondo_status begin_batch(sweep *w)
+{
+    int64_t steps;
+    RONDO_TRY(reserve(w));
+    for (int64_t i = 0; i < w->n; i++) w->items[i] = w->sample + i;
+    w->steps = w->data->streams ? dataset_longest(w->data) : 0;
+    if (!w->data->streams) {
+        RONDO_TRY(batch_gather(&w->whole, w->data, w->items, w->n, w->scale_in, w->scale_out));
+        if (w->in_pieces && is_over_time(w) && !window_steps(&w->whole, &steps) &&
+            steps > window_size(w->n))
+            w->steps = steps;
+    }
+    if (w->steps || w->stateful) return carry_begin(&w->carry, w->pass, w->n);
+    w->pass->carry_in = w->pass->carry_out = NULL;
+    return RONDO_OK;
+}
+
+rondo_status sweep_next(sweep *w, const batch **next)
+{
+    *next = NULL;
+    if (w->last) {
+        const int64_t left = w->data->count - w->sample - w->n;
+        w->sample += w->n;
+        w->step = w->taken = 0;
+        w->n = left < w->rows ? left : w->rows;
+        if (w->n <= 0) return RONDO_OK;
+        RONDO_TRY(begin_batch(w));
+    }
+    w->step += w->taken;
+    w->taken = window_size(w->n);
+    if (w->taken > w->steps - w->step) w->taken = w->steps - w->step;
+    w->last = w->step + w->taken >= w->steps;
+    *next = &w->whole;
+    if (w->data->streams)
+        return batch_gather_steps(&w->whole, w->data, w->items, w->n, w->step, w->taken,
+                                  w->scale_in, w->scale_out);
+    if (!w->steps) return RONDO_OK;
+    w->window = window_of(&w->whole, w->step, w->taken, w->lengths);
+    *next = &w->window;
+    return RONDO_OK;
+}
+
+/* A batch in one piece has the loss that it has, to the bit. */
+void sweep_add_loss(sweep *w, scores *s, const comparison *c)
+{
+    const bool whole = w->last && w->step == 0;
+    if (w->step == 0) w->loss_sum = w->valid = 0;
+    w->loss_sum += c->total * c->valid[0];
+    w->valid += c->valid[0];
+    if (!w->last) return;
+    const double mean = whole ? c->total : w->valid > 0 ? w->loss_sum / w->valid : 0;
+    scores_add_loss(s, mean, (double)w->n);
+}
+
+void sweep_close(sweep *w)
+{
+    if (w->pass) w->pass->carry_in = w->pass->carry_out = NULL;
+    batch_free(&w->whole);
+    carry_free(&w->carry);
+    alloc_free(w->items);
+    alloc_free(w->lengths);
+    *w = (sweep){ 0 };
+}
