@@ -20,6 +20,7 @@ enum {
 /* ---- table.c: one row per task ---- */
 typedef struct task_row {
     const char *name, *help;
+    const struct task_row *as; /* another one, of which it is a beginning; NULL: it is its own */
     target_kind target;
     const char *metrics; /* the default ones */
     bool in_time_order;  /* a validation split is the end of the data, not a drawn part */
@@ -27,7 +28,7 @@ typedef struct task_row {
     const char *data;    /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast;
+extern const task_row task_classify, task_regress, task_forecast, task_sentiment;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
@@ -97,6 +98,8 @@ struct rondo_pipeline {
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
 /* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
 rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **);
+/* E_SHAPE when the tokenizer knows more tokens than the model's embedding has rows. */
+rondo_status pipeline_check_tokens(const rondo_pipeline *);
 /* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
 rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
                              char ***pieces);

@@ -130,6 +130,23 @@ rondo_status text_data(rondo_dataset **out, rondo_dataset *raw, const tokenizer 
     return s;
 }
 
+rondo_status pipeline_check_tokens(const rondo_pipeline *p)
+{
+    if (!p->tokenizer) return RONDO_OK;
+    const int64_t tokens = tokenizer_size(p->tokenizer);
+    for (int i = 0; i < p->model->n_layers; i++) {
+        const rondo_layer *l = p->model->layers[i];
+        if (strcmp(l->type->name, "embedding") != 0 || l->params[0].shape.dim[0] >= tokens)
+            continue;
+        return rondo_fail(
+            RONDO_E_SHAPE,
+            "the tokenizer has %lld tokens, %s rows for %lld; where input_dim is left "
+            "out it is filled in",
+            (long long)tokens, l->name, (long long)l->params[0].shape.dim[0]);
+    }
+    return RONDO_OK;
+}
+
 /* ---- Words for people ---- */
 /* What token k of an encoded text is of it; of one that was added, its name. */
 static char *piece(const tokenizer *how, const token_list *list, int64_t k, const char *text)
