@@ -121,6 +121,14 @@ const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
 
 struct plan;
 /* ---- threshold.c ---- */
+typedef struct
+    threshold_row { /* a sample: the probability of the second class, and whether it is it */
+    double p;
+    bool yes;
+} threshold_row;
+/* The one that does best by "accuracy", "f1" or "balanced_accuracy": between two neighbours, or 0.5; of
+ * equally good ones that nearest to 0.5. Sorts the rows. */
+double threshold_best(threshold_row *, int64_t n, const char *by);
 /* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
 rondo_status threshold_set(rondo_pipeline *, const char *text);
 /* Of training: a probability, which is set, or what to choose it by, "f1". */

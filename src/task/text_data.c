@@ -62,7 +62,7 @@ static rondo_status check_labels(const rondo_dataset *raw, cursor *c, int64_t i,
     if (s.target[0].steps == tokens) return RONDO_OK;
     return rondo_fail(RONDO_E_SHAPE,
                       "text %lld has %lld labels and %lld tokens; labels of words want a tokenizer "
-                      "that leaves words whole (--tokenizer \"word split=whitespace\"), and no "
+                      "that leaves words whole (--tokenizer \"word standardize=lower\"), and no "
                       "max_length",
                       (long long)i + 1, (long long)s.target[0].steps, (long long)tokens);
 }

@@ -49,6 +49,14 @@ static const char *const seed_rolls[] = {
     " [ [ 0 , 5 ] , [ 5 ] ]",
 };
 
+static const char *const seed_texts[] = {
+    "good A caf\xC3\xA9 .\n\nbad Dull\nDESC:manner How ?\n",
+    "a,b\n1,\"so \"\"so\"\"\n really\"\n2,fine\n",
+    "{\"text\": \"one\", \"label\": 1}\n{\"label\": 0, \"text\": [\"\\u4e2d\", \"b\"]}\n",
+    "[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": true}]",
+    "# a\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tDET\tx\t_\t0\troot\t_\t_\n\n",
+};
+
 static void seed_put(seed *s, const void *bytes, size_t n)
 {
     fuzz_expect(n <= SEED_BYTES, "a seed is too large");
@@ -165,6 +173,8 @@ static bool seed_make(seed *s, const char *target, int i)
         seed_put(s, seed_ts[i], strlen(seed_ts[i]));
     } else if (!strcmp(target, "piano_roll") && i < SEEDS(seed_rolls)) {
         seed_put(s, seed_rolls[i], strlen(seed_rolls[i]));
+    } else if (!strcmp(target, "text") && i < SEEDS(seed_texts)) {
+        seed_put(s, seed_texts[i], strlen(seed_texts[i]));
     } else if (!strcmp(target, "idx") && i < 1) {
         seed_put(s, idx, sizeof idx);
     } else if (!strcmp(target, "npz") && i < 1) {
