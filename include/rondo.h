@@ -258,9 +258,9 @@ typedef struct rondo_fit_options {
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
     /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
     bool bptt_vary;
-    int64_t
-        bucket; /* sorts each so many batches of an epoch by length, so that a batch's samples are
-                     * of like lengths; 0: none */
+    /* Sorts each so many batches of an epoch by length, so that a batch's samples are of like lengths;
+     * 0: none. */
+    int64_t bucket;
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

@@ -25,7 +25,7 @@ static rondo_status first_guess(const task_row **task, const rondo_recipe *r, co
     *task = NULL;
     if (name && strcmp(name, "auto") != 0) {
         RONDO_TRY(registry_get(REGISTRY_TASK, name, &row));
-        *task = row;
+        *task = ((const task_row *)row)->as ? ((const task_row *)row)->as : row;
     } else if (strcmp(h->activation, "softmax") == 0) {
         *task = &task_classify;
     } else if (rondo_recipe_get(r, "window") || rondo_recipe_get(r, "horizon")) {
@@ -263,6 +263,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     RONDO_TRY(add_inputs(m, p));
     RONDO_TRY(rondo_add_spec(m, p->spec));
     RONDO_TRY(recipe_adapt(&p->adapted, m, r));
+    RONDO_TRY(pipeline_check_tokens(p->pipeline));
     return check_output(p);
 }
 

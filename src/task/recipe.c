@@ -19,7 +19,8 @@ typedef struct own_key {
 static const own_key own_keys[] = {
     { { "model", "SPEC", NULL, "layers, as in \"gru 64; dense softmax\"", "train", "; " },
       OPTION_TEXT },
-    { { "task", "NAME", "auto", "what it is: classify, regress, forecast, language", "train", "" },
+    { { "task", "NAME", "auto", "what it is: classify (or sentiment), regress, forecast, language",
+        "train", "" },
       OPTION_TEXT },
     { { "data", "FILE", NULL, "a data file, or generated: task:adding?length=150",
         READS_DATA " tokenize", "" },

@@ -20,6 +20,7 @@ enum {
 /* ---- table.c: one row per task ---- */
 typedef struct task_row {
     const char *name, *help;
+    const struct task_row *as; /* another one, of which it is a beginning; NULL: it is its own */
     target_kind target;
     const char *metrics; /* the default ones */
     int64_t batch, bptt; /* the default ones; 0: 32, and never */
@@ -28,7 +29,7 @@ typedef struct task_row {
     const char *data;    /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast, task_language;
+extern const task_row task_classify, task_regress, task_forecast, task_sentiment, task_language;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
@@ -107,6 +108,8 @@ struct rondo_pipeline {
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
 /* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
 rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **, int64_t streams);
+/* E_SHAPE when the tokenizer knows more tokens than the model's embedding has rows. */
+rondo_status pipeline_check_tokens(const rondo_pipeline *);
 /* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
 rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
                              char ***pieces);
@@ -262,6 +265,14 @@ rondo_status beam_next(beam *, rondo_generator *, rondo_piece *, bool *more);
 void beam_close(beam *);
 struct plan;
 /* ---- threshold.c ---- */
+typedef struct
+    threshold_row { /* a sample: the probability of the second class, and whether it is it */
+    double p;
+    bool yes;
+} threshold_row;
+/* The one that does best by "accuracy", "f1" or "balanced_accuracy": between two neighbours, or 0.5; of
+ * equally good ones that nearest to 0.5. Sorts the rows. */
+double threshold_best(threshold_row *, int64_t n, const char *by);
 /* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
 rondo_status threshold_set(rondo_pipeline *, const char *text);
 /* Of training: a probability, which is set, or what to choose it by, "f1". */

@@ -61,13 +61,12 @@ static rondo_status check_options(const fit *f)
         o->steps_per_epoch < 0 || o->bucket < 0)
         return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds, "
                                        "steps_per_epoch and bucket cannot be under 0");
+    if (o->bucket && (o->no_shuffle || (f->data && f->data->streams)))
+        return rondo_fail(RONDO_E_ARG, "fit: bucket sorts samples that are shuffled; these stay in "
+                                       "their order");
     if (o->bptt_vary && !(f->data && f->data->streams && o->bptt))
         return rondo_fail(RONDO_E_ARG, "fit: bptt_vary varies the windows of streams, around bptt; "
                                        "these data are none, or bptt is 0");
-    if (o->bucket && o->no_shuffle)
-        return rondo_fail(RONDO_E_ARG,
-                          "fit: bucket sorts what is shuffled; with no_shuffle the data "
-                          "stay in their order");
     if (o->steps_per_epoch && o->no_shuffle)
         return rondo_fail(RONDO_E_ARG, "fit: steps_per_epoch draws an epoch's batches from all the "
                                        "data; with no_shuffle none is drawn");
@@ -222,8 +221,10 @@ static rondo_status stop_interrupted(fit *f)
 
 static void shuffle(fit *f)
 {
-    if (!f->options.no_shuffle) order_draw(&f->order, f->model->seed, f->at.epoch);
-    for (int64_t i = 0; f->options.no_shuffle && i < f->data->count; i++) f->order.item[i] = i;
+    if (f->options.no_shuffle || f->data->streams)
+        order_keep(&f->order);
+    else
+        order_draw(&f->order, f->model->seed, f->at.epoch);
 }
 
 /* For batch i of this epoch; what comes in the next is not known before it is shuffled. */

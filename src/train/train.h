@@ -217,6 +217,7 @@ typedef struct epoch_order {
     int64_t *turn;         /* [batches of a window] */
 } epoch_order;
 rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_options *);
+void order_keep(epoch_order *);                               /* as the data have it */
 void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
 void order_free(epoch_order *);
 

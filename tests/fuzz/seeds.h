@@ -95,10 +95,17 @@ static const char *const seed_tokenizers[] = {
     "\"b\","
     "\"vocab\":{\"the\":0,\"b\":1}}}",
 };
-static const char *const seed_texts[] = {
+static const char *const seed_sentences[] = {
     "The theme comes back, again and again; it's 123 \xE4\xB8\xAD\xE6\x96\x87\n\t caf\xC3\xA9 "
     "<eos>",
     "a\xCC\x81\xCC\xA7 \xEF\xBE\x8A\xEF\xBE\x9E \xEA\xB0\x81\xE1\x86\xA8 \xF0\x9F\x8E\xB5 \xC4\xB0",
+};
+static const char *const seed_texts[] = {
+    "good A caf\xC3\xA9 .\n\nbad Dull\nDESC:manner How ?\n",
+    "a,b\n1,\"so \"\"so\"\"\n really\"\n2,fine\n",
+    "{\"text\": \"one\", \"label\": 1}\n{\"label\": 0, \"text\": [\"\\u4e2d\", \"b\"]}\n",
+    "[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": true}]",
+    "# a\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tDET\tx\t_\t0\troot\t_\t_\n\n",
 };
 
 static void seed_put(seed *s, const void *bytes, size_t n)
@@ -215,12 +222,14 @@ static bool seed_make(seed *s, const char *target, int i)
         seed_put(s, seed_csv[i], strlen(seed_csv[i]));
     } else if (!strcmp(target, "tokenizer") && i < SEEDS(seed_tokenizers)) {
         seed_put(s, seed_tokenizers[i], strlen(seed_tokenizers[i]));
-    } else if (!strcmp(target, "encode") && i < SEEDS(seed_texts)) {
-        seed_put(s, seed_texts[i], strlen(seed_texts[i]));
+    } else if (!strcmp(target, "encode") && i < SEEDS(seed_sentences)) {
+        seed_put(s, seed_sentences[i], strlen(seed_sentences[i]));
     } else if (!strcmp(target, "ts") && i < SEEDS(seed_ts)) {
         seed_put(s, seed_ts[i], strlen(seed_ts[i]));
     } else if (!strcmp(target, "piano_roll") && i < SEEDS(seed_rolls)) {
         seed_put(s, seed_rolls[i], strlen(seed_rolls[i]));
+    } else if (!strcmp(target, "text") && i < SEEDS(seed_texts)) {
+        seed_put(s, seed_texts[i], strlen(seed_texts[i]));
     } else if (!strcmp(target, "idx") && i < 1) {
         seed_put(s, idx, sizeof idx);
     } else if (!strcmp(target, "npz") && i < 1) {

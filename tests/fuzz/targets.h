@@ -220,9 +220,16 @@ static void fuzz_read(const char *name, const char *options, const uint8_t *data
     fuzz_check(s);
     fuzz_expect(!s == (d != NULL), "a dataset and a failure");
     fuzz_accepted += !s;
-    if (!s) s = scaler_fit(&scale, "standard", d, false, 0);
-    if (!s) scaler_free(&scale);
+    const bool raw = d && dataset_is_raw_text(d);
+    if (!s && !raw) s = scaler_fit(&scale, "standard", d, false, 0);
+    if (!s && !raw) scaler_free(&scale);
     s = RONDO_OK;
+    for (int64_t i = 0; raw && i < d->count; i++) {
+        const char *text;
+        size_t n;
+        fuzz_check(d->text(d, NULL, i, &text, &n));
+        fuzz_expect(utf8_valid(text, n) == n, "a document that is no UTF-8");
+    }
     for (int64_t i = 0; d && i < d->count && i < 16 && !s; i++) {
         const int64_t items[] = { i, d->count - 1 };
         if (dataset_longest(d) < 1 << 12) s = batch_gather(&b, d, items, 2, NULL, NULL);
@@ -365,6 +372,18 @@ static int fuzz_encode(const uint8_t *data, size_t size)
     return 0;
 }
 
+/* ---- Readers of text ---- */
+static int fuzz_text(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.txt", "format=text label=first", data, size);
+    fuzz_read("input.txt", "format=text label=coarse encoding=cp1252", data, size);
+    fuzz_read("input.txt", "format=text sample_by=paragraph rows=0-1/3", data, size);
+    fuzz_read("input.csv", "format=csv text=b target=a as=classes", data, size);
+    fuzz_read("input.json", "format=json", data, size);
+    fuzz_read("input.conllu", "format=conllu target=upos", data, size);
+    return 0;
+}
+
 static const fuzz_target fuzz_targets[] = {
     { "tokenizer", ".tokenizer", fuzz_tokenizer },
     { "encode", ".utf8", fuzz_encode },
@@ -378,6 +397,7 @@ static const fuzz_target fuzz_targets[] = {
     { "idx", ".idx", fuzz_idx },
     { "ts", ".ts", fuzz_ts },
     { "piano_roll", ".jsonl", fuzz_piano_roll },
+    { "text", ".txt", fuzz_text },
 };
 enum { FUZZ_TARGETS = sizeof fuzz_targets / sizeof *fuzz_targets };
 #endif
