@@ -140,7 +140,7 @@ rondo_status rondo_study_write(const char *folder, rondo_study_report *);
 /* What made it, for the pages. */
 rondo_status rondo_study_command(rondo_study *, const char *command);
 
-/* ---- Tokenizers: text to token ids and back, docs/TEXT.md -------------------------------- */
+/* ---- Tokenizers: text to token ids and back, docs/TOKENIZERS.md -------------------------------- */
 typedef struct rondo_tokenizer rondo_tokenizer; /* used by one thread at a time */
 /* A Hugging Face tokenizer.json (any path that ends in .json), or the one in a model file or run
  * directory. E_FORMAT when it is malformed, E_ABSENT when it asks for what Rondo has not. */

@@ -3,7 +3,7 @@
  * A tokenizer is what Hugging Face's tokenizer.json says: a normalizer, a pre-tokenizer that cuts
  * the text into words, a model that cuts words into tokens (WordLevel, BPE, WordPiece, Unigram),
  * what is added around them, and a decoder. char, byte and word are such tokenizers, too, so every
- * one is written as a file that the `tokenizers` package reads, with the same ids. docs/TEXT.md. */
+ * one is written as a file that the `tokenizers` package reads, with the same ids. docs/TOKENIZERS.md. */
 #ifndef RONDO_TEXT_H
 #define RONDO_TEXT_H
 #include "base/base.h"
