@@ -395,7 +395,7 @@ rondo_status folder_start_over(const char *folder);
 rondo_status folder_settle(const char *folder);
 rondo_status folder_forget(const char *folder, const char *name); /* one file, if it is there */
 
-/* ---- bench.c, bench_layer.c, bench_network.c: what is measured … ---- */
+/* ---- bench.c, bench_layer.c, bench_training.c and its networks: what is measured … ---- */
 /* Calls once(user) until `seconds` are over, at least five times: the median of the samples. */
 void bench_time(rondo_bench_result *, void (*once)(void *user), void *user, double seconds);
 /* Samples of once(user) and of once(other) in turn: the median of the first, and of its ratios to the
@@ -408,7 +408,31 @@ rondo_status bench_layer(rondo_bench_result *, const rondo_bench_case *, int thr
 /* The bias with which a gate of this activation (NULL: sigmoid) is smallest; false when it is
  * never much below 1. */
 bool bench_closing_bias(double *bias, const char *activation);
+typedef struct bench_training { /* a model that learns from samples in memory, a batch at a time */
+    int64_t batch, steps, inputs, samples;
+    rondo_model *model;
+    rondo_dataset *data;
+    real *x;        /* [samples][steps][inputs], or … */
+    int32_t *token; /* [samples][steps] */
+    int32_t *label; /* a class for each, or for each step */
+    int64_t *items; /* [samples] */
+    int64_t done;   /* steps of training */
+    double loss;    /* of the last */
+    rondo_status status;
+} bench_training;
+/* The samples' memory, items and an empty model: x is asked for, or else tokens. */
+rondo_status bench_training_new(bench_training *, const rondo_bench_case *, int64_t batches,
+                                int64_t labels, bool tokens);
+void bench_training_free(bench_training *);
+void bench_train(void *training); /* on the next batch */
+/* Times it, and holds it to the plain loss of the first batch before and after, which has to fall
+ * to that share. */
+rondo_status bench_training_run(rondo_bench_result *, bench_training *, const char *letter,
+                                double (*plain)(const bench_training *), double share,
+                                double seconds);
 rondo_status bench_network(rondo_bench_result *, int threads, double seconds);
+rondo_status bench_language(rondo_bench_result *, const rondo_bench_case *, int threads,
+                            double seconds);
 rondo_status bench_memory(rondo_bench_result *, const rondo_bench_case *, int threads);
 
 /* ---- … bench_check.c: and by what it is judged, in plain loops and double precision ---- */
@@ -420,7 +444,7 @@ typedef struct bench_layer_data {
 } bench_layer_data;
 /* Some units of some rows, over all steps, each from the step before it: E_STATE if one differs. */
 rondo_status bench_check_forward(const bench_layer_data *);
-/* Of the tutorial's network, weights in order: the loss of rows x [B][T][I]. */
-double bench_network_loss(const rondo_model *, const real *x, const int32_t *label, int64_t rows,
-                          int64_t steps);
+/* The loss of the first batch: of the tutorial's network, weights in order; of a language model. */
+double bench_network_loss(const bench_training *);
+double bench_language_loss(const bench_training *);
 #endif
