@@ -150,6 +150,11 @@ rondo_status rondo_adapt(rondo_model *, const char *pattern, const char *spec);
 rondo_status rondo_adapter_enable(rondo_model *, const char *name, bool on);
 rondo_status rondo_adapter_merge(rondo_model *, const char *name);
 rondo_status rondo_adapter_remove(rondo_model *, const char *name);
+/* LoRA adapters of that name (save, NULL: the only one there is; load, NULL: "lora") in the files of
+ * Hugging Face's PEFT: FOLDER/adapter_config.json and adapter_model.safetensors. Loading refuses
+ * tensors that belong to no weight, by name, and changes nothing then. */
+rondo_status rondo_adapters_save(const rondo_model *, const char *name, const char *folder);
+rondo_status rondo_adapters_load(rondo_model *, const char *name, const char *folder);
 typedef struct rondo_adapter_info {
     const char *weight, *kind, *name; /* "lstm.kernel" (until the next call), "lora", its name */
     int64_t parameters;               /* that it adds */
