@@ -262,6 +262,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
     RONDO_TRY(rondo_add_spec(m, p->spec));
+    RONDO_TRY(recipe_adapt(m, r));
     return check_output(p);
 }
 
@@ -378,6 +379,7 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     language_identify(p, &id);
     if (rondo_recipe_get(r, "class_weight"))
         text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
+    adapt_identify(r, &id);
     p->identity = id.data;
     return id.status;
 }
@@ -399,6 +401,11 @@ static void note_decisions(plan *p)
                  (long long)field_features(&d->target[0]),
                  field_features(&d->target[0]) == 1 ? "" : "s");
     add_line(&p->notes, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+    const rondo_model *m = p->pipeline->model;
+    const double all = (double)rondo_parameter_count(m, false),
+                 some = (double)rondo_parameter_count(m, true);
+    if (some < all)
+        add_line(&p->notes, "%.0f of %.0f parameters train (%.1f %%)", some, all, 100 * some / all);
 }
 
 static void note_steps(plan *p)

@@ -313,6 +313,9 @@ rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
 rondo_status language_plan(plan *, const rondo_recipe *);
 void language_identify(const plan *, text_buffer *identity);
 void language_note(const plan *, text_buffer *notes);
+/* adapt.c: freezes, thaws and adapts weights as the recipe has it. */
+rondo_status recipe_adapt(rondo_model *, const rondo_recipe *);
+void adapt_identify(const rondo_recipe *, text_buffer *identity);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
