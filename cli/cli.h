@@ -52,8 +52,7 @@ int command_new(call *), command_train(call *), command_eval(call *), command_pr
     command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
     command_explain(call *), command_report(call *), command_study(call *),
-    command_tokenize(call *), command_generate(call *), command_help(call *),
-    command_adapt(call *);
+    command_tokenize(call *), command_generate(call *), command_help(call *), command_adapt(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */

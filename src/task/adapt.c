@@ -52,8 +52,9 @@ rondo_status recipe_adapt(rondo_model *m, const rondo_recipe *r)
     if (train) RONDO_TRY(rondo_fail_in(each_pattern(m, train, "trainable"), "train"));
     if (adapt) RONDO_TRY(rondo_fail_in(put_all(m, adapt), "adapt"));
     if (rondo_parameter_count(m, true)) return RONDO_OK;
-    return rondo_fail(RONDO_E_ARG, "all weights are frozen, so there is nothing to train; say which "
-                                   "are to: --train \"*.bias\"");
+    return rondo_fail(RONDO_E_ARG,
+                      "all weights are frozen, so there is nothing to train; say which "
+                      "are to: --train \"*.bias\"");
 }
 
 void adapt_identify(const rondo_recipe *r, text_buffer *identity)

@@ -132,8 +132,8 @@ static void learned_activations_resume(void **state)
 static void adapters_resume(void **state)
 {
     (void)state;
-    stops_once("lstm 5 learned_state return_sequences; dense 4 softmax | weight_drop 0.3");
-    stops_once("gru 5 return_sequences; dense 4 softmax | lora 2 dropout=0.3 | lora 1 name=b");
+    stops_once("lstm 5 learned_state return_sequences; dense 4 softmax | weight_drop 0.3", 0);
+    stops_once("gru 5 return_sequences; dense 4 softmax | lora 2 dropout=0.3 | lora 1 name=b", 0);
 }
 
 /* One layer after the other, as training goes on: stopped before, at and after a thaw. */
