@@ -43,21 +43,24 @@ static rondo_status put_all(rondo_model *m, const char *specs)
     return s;
 }
 
-rondo_status recipe_adapt(text_buffer *identity, rondo_model *m, const rondo_recipe *r)
+rondo_status recipe_adapt(rondo_model *m, const rondo_recipe *r)
 {
-    static const char *const keys[] = { "freeze", "train", "adapt" };
     const char *freeze = rondo_recipe_get(r, "freeze"), *train = rondo_recipe_get(r, "train"),
                *adapt = rondo_recipe_get(r, "adapt");
     if (train && !freeze) freeze = "*";
     if (freeze) RONDO_TRY(rondo_fail_in(each_pattern(m, freeze, "frozen"), "freeze"));
     if (train) RONDO_TRY(rondo_fail_in(each_pattern(m, train, "trainable"), "train"));
     if (adapt) RONDO_TRY(rondo_fail_in(put_all(m, adapt), "adapt"));
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (rondo_recipe_get(r, keys[i]))
-            text_add(identity, "\n%s %s", keys[i], rondo_recipe_get(r, keys[i]));
-    if (identity->status) return identity->status;
     if (rondo_parameter_count(m, true)) return RONDO_OK;
     return rondo_fail(RONDO_E_ARG,
                       "all weights are frozen, so there is nothing to train; say which "
                       "are to: --train \"*.bias\"");
+}
+
+void adapt_identify(const rondo_recipe *r, text_buffer *identity)
+{
+    static const char *const keys[] = { "freeze", "train", "adapt" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (rondo_recipe_get(r, keys[i]))
+            text_add(identity, "\n%s %s", keys[i], rondo_recipe_get(r, keys[i]));
 }

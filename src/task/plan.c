@@ -262,7 +262,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
     RONDO_TRY(rondo_add_spec(m, p->spec));
-    RONDO_TRY(recipe_adapt(&p->adapted, m, r));
+    RONDO_TRY(recipe_adapt(m, r));
     RONDO_TRY(pipeline_check_tokens(p->pipeline));
     return check_output(p);
 }
@@ -380,7 +380,7 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     language_identify(p, &id);
     if (rondo_recipe_get(r, "class_weight"))
         text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
-    text_put(&id, p->adapted.data ? p->adapted.data : "", p->adapted.size);
+    adapt_identify(r, &id);
     p->identity = id.data;
     return id.status;
 }
@@ -480,7 +480,6 @@ void plan_free(plan *p)
     alloc_free(p->metrics);
     alloc_free(p->reader_spec);
     alloc_free(p->identity);
-    text_free(&p->adapted);
     text_free(&p->notes);
     text_free(&p->warnings);
     *p = (plan){ 0 };

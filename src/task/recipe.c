@@ -1,5 +1,4 @@
-/* recipe - keys and values.  Ours are in the table below; the options of readers and optimizers come
- * from their own tables, so a new one is an option of the program the day it is added. */
+/* recipe - keys and values.  Ours are in the table below; readers and optimizers bring their own. */
 #include "task/task.h"
 #include <assert.h>
 #include <errno.h>
@@ -98,21 +97,15 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_REAL },
     { { "output", "PATH", NULL, "where to: the run directory (runs/TASK-N), or a file (-o)",
-        "train study diagnose explain report adapt tokenize", "" },
+        "train study diagnose explain report tokenize adapt", "" },
       OPTION_TEXT },
-    { { "freeze", "PATTERNS", NULL, "weights that do not train: \"embedding.* *.bias\"", "train",
-        " " },
+    { { "freeze", "PATTERNS", NULL, "weights that stay: \"embedding.* *.bias\"", "train", " " },
       OPTION_TEXT },
-    { { "train", "PATTERNS", NULL,
-        "weights that train: of those that --freeze names, or, without it, no others", "train",
-        " " },
+    { { "train", "PATTERNS", NULL, "weights that do train; alone: no others", "train", " " },
       OPTION_TEXT },
-    { { "adapt", "PATTERN=SPEC", NULL,
-        "adapters: \"*.recurrent_kernel=weight_drop 0.5\", \"*.kernel=lora rank=8\"; several by ;",
-        "train", "; " },
+    { { "adapt", "PATTERN=SPEC", NULL, "\"*.kernel=lora 8; *=weight_drop 0.5\"", "train", "; " },
       OPTION_TEXT },
-    { { "name", "NAME", NULL, "of these adapters; default: the only ones, or lora", "adapt", "" },
-      OPTION_TEXT },
+    { { "name", "NAME", NULL, "of adapters; default: all, or lora", "adapt", "" }, OPTION_TEXT },
     { { "diagnose", NULL, NULL, "watch gradients, gates and updates; say at the end what is wrong",
         "train", "" },
       OPTION_BOOL },
