@@ -13,7 +13,7 @@ enum {
     LIMIT_VOCABULARY = 1 << 22,      /* tokens */
     LIMIT_TOKEN = 1 << 10,           /* bytes of a token */
     LIMIT_STEPS = 256,               /* normalizers, pre-tokenizers, decoders in sequence */
-    LIMIT_TOKENIZER_FILE = 512 << 20 /* bytes */
+    LIMIT_TOKENIZER_FILE = 128 << 20 /* bytes */
 };
 
 typedef struct tokenizer tokenizer; /* immutable: many threads may use one */
