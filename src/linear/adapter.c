@@ -25,7 +25,7 @@ void param_free(param *p)
 
 void param_settle(param *p, real *gradients)
 {
-    if (p->gradient < 0 || p->stale != gradients) return;
+    if (p->gradient < 0 || !p->stale || p->stale != gradients) return;
     kernel_table()->fill(gradients + p->gradient, 0, shape_size(&p->shape));
     p->stale = NULL;
 }
