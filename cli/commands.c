@@ -177,7 +177,8 @@ static const command commands[] = {
       "  RONDO_ISA=scalar rondo doctor --json\n",
       command_doctor },
     { "help", "[WHAT] [NAME]", 0, 2, "this, or all about a command, an activation, a cell …",
-      "Activations, cells, layers and initializers are listed by kind, with a line each; with a\n"
+      "Activations, cells, layers, initializers and adapters are listed by kind, with a line each; "
+      "with a\n"
       "name, all about one: formula, derivative, range, parameters, source.\n"
       "\n"
       "Examples:\n"

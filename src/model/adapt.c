@@ -74,10 +74,20 @@ static rondo_status match(bool **matches, int *n, const rondo_model *m, const ch
     return no_match(m, pattern);
 }
 
+/* What is switched off does not train, whatever its name matches. */
+static rondo_status rest_one(rondo_model *m, param *p, adapter *a, const void *arg)
+{
+    (void)m, (void)p, (void)arg;
+    for (int i = 0; i < a->n_params && a->off; i++) a->params[i].trainable = false;
+    return RONDO_OK;
+}
+
 static rondo_status set_training(rondo_model *m, const bool *matches, training_word word)
 {
     for (int i = 0; i < m->n_params; i++)
         if (matches[i] || word == ONLY) m->params[i]->trainable = matches[i] && word != FROZEN;
+    int n;
+    RONDO_TRY(each_adapter(m, &(visitor){ NULL, rest_one, NULL }, &n));
     return model_stick(m, model_follow(m));
 }
 

@@ -21,6 +21,8 @@ static const char *const seed_specs[] = {
     "lstm 3 kernel_initializer=\"normal(0, 0.01)\" bias_initializer=constant(0.5) stateful "
     "return_state",
     "lstm 3 \"a*tanh(b*x) with a=1, b=0.5 shared\" return_sequences; dense 2 prelu(0.1)",
+    "gru 4 learned_state; dense 3 | lora 2 dropout=0.1 | weight_drop 0.5",
+    "embedding 3 input_dim=9; dense no_bias tie=embedding | lora 1 name=a | lora 2 rslora",
     "huber(0.5)",
     "orthogonal(gain=2)",
 };
@@ -107,6 +109,12 @@ static const char *const seed_texts[] = {
     "[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": true}]",
     "# a\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tDET\tx\t_\t0\troot\t_\t_\n\n",
 };
+static const char *const seed_configs[] = {
+    "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4, \"lora_dropout\": 0.1}",
+    "{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"kernel\": 3}, \"use_rslora\": true, "
+    "\"use_dora\": false}",
+    "lora rank=2 alpha=1 dropout=0.5 rslora name=b",
+};
 
 static void seed_put(seed *s, const void *bytes, size_t n)
 {
@@ -120,7 +128,13 @@ static rondo_model *seed_model(const char *spec_text)
     rondo_model *m = rondo_model_new();
     const bool tokens = !strncmp(spec_text, "embedding", 9);
     rondo_input(m, tokens ? RONDO_I32 : RONDO_F32, tokens ? RONDO_SHAPE(0) : RONDO_SHAPE(0, 3));
-    fuzz_expect(!rondo_add_spec(m, spec_text), "a seed is no model");
+    char **part; /* behind "|" come adapters */
+    int n;
+    fuzz_expect(!text_split(&part, &n, spec_text, '|'), "a seed is no text");
+    rondo_status s = rondo_add_spec(m, part[0]);
+    for (int i = 1; i < n && !s; i++) s = rondo_adapt(m, "*", part[i]);
+    text_list_free(part);
+    fuzz_expect(!s, "a seed is no model");
     return m;
 }
 
@@ -239,6 +253,12 @@ static bool seed_make(seed *s, const char *target, int i)
                  i ? "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 2, 3), }"
                    : "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 4), }",
                  y, sizeof y);
+    } else if (!strcmp(target, "adapter_config") && i < SEEDS(seed_configs)) {
+        seed_put(s, seed_configs[i], strlen(seed_configs[i]));
+    } else if (!strcmp(target, "adapter_model") && i < 1) {
+        size_t n;
+        const unsigned char *tensors = fuzz_adapter_tensors(&n);
+        seed_put(s, tensors, n);
     } else {
         return false;
     }

@@ -141,6 +141,67 @@ static int fuzz_graph(const uint8_t *data, size_t size)
     return 0;
 }
 
+static rondo_model *fuzz_adapted_model(void)
+{
+    rondo_model *m = rondo_model_new();
+    rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+    rondo_add_spec(m, "embedding 3 input_dim=4; lstm 3; dense no_bias tie=embedding");
+    return m;
+}
+
+/* The tensors of LoRA on all of it. */
+static const unsigned char *fuzz_adapter_tensors(size_t *n)
+{
+    static unsigned char bytes[1 << 12];
+    static size_t size;
+    char path[700], folder[600];
+    file_map map;
+    snprintf(folder, sizeof folder, "%s", fuzz_file("adapter_config.json", bytes, 0));
+    *strrchr(folder, '/') = 0;
+    rondo_model *m = size ? NULL : fuzz_adapted_model();
+    if (m && !rondo_adapt(m, "*", "lora 2") && !rondo_adapters_save(m, NULL, folder)) {
+        snprintf(path, sizeof path, "%s/adapter_model.safetensors", folder);
+        fuzz_expect(!file_map_open(&map, path) && map.size <= sizeof bytes, "no adapters saved");
+        memcpy(bytes, map.data, size = map.size);
+        file_map_close(&map);
+    }
+    rondo_model_free(m);
+    *n = size;
+    return bytes;
+}
+
+static int fuzz_adapters(const void *config, size_t config_size, const void *tensors, size_t size)
+{
+    char path[600];
+    alloc_hook = fuzz_memory;
+    (void)fuzz_file("adapter_config.json", config, config_size);
+    snprintf(path, sizeof path, "%s", fuzz_file("adapter_model.safetensors", tensors, size));
+    *strrchr(path, '/') = 0;
+    rondo_model *m = fuzz_adapted_model();
+    const rondo_status s = rondo_adapters_load(m, "read", path);
+    fuzz_check(s);
+    if (!s) fuzz_use(m);
+    rondo_model_free(m);
+    strcat(path, "/adapter_config.json");
+    unlink(path);
+    strcpy(strrchr(path, '/'), "/adapter_model.safetensors");
+    unlink(path);
+    return 0;
+}
+
+static int fuzz_adapter_config(const uint8_t *data, size_t size)
+{
+    size_t n;
+    const unsigned char *tensors = fuzz_adapter_tensors(&n);
+    return fuzz_adapters(data, size, tensors, n);
+}
+
+static int fuzz_adapter_model(const uint8_t *data, size_t size)
+{
+    static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4}";
+    return fuzz_adapters(config, sizeof config - 1, data, size);
+}
+
 static int fuzz_spec(const uint8_t *data, size_t size)
 {
     double args[RONDO_MAX_PARAMETERS];
@@ -164,6 +225,11 @@ static int fuzz_spec(const uint8_t *data, size_t size)
         if (!s) fuzz_use(m);
         rondo_model_free(m);
     }
+    rondo_model *m = fuzz_adapted_model();
+    fuzz_check(rondo_adapt(m, "*", text));
+    fuzz_check(rondo_adapt(m, text, "frozen"));
+    if (!m->status) fuzz_use(m);
+    rondo_model_free(m);
     free(text);
     return 0;
 }
@@ -398,6 +464,8 @@ static const fuzz_target fuzz_targets[] = {
     { "ts", ".ts", fuzz_ts },
     { "piano_roll", ".jsonl", fuzz_piano_roll },
     { "text", ".txt", fuzz_text },
+    { "adapter_config", ".config.json", fuzz_adapter_config },
+    { "adapter_model", ".adapter.safetensors", fuzz_adapter_model },
 };
 enum { FUZZ_TARGETS = sizeof fuzz_targets / sizeof *fuzz_targets };
 #endif

@@ -105,6 +105,8 @@ static inline void close_bench(bench *b)
 
 static const char *last_layers = "lstm 6 dropout=0.2; dense 4 softmax";
 static const char *step_layers = "gru 5 return_sequences dropout=0.2; dense 4 softmax";
+static const char *adapted_layers = "lstm 5 learned_state return_sequences; dense 4 softmax | "
+                                    "lora 2 dropout=0.2 | weight_drop 0.3";
 static const char *stateful_layers = "lstm 5 return_sequences stateful; dense 4 softmax";
 
 static inline void ok(rondo_status status)
@@ -128,9 +130,13 @@ static const struct {
     const char **layers;
     int64_t bptt;
 } runs[] = {
-    { WHOLE, &last_layers, 0 },           { RAGGED, &last_layers, 0 },
-    { RAGGED_PER_STEP, &step_layers, 0 }, { PER_STEP, &step_layers, 4 },
-    { RAGGED_PER_STEP, &step_layers, 4 }, { PER_STEP, &stateful_layers, 0 },
+    { WHOLE, &last_layers, 0 },
+    { RAGGED, &last_layers, 0 },
+    { RAGGED_PER_STEP, &step_layers, 0 },
+    { PER_STEP, &step_layers, 4 },
+    { RAGGED_PER_STEP, &step_layers, 4 },
+    { PER_STEP, &stateful_layers, 0 },
+    { RAGGED_PER_STEP, &adapted_layers, 4 },
 };
 enum { RUNS = sizeof runs / sizeof *runs };
 #endif
