@@ -319,25 +319,37 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
     return RONDO_OK;
 }
 
+/* A schedule over the whole run gives other rates, from the first epoch on, in a longer one. */
+static rondo_status identify_epochs(const plan *p, text_buffer *id)
+{
+    optimizer o;
+    RONDO_TRY(optimizer_parse(&o, p->optimizer));
+    if (schedule_spans_run(o.schedule, &o.schedule_options))
+        text_add(id, "\nepochs %lld (the schedule spans them)", (long long)p->epochs);
+    optimizer_free(&o);
+    return RONDO_OK;
+}
+
 /* What two runs must share to be one: all that changes a weight. Later keys are named only where
  * they are set, so that older runs still go on. */
 static rondo_status identify(plan *p, const rondo_recipe *r)
 {
     const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
     const rondo_dataset *v = p->validation;
-    char steps[48] = "";
-    if (p->steps_per_epoch)
-        snprintf(steps, sizeof steps, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
-    p->identity = alloc_format(
-        "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
-        "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
-        "patience %lld\ncallbacks %s%s%s%s",
-        p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
-        (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
-        (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
-        scale ? scale : "none", (long long)p->patience, more ? more : "", steps,
-        p->until ? "\nuntil " : "", p->until ? p->until : "");
-    return p->identity ? RONDO_OK : RONDO_E_NOMEM;
+    text_buffer id = { 0 };
+    text_add(&id,
+             "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
+             "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
+             "patience %lld\ncallbacks %s",
+             p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
+             (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
+             (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
+             scale ? scale : "none", (long long)p->patience, more ? more : "");
+    if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
+    if (p->until) text_add(&id, "\nuntil %s", p->until);
+    const rondo_status status = identify_epochs(p, &id);
+    p->identity = id.data;
+    return status ? status : id.status;
 }
 
 static void note_decisions(plan *p)

@@ -55,6 +55,8 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(json_put(run, "optimizer", json_string(t->optimizer_spec)));
     RONDO_TRY(json_put(run, "loss", json_string(t->loss_spec)));
     RONDO_TRY(json_put(run, "metrics", json_string(t->metric_spec)));
+    if (schedule_spans_run(t->optimizer.schedule, &t->optimizer.schedule_options))
+        RONDO_TRY(put_number(run, "number of epochs, which its schedule spans,", o->epochs));
     RONDO_TRY(put_digest(run, "seed", m->seed));
     RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));

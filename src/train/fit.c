@@ -28,6 +28,7 @@ typedef struct fit {
     rondo_fit_options options;
     fit_position at;
     int64_t batches; /* of an epoch */
+    int64_t updates; /* … and what they come to, but for windows at random */
     int64_t *order;  /* [data->count] this epoch's */
     cuts cuts;       /* of streams: its windows, which are its batches */
     feeder *feeder;  /* of its batches */
@@ -95,12 +96,24 @@ static rondo_status make_names(fit *f)
     return RONDO_OK;
 }
 
+/* For the schedule. */
+static void note_time(fit *f)
+{
+    const rondo_fit_options *o = &f->options;
+    schedule_time *t = &f->training->optimizer.time;
+    t->epochs = (double)o->epochs;
+    t->epoch = (double)f->at.epoch + (double)f->at.batch / (double)f->batches;
+    t->steps = (double)f->updates * t->epochs;
+}
+
 /* An epoch's batches: of streams its windows, else some samples each. */
 static rondo_status count_batches(fit *f)
 {
     const rondo_fit_options *o = &f->options;
     f->batches = (f->data->count - 1) / o->batch_size + 1;
     if (o->steps_per_epoch && o->steps_per_epoch < f->batches) f->batches = o->steps_per_epoch;
+    const int64_t windows = o->bptt ? (dataset_longest(f->data) - 1) / o->bptt + 1 : 1;
+    f->updates = f->data->streams ? windows : f->batches * windows;
     if (!f->data->streams) return RONDO_OK;
     RONDO_TRY(cuts_make(&f->cuts, dataset_longest(f->data), o->bptt, o->bptt_vary, f->model->seed,
                         f->at.epoch));
@@ -160,6 +173,7 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     if (o->checkpoint && file_exists(o->checkpoint))
         RONDO_TRY(checkpoint_load(o->checkpoint, f->model, f->data, o, &f->at));
     RONDO_TRY(count_batches(f));
+    note_time(f);
     if (f->at.done && o->epochs > f->at.epochs) f->at.done = false;
     f->saved = seconds();
     return RONDO_OK;
@@ -257,6 +271,7 @@ static rondo_status train_batch(fit *f)
     RONDO_TRY(train(f, b, &mean));
     f->at.batch++;
     f->at.samples += samples;
+    note_time(f);
     scores_result(&t->scores, f->values);
     RONDO_TRY(notify(f, RONDO_BATCH_END, f->n_scores));
     if (isfinite(mean) || f->progress.stop) return RONDO_OK;
@@ -272,6 +287,7 @@ static rondo_status train_epoch(fit *f)
     if (f->at.batch == 0) scores_reset(&f->training->scores);
     if (f->at.batch == 0 && f->data->streams) f->training->carry.rows = 0;
     RONDO_TRY(count_batches(f));
+    note_time(f);
     shuffle(f);
     ask(f, f->at.batch);
     while (f->at.batch < f->batches && !f->progress.stop) {

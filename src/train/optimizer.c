@@ -345,5 +345,7 @@ void optimizer_update(optimizer *o, real *weights, const real *gradients, param 
 
 double optimizer_rate(const optimizer *o)
 {
-    return o->learning_rate * o->schedule->factor(&o->schedule_options, o->iterations);
+    schedule_time now = o->time;
+    now.step = o->iterations;
+    return o->learning_rate * o->schedule->factor(&o->schedule_options, &now);
 }

@@ -20,16 +20,23 @@ typedef struct optimizer_row {
     void (*update)(const kernels *, real *w, real *const slots[], const real *g, int64_t n,
                    const optimizer_terms *);
 } optimizer_row;
-typedef struct schedule_options {
-    int64_t decay_steps, warmup_steps, step_size;
-    float decay_rate, alpha, gamma;
+typedef struct schedule_options { /* of all schedules, as above */
+    int64_t decay_steps, warmup_steps, step_size, epochs;
+    float decay_rate, alpha, gamma, warmup_ratio, cut_frac, ratio, pct_start, div_factor,
+        final_div_factor;
     bool staircase;
 } schedule_options;
+typedef struct schedule_time { /* where a run stands */
+    int64_t step;              /* updates done, in all fits */
+    double epoch, epochs;      /* done of this fit, with the part of the present one; of how many */
+    double steps;              /* updates of this fit; where it is cut at random, about so many */
+} schedule_time;
 typedef struct schedule_row {
     const char *name, *help;
     option_table options;
     const char *needs; /* an option that must be over 0, or NULL */
-    double (*factor)(const schedule_options *, int64_t step); /* times the learning rate */
+    bool takes_length; /* decay_steps; left out, it spans the run */
+    double (*factor)(const schedule_options *, const schedule_time *); /* times the learning rate */
 } schedule_row;
 typedef struct slot_place { /* of a param */
     int64_t id, at;
@@ -40,6 +47,7 @@ typedef struct optimizer {
     const schedule_row *schedule;
     schedule_options schedule_options;
     int64_t iterations;   /* updates done */
+    schedule_time time;   /* set by fit, but for the step, which is those */
     double share;         /* of the rate, that the next update is worth: 1 */
     double learning_rate; /* base, may be changed by callbacks */
     int n_slots;
@@ -60,6 +68,8 @@ double optimizer_rate(const optimizer *); /* of the next update */
 void optimizer_free(optimizer *);
 rondo_status schedule_parse(const schedule_row **, schedule_options *,
                             const char *spec); /* NULL: constant */
+/* Its rates depend on how many epochs the run has: one of more epochs is another run. */
+bool schedule_spans_run(const schedule_row *, const schedule_options *);
 
 /* ---- scores.c: running means of the loss and metrics, as Keras shows them ---- */
 typedef struct scores {

@@ -1,0 +1,105 @@
+/* What changes on the way through a run: rates over all of it. */
+#define _DEFAULT_SOURCE
+#include "train/bench.h"
+
+static int64_t countdown; /* batches until it interrupts; 0: never */
+
+static rondo_status interrupt(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    (void)m, (void)p, (void)user;
+    if (event == RONDO_BATCH_END && --countdown == 0) rondo_interrupt();
+    return RONDO_OK;
+}
+
+static rondo_status fit(bench *b, int64_t bptt, int64_t epochs, int64_t stop_after,
+                        const char *path)
+{
+    const rondo_callback c = { .on = interrupt };
+    countdown = stop_after;
+    return rondo_fit(b->model, b->data, .epochs = epochs, .batch_size = BATCH, .bptt = bptt,
+                     .checkpoint = path, .callbacks = &c, .n_callbacks = 1);
+}
+
+/* ---- Schedules ---- */
+static const char *const over_a_run[] = {
+    "sgd learning_rate=0.5 schedule=slanted_triangular",
+    "adam learning_rate=0.02 schedule=one_cycle",
+    "adam learning_rate=0.02 schedule='linear warmup_ratio=0.2'",
+    "sgd schedule='decay_after epochs=2'",
+};
+
+static void schedules_resume(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof over_a_run / sizeof *over_a_run; i++) {
+        how = over_a_run[i];
+        bench whole = open_bench(WHOLE, last_layers, 1);
+        ok(fit(&whole, 0, 4, 0, NULL));
+        for (int at = 2; at < 4 * BATCHES; at += 7) {
+            bench first = open_bench(WHOLE, last_layers, 1), b = open_bench(WHOLE, last_layers, 2);
+            remove(checkpoint);
+            assert_int_equal(fit(&first, 0, 4, at, checkpoint), RONDO_E_STOPPED);
+            ok(fit(&b, 0, 4, 0, checkpoint));
+            same_weights(&whole, &b);
+            close_bench(&first);
+            close_bench(&b);
+        }
+        close_bench(&whole);
+    }
+    remove(checkpoint);
+}
+
+/* The rate at the end of each epoch, which is that of the next update. */
+static rondo_status note_rate(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    if (event == RONDO_EPOCH_END) ((double *)user)[p->epoch] = rondo_learning_rate(m);
+    return RONDO_OK;
+}
+
+static void rates_by_epoch(void **state)
+{
+    (void)state;
+    double rates[4];
+    const rondo_callback c = { .on = note_rate, .user = rates };
+    how = "sgd learning_rate=1 schedule='decay_after epochs=2'";
+    bench b = open_bench(PER_STEP, step_layers, 1);
+    ok(rondo_fit(b.model, b.data, .epochs = 4, .batch_size = BATCH, .bptt = 4, .callbacks = &c,
+                 .n_callbacks = 1));
+    const double expected[] = { 1, 0.5, 0.25, 0.125 };
+    for (int i = 0; i < 4; i++) assert_float_equal(rates[i], expected[i], 1e-12);
+    close_bench(&b);
+    how = "sgd learning_rate=1 schedule=linear";
+    b = open_bench(WHOLE, last_layers, 1);
+    ok(rondo_fit(b.model, b.data, .epochs = 4, .batch_size = BATCH, .callbacks = &c,
+                 .n_callbacks = 1));
+    for (int i = 0; i < 4; i++) assert_float_equal(rates[i], 0.75 - 0.25 * i, 1e-12);
+    close_bench(&b);
+}
+
+/* More epochs are another run where the schedule spans them, and the same one where it does not. */
+static void epochs_raised(void **state)
+{
+    (void)state;
+    for (int spans = 0; spans < 2; spans++) {
+        how = spans ? "sgd schedule=cosine" : "sgd schedule='cosine decay_steps=30'";
+        bench b = open_bench(WHOLE, last_layers, 1), more = open_bench(WHOLE, last_layers, 1);
+        remove(checkpoint);
+        ok(fit(&b, 0, 2, 0, checkpoint));
+        const rondo_status status = fit(&more, 0, 3, 0, checkpoint);
+        assert_int_equal(status, spans ? RONDO_E_MISMATCH : RONDO_OK);
+        if (spans) assert_non_null(strstr(rondo_error(), "was 2, now it is 3"));
+        close_bench(&b);
+        close_bench(&more);
+    }
+    remove(checkpoint);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(schedules_resume),
+        cmocka_unit_test(rates_by_epoch),
+        cmocka_unit_test(epochs_raised),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
