@@ -200,6 +200,7 @@ rondo_status pass_repeat(pass *, const feed *);
 value *pass_output(const pass *, int i);
 call *pass_maker(const pass *p, int i); /* the call that makes output i */
 value *pass_input(const pass *, int i);
+double pass_penalty(const pass *); /* Σ of what layers add to what is minimised */
 void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */
 void pass_free(pass *);
 
