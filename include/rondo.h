@@ -275,6 +275,10 @@ rondo_status rondo_check_gradients(const rondo_model *, const rondo_batch *, dou
 rondo_status rondo_reset_states(rondo_model *); /* of stateful layers, as Keras' reset_states() */
 double rondo_learning_rate(const rondo_model *);
 rondo_status rondo_set_learning_rate(rondo_model *, double);
+/* Of an optimizer that averages weights (use_ema, asgd, ntasgd): exchanges them with their averages, and
+ * back, once there are any. rondo_fit validates and saves with the averages and leaves them in the model.
+ * E_STATE: it does not average. */
+rondo_status rondo_swap_average(rondo_model *);
 
 /* ---- Streaming: one step at a time; many streams may share one model --------------------- */
 typedef struct rondo_stream rondo_stream;

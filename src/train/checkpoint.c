@@ -2,8 +2,8 @@
  * to go on exactly.
  *
  * Metadata "checkpoint" (JSON): "run", texts that must agree for the file to fit a run;
- * "position", integers. Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the learning
- * rate, then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes). */
+ * "position", integers. Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the optimizer's,
+ * then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes). */
 #include "train/train.h"
 #include <string.h>
 
@@ -120,12 +120,12 @@ static rondo_status add_tensors(packing *p, const rondo_model *m, const rondo_fi
         snprintf(name, sizeof name, SLOT, i);
         add(p, name, real_type(), t->optimizer.n, sizeof(real), t->optimizer.slots[i]);
     }
-    const int64_t n = scores_size(&t->scores);
-    p->numbers = alloc_array(1 + n, sizeof *p->numbers);
+    const int64_t first = optimizer_numbers(&t->optimizer), n = first + scores_size(&t->scores);
+    p->numbers = alloc_array(n, sizeof *p->numbers);
     if (!p->numbers) return RONDO_E_NOMEM;
-    p->numbers[0] = t->optimizer.learning_rate;
-    scores_save(&t->scores, p->numbers + 1);
-    add(p, "state.numbers", "F64", 1 + n, sizeof(double), p->numbers);
+    optimizer_save(&t->optimizer, p->numbers);
+    scores_save(&t->scores, p->numbers + first);
+    add(p, "state.numbers", "F64", n, sizeof(double), p->numbers);
     if (t->carries && t->carry.rows)
         add(p, "state.carry", real_type(), m->state_size * t->carry.rows, sizeof(real),
             t->carry.state);
@@ -218,15 +218,16 @@ static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_m
         if (!data) return RONDO_E_FORMAT;
         memcpy(t->optimizer.slots[i], data, slot);
     }
-    const int64_t n = 1 + scores_size(&t->scores);
+    const int64_t first = optimizer_numbers(&t->optimizer), n = first + scores_size(&t->scores);
     const size_t size = (size_t)n * sizeof(double);
     const void *data = data_of(f, path, "state.numbers", "F64", size);
     double *numbers = data ? alloc_array(n, sizeof *numbers) : NULL;
     if (!numbers) return data ? RONDO_E_NOMEM : RONDO_E_FORMAT;
     memcpy(numbers, data, size);
-    t->optimizer.learning_rate = numbers[0];
-    scores_load(&t->scores, numbers + 1);
+    const rondo_status status = optimizer_load(&t->optimizer, numbers);
+    scores_load(&t->scores, numbers + first);
     alloc_free(numbers);
+    if (status) return rondo_fail_in(status, "%s", path);
     t->carry.rows = 0;
     if (!t->carries || carry_rows <= 0) return RONDO_OK;
     RONDO_TRY(carry_reserve(&t->carry, m, carry_rows));

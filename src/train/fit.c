@@ -308,7 +308,16 @@ static bool finished(const fit *f)
     return f->at.done || f->progress.stop || f->at.epoch >= f->options.epochs;
 }
 
-static rondo_status end_epoch(fit *f)
+/* Validation, and who is told of it, see averaged weights; training goes on from the others. */
+static void swap_average(fit *f)
+{
+    rondo_model *m = f->model;
+    if (!average_begun(&f->training->optimizer)) return;
+    average_swap(&f->training->optimizer, m->weights, m->params, m->n_params);
+    model_weights_trained(m);
+}
+
+static rondo_status judge_epoch(fit *f)
 {
     scores_result(&f->training->scores, f->values);
     if (f->options.validation) {
@@ -317,7 +326,16 @@ static rondo_status end_epoch(fit *f)
             "validation"));
         scores_result(&f->validation.scores, f->values + f->n_scores);
     }
-    RONDO_TRY(notify(f, RONDO_EPOCH_END, f->n_names));
+    return notify(f, RONDO_EPOCH_END, f->n_names);
+}
+
+static rondo_status end_epoch(fit *f)
+{
+    swap_average(f);
+    const rondo_status status = judge_epoch(f);
+    swap_average(f);
+    RONDO_TRY(status);
+    average_note(&f->training->optimizer, f->values[f->options.validation ? f->n_scores : 0]);
     f->at.epoch++;
     f->at.batch = f->at.samples = 0;
     f->at.done = f->progress.stop;
@@ -336,6 +354,8 @@ static rondo_status run(fit *f)
         if (f->options.checkpoint_rarely) RONDO_TRY(save(f));
         return stop_interrupted(f);
     }
+    average_take(&f->training->optimizer, f->model->weights, f->model->params, f->model->n_params);
+    model_weights_trained(f->model);
     return notify(f, RONDO_FIT_END, f->n_names);
 }
 

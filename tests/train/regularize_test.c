@@ -94,12 +94,88 @@ static void epochs_raised(void **state)
     remove(checkpoint);
 }
 
+/* ---- Averaged weights ---- */
+static const char *const averaging[] = {
+    "asgd learning_rate=0.3 t0=7",
+    "ntasgd learning_rate=20 global_clipnorm=1 nonmono=1",
+    "adam learning_rate=0.02 use_ema ema_momentum=0.9",
+    "rmsprop momentum=0.5 use_ema",
+};
+
+static void averages_resume(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof averaging / sizeof *averaging; i++) {
+        how = averaging[i];
+        bench whole = open_bench(PER_STEP, step_layers, 1);
+        ok(fit(&whole, 4, 5, 0, NULL));
+        const optimizer *o = &whole.model->training->optimizer;
+        if (!average_begun(o)) fail_msg("%s does not average", how);
+        for (int at = 1; at < 5 * BATCHES; at += 5) {
+            bench first = open_bench(PER_STEP, step_layers, 1),
+                  b = open_bench(PER_STEP, step_layers, 2);
+            remove(checkpoint);
+            assert_int_equal(fit(&first, 4, 5, at, checkpoint), RONDO_E_STOPPED);
+            ok(fit(&b, 4, 5, 0, checkpoint));
+            same_weights(&whole, &b);
+            close_bench(&first);
+            close_bench(&b);
+        }
+        /* … and from the end of a run, which goes on from the weights before averaging. */
+        bench more = open_bench(PER_STEP, step_layers, 1), b = open_bench(PER_STEP, step_layers, 1);
+        ok(fit(&more, 4, 6, 0, NULL));
+        remove(checkpoint);
+        ok(fit(&b, 4, 5, 0, checkpoint));
+        same_weights(&whole, &b);
+        close_bench(&b);
+        b = open_bench(PER_STEP, step_layers, 1);
+        ok(fit(&b, 4, 6, 0, checkpoint));
+        same_weights(&more, &b);
+        close_bench(&b);
+        close_bench(&more);
+        close_bench(&whole);
+    }
+    remove(checkpoint);
+}
+
+static real seen[4096];
+
+static rondo_status note_weights(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    (void)p;
+    if (event == RONDO_EPOCH_END)
+        memcpy(user, m->weights, (size_t)m->n_weights * sizeof *m->weights);
+    return RONDO_OK;
+}
+
+/* What is validated, and shown at the end of an epoch, and left at the end, is the average. */
+static void averages_are_judged(void **state)
+{
+    (void)state;
+    how = "adam learning_rate=0.02 use_ema ema_momentum=0.5";
+    bench b = open_bench(WHOLE, last_layers, 1);
+    const rondo_callback c = { .on = note_weights, .user = seen };
+    const size_t size = (size_t)b.model->n_weights * sizeof(real);
+    assert_true(size <= sizeof seen);
+    ok(rondo_fit(b.model, b.data, .batch_size = BATCH, .callbacks = &c, .n_callbacks = 1));
+    const optimizer *o = &b.model->training->optimizer;
+    assert_memory_equal(b.model->weights, seen, size);
+    assert_memory_equal(b.model->weights, o->slots[o->average],
+                        (size_t)shape_size(&b.model->params[0]->shape) * sizeof(real));
+    ok(rondo_swap_average(b.model));
+    close_bench(&b);
+    how = "adam";
+    b = open_bench(WHOLE, last_layers, 1);
+    assert_int_equal(rondo_swap_average(b.model), RONDO_E_STATE);
+    close_bench(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(schedules_resume),
-        cmocka_unit_test(rates_by_epoch),
-        cmocka_unit_test(epochs_raised),
+        cmocka_unit_test(schedules_resume),    cmocka_unit_test(rates_by_epoch),
+        cmocka_unit_test(epochs_raised),       cmocka_unit_test(averages_resume),
+        cmocka_unit_test(averages_are_judged),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
