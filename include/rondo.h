@@ -150,6 +150,11 @@ rondo_status rondo_adapt(rondo_model *, const char *pattern, const char *spec);
 rondo_status rondo_adapter_enable(rondo_model *, const char *name, bool on);
 rondo_status rondo_adapter_merge(rondo_model *, const char *name);
 rondo_status rondo_adapter_remove(rondo_model *, const char *name);
+/* Factors of the learning rate, by name pattern: "embedding*=0.1 lstm*=0.4", the last that matches counts;
+ * or "discriminative=2.6": groups of layers, each at 1/2.6 of the rate of the one above it (2.6 may be left
+ * out). A group is a layer with weights; those behind the last recurrent one are one group. NULL: 1 for
+ * all. Not in model files. E_NAME: no such weight. */
+rondo_status rondo_set_rates(rondo_model *, const char *rates);
 typedef struct rondo_adapter_info {
     const char *weight, *kind, *name; /* "lstm.kernel" (until the next call), "lora", its name */
     int64_t parameters;               /* that it adds */
@@ -253,6 +258,9 @@ typedef struct rondo_fit_options {
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
     /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
     bool bptt_vary;
+    /* Gradual unfreezing: at first the top group of layers trains alone (see rondo_set_rates), and after
+     * every so many epochs one more; 0: all train from the start. What is frozen stays so. */
+    int64_t unfreeze;
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);

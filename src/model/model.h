@@ -81,6 +81,8 @@ void model_place_gradients(rondo_model *); /* after some were frozen, thawed, li
 rondo_status model_follow(rondo_model *);
 /* Weights listed anew get their places: those that were there keep their values. */
 rondo_status model_place_again(rondo_model *);
+/* Which of the listed params are named so, and how many; E_NAME: none. */
+rondo_status model_match(bool **matches, int *n, const rondo_model *, const char *pattern);
 rondo_status model_stick(rondo_model *, rondo_status); /* as a builder's failure; passes it on */
 /* Brings packed copies up to date; any thread. needs [n_nodes]: where gradients go, which want
  * transposes; NULL: forward only. Masks over weights as drawn. */
@@ -108,6 +110,11 @@ void model_start_states(const rondo_model *, real *states, int64_t batch, bool a
 void model_start_row(const rondo_model *, const node *, int k, real *row); /* of its k-th state */
 rondo_status model_read_weights(rondo_model *, const tensor_file *);       /* every one, by name */
 rondo_status model_can_stream(const rondo_model *);
+
+/* ---- groups.c: layers with weights, from the bottom; those behind the last state are one ---- */
+int model_groups(const rondo_model *);
+/* So many of them, from the top, train as far as they are not frozen, the others rest; 0: none does. */
+rondo_status model_thaw(rondo_model *, int64_t groups);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */
 rondo_status model_to_json(const rondo_model *, json_t **);

@@ -269,6 +269,8 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_int(r, "bptt", 0, 0, &p->bptt));
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
     RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
+    RONDO_TRY(recipe_int(r, "unfreeze", 0, 0, &p->unfreeze));
+    p->rates = rondo_recipe_get(r, "rates");
     RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
@@ -320,13 +322,15 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
 }
 
 /* A schedule over the whole run gives other rates, from the first epoch on, in a longer one. */
-static rondo_status identify_epochs(const plan *p, text_buffer *id)
+static rondo_status identify_rates(const plan *p, text_buffer *id)
 {
     optimizer o;
     RONDO_TRY(optimizer_parse(&o, p->optimizer));
     if (schedule_spans_run(o.schedule, &o.schedule_options))
         text_add(id, "\nepochs %lld (the schedule spans them)", (long long)p->epochs);
     optimizer_free(&o);
+    if (p->rates) text_add(id, "\nrates %s", p->rates);
+    if (p->unfreeze) text_add(id, "\nunfreeze %lld", (long long)p->unfreeze);
     return RONDO_OK;
 }
 
@@ -347,7 +351,7 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
              scale ? scale : "none", (long long)p->patience, more ? more : "");
     if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
     if (p->until) text_add(&id, "\nuntil %s", p->until);
-    const rondo_status status = identify_epochs(p, &id);
+    const rondo_status status = identify_rates(p, &id);
     p->identity = id.data;
     return status ? status : id.status;
 }

@@ -105,7 +105,8 @@ typedef struct plan {
     int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience;
+    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience, unfreeze;
+    const char *rates; /* of weights; NULL: 1 */
     const char *until; /* of the recipe; NULL: none */
     double checkpoint_seconds;
     uint64_t seed;

@@ -46,6 +46,22 @@ static int64_t count_callbacks(const rondo_fit_options *o)
     return n;
 }
 
+/* Of weights that do not learn at the optimizer's. */
+static rondo_status describe_rates(json_t *run, const rondo_model *m)
+{
+    char number[32];
+    text_buffer rates = { 0 };
+    for (int i = 0; i < m->n_params; i++) {
+        if (m->params[i]->rate == 1) continue;
+        number_text(number, m->params[i]->rate);
+        text_add(&rates, "%s%s=%s", rates.size ? " " : "", rondo_weight_name(m, i), number);
+    }
+    rondo_status status = rates.status;
+    if (!status && rates.size) status = json_put(run, "rates of weights", json_string(rates.data));
+    text_free(&rates);
+    return status;
+}
+
 static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_dataset *data,
                                  const rondo_fit_options *o)
 {
@@ -57,6 +73,8 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(json_put(run, "metrics", json_string(t->metric_spec)));
     if (schedule_spans_run(t->optimizer.schedule, &t->optimizer.schedule_options))
         RONDO_TRY(put_number(run, "number of epochs, which its schedule spans,", o->epochs));
+    if (o->unfreeze) RONDO_TRY(put_number(run, "epochs to thaw a layer", o->unfreeze));
+    RONDO_TRY(describe_rates(run, m));
     RONDO_TRY(put_digest(run, "seed", m->seed));
     RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));
@@ -72,20 +90,27 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     return json_put(run, "identity", json_string(o->identity ? o->identity : ""));
 }
 
-static rondo_status compare_runs(const char *path, const json_t *saved, json_t *now)
+static rondo_status compare_keys(const char *path, json_t *keys, const json_t *saved,
+                                 const json_t *now)
 {
     const char *key;
-    json_t *value_now;
-    json_object_foreach (now, key, value_now) {
+    json_t *each;
+    json_object_foreach (keys, key, each) {
         const char *was = json_string_value(json_object_get(saved, key));
-        const char *is = json_string_value(value_now);
-        if (!was || strcmp(was, is) != 0)
+        const char *is = json_string_value(json_object_get(now, key));
+        if (!was || !is || strcmp(was, is) != 0)
             return rondo_fail(RONDO_E_MISMATCH,
                               "%s is the checkpoint of another run: its %s was %s, now it is %s; "
                               "name another file, or delete it to start over",
-                              path, key, was ? was : "not given", *is ? is : "not given");
+                              path, key, was ? was : "not given", is && *is ? is : "not given");
     }
     return RONDO_OK;
+}
+
+static rondo_status compare_runs(const char *path, json_t *saved, json_t *now)
+{
+    RONDO_TRY(compare_keys(path, now, saved, now));
+    return compare_keys(path, saved, saved, now);
 }
 
 /* ---- Saving ---- */
@@ -296,6 +321,7 @@ static rondo_status load(const tensor_file *f, const char *path, const json_t *a
     int64_t carry_rows;
     RONDO_TRY(json_want_object(all, "position", &position));
     RONDO_TRY(rondo_fail_in(load_position(position, m->training, at, &carry_rows), "%s", path));
+    RONDO_TRY(model_thaw(m, fit_groups(o, at->epoch)));
     RONDO_TRY(load_frozen(f, path, m));
     RONDO_TRY(load_tensors(f, path, m, carry_rows));
     RONDO_TRY(rondo_fail_in(model_read_weights(m, f), "%s", path));

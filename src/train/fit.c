@@ -59,9 +59,9 @@ static rondo_status check_options(const fit *f)
 {
     const rondo_fit_options *o = &f->options;
     if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0 ||
-        o->steps_per_epoch < 0)
-        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds and "
-                                       "steps_per_epoch cannot be under 0");
+        o->steps_per_epoch < 0 || o->unfreeze < 0)
+        return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds, "
+                                       "steps_per_epoch and unfreeze cannot be under 0");
     if (o->bptt_vary && !(f->data && f->data->streams && o->bptt))
         return rondo_fail(RONDO_E_ARG, "fit: bptt_vary varies the windows of streams, around bptt; "
                                        "these data are none, or bptt is 0");
@@ -172,6 +172,8 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     RONDO_TRY(checkpoint_note_model(f->training, f->model));
     if (o->checkpoint && file_exists(o->checkpoint))
         RONDO_TRY(checkpoint_load(o->checkpoint, f->model, f->data, o, &f->at));
+    else
+        RONDO_TRY(model_thaw(f->model, fit_groups(o, 0)));
     RONDO_TRY(count_batches(f));
     note_time(f);
     if (f->at.done && o->epochs > f->at.epochs) f->at.done = false;
@@ -179,8 +181,15 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     return RONDO_OK;
 }
 
+int64_t fit_groups(const rondo_fit_options *o, int64_t epoch)
+{
+    return o->unfreeze ? 1 + epoch / o->unfreeze : 0;
+}
+
+/* What rested trains again; a failure sticks to the model. */
 static void tear_down(fit *f)
 {
+    if (f->training) (void)model_thaw(f->model, 0);
     feeder_close(f->feeder);
     if (f->validation.model) evaluation_close(&f->validation);
     text_list_free(f->names);
@@ -338,6 +347,7 @@ static rondo_status end_epoch(fit *f)
     average_note(&f->training->optimizer, f->values[f->options.validation ? f->n_scores : 0]);
     f->at.epoch++;
     f->at.batch = f->at.samples = 0;
+    RONDO_TRY(model_thaw(f->model, fit_groups(&f->options, f->at.epoch)));
     f->at.done = f->progress.stop;
     f->at.epochs = f->options.epochs;
     const bool rarely = f->options.checkpoint_rarely && !finished(f);

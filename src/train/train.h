@@ -246,6 +246,8 @@ rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_s
 void evaluation_close(evaluation *);
 
 /* ---- fit.c ---- */
+/* How many groups of layers train in this epoch; 0: all. */
+int64_t fit_groups(const rondo_fit_options *, int64_t epoch);
 int fit_interrupts(void); /* how often rondo_interrupt was called */
 
 /* ---- checkpoint.c: exact resume ---- */

@@ -170,12 +170,123 @@ static void averages_are_judged(void **state)
     close_bench(&b);
 }
 
+/* ---- Rates of layers, and layers that train later ---- */
+static double rate_of(const rondo_model *m, const char *name)
+{
+    return model_param(m, name)->rate;
+}
+
+static void rates(void **state)
+{
+    (void)state;
+    how = "sgd";
+    bench b = open_bench(
+        WHOLE, "dense 3; lstm 5 return_sequences; gru 4; dense 6 tanh; dense 4 softmax", 1);
+    rondo_model *m = b.model;
+    assert_int_equal(model_groups(m), 4);
+    ok(rondo_set_rates(m, "discriminative"));
+    assert_true(rate_of(m, "dense_2.kernel") == 1 && rate_of(m, "dense_1.bias") == 1);
+    assert_float_equal(rate_of(m, "gru.kernel"), 1 / 2.6, 1e-12);
+    assert_float_equal(rate_of(m, "dense.kernel"), 1 / (2.6 * 2.6 * 2.6), 1e-12);
+    ok(rondo_set_rates(m, "discriminative=2"));
+    assert_float_equal(rate_of(m, "lstm.bias"), 0.25, 0);
+    ok(rondo_set_rates(m, "*=0.5 lstm*=0.1  lstm.bias=0"));
+    assert_true(rate_of(m, "lstm.kernel") == 0.1 && rate_of(m, "lstm.bias") == 0);
+    assert_true(rate_of(m, "gru.bias") == 0.5);
+    const real before = m->weights[model_param(m, "lstm.bias")->offset + 1];
+    ok(rondo_fit(m, b.data, .batch_size = BATCH));
+    assert_true(before == m->weights[model_param(m, "lstm.bias")->offset + 1]);
+    ok(rondo_set_rates(m, NULL));
+    assert_true(rate_of(m, "lstm.bias") == 1);
+    assert_int_equal(rondo_set_rates(m, "gry*=1"), RONDO_E_NAME);
+    static const char *const bad[] = { "fast",     "lstm*=quick",
+                                       "=1",       "discriminative=",
+                                       "lstm*=-1", "discriminative=0.5",
+                                       "lstm*=nan" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (rondo_set_rates(m, bad[i]) != RONDO_E_ARG) fail_msg("%s is taken", bad[i]);
+    close_bench(&b);
+}
+
+static const char *tower = "dense 3; lstm 5 dropout=0.2 return_sequences; gru 4; dense 4 softmax";
+
+static rondo_status fit_thawing(bench *b, int64_t epochs, int64_t stop_after, const char *path,
+                                const rondo_callback *c)
+{
+    const rondo_callback stopper = { .on = interrupt };
+    countdown = stop_after;
+    return rondo_fit(b->model, b->data, .epochs = epochs, .batch_size = BATCH, .unfreeze = 1,
+                     .checkpoint = path, .callbacks = c ? c : &stopper, .n_callbacks = 1);
+}
+
+/* What had changed by the end of each epoch, layer by layer from the top. */
+static rondo_status note_changes(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    static const char *const names[] = { "dense_1.kernel", "gru.kernel", "lstm.kernel",
+                                         "dense.kernel" };
+    if (event == RONDO_FIT_BEGIN) memcpy(seen, m->weights, (size_t)m->n_weights * sizeof *seen);
+    for (int i = 0; event == RONDO_EPOCH_END && i < 4; i++) {
+        const int64_t at = model_param(m, names[i])->offset;
+        ((int *)user)[p->epoch] += m->weights[at] != seen[at];
+    }
+    return RONDO_OK;
+}
+
+static void thaws_from_the_top(void **state)
+{
+    (void)state;
+    how = "adam learning_rate=0.02 use_ema ema_momentum=0.5";
+    int changed[5] = { 0 };
+    const rondo_callback c = { .on = note_changes, .user = changed };
+    bench b = open_bench(WHOLE, tower, 1);
+    assert_true((size_t)b.model->n_weights < sizeof seen / sizeof *seen);
+    ok(fit_thawing(&b, 5, 0, NULL, &c));
+    const int expected[] = { 1, 2, 3, 4, 4 };
+    assert_memory_equal(changed, expected, sizeof changed);
+    assert_int_equal(rondo_parameter_count(b.model, true), rondo_parameter_count(b.model, false));
+    close_bench(&b);
+}
+
+/* Whichever layers train when it is stopped; what is frozen stays so. */
+static void thawing_resumes(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        how = k ? "ntasgd learning_rate=0.2" : "adam learning_rate=0.02 use_ema";
+        bench whole = open_bench(WHOLE, tower, 1);
+        ok(rondo_adapt(whole.model, "lstm.bias", "frozen"));
+        ok(rondo_set_rates(whole.model, "discriminative"));
+        ok(fit_thawing(&whole, 5, 0, NULL, NULL));
+        assert_true(model_param(whole.model, "lstm.bias")->gradient < 0);
+        for (int at = 1; at < 5 * BATCHES; at += 2) {
+            bench first = open_bench(WHOLE, tower, 1), b = open_bench(WHOLE, tower, 2);
+            ok(rondo_adapt(first.model, "lstm.bias", "frozen"));
+            ok(rondo_adapt(b.model, "lstm.bias", "frozen"));
+            ok(rondo_set_rates(first.model, "discriminative"));
+            remove(checkpoint);
+            assert_int_equal(fit_thawing(&first, 5, at, checkpoint, NULL), RONDO_E_STOPPED);
+            assert_int_equal(fit_thawing(&b, 5, 0, checkpoint, NULL), RONDO_E_MISMATCH);
+            assert_non_null(strstr(rondo_error(), "rates"));
+            ok(rondo_set_rates(b.model, "discriminative"));
+            assert_int_equal(fit(&b, 0, 5, 0, checkpoint), RONDO_E_MISMATCH);
+            assert_non_null(strstr(rondo_error(), "thaw"));
+            ok(fit_thawing(&b, 5, 0, checkpoint, NULL));
+            same_weights(&whole, &b);
+            close_bench(&first);
+            close_bench(&b);
+        }
+        close_bench(&whole);
+    }
+    remove(checkpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_resume),    cmocka_unit_test(rates_by_epoch),
         cmocka_unit_test(epochs_raised),       cmocka_unit_test(averages_resume),
-        cmocka_unit_test(averages_are_judged),
+        cmocka_unit_test(averages_are_judged), cmocka_unit_test(rates),
+        cmocka_unit_test(thaws_from_the_top),  cmocka_unit_test(thawing_resumes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
