@@ -19,7 +19,7 @@ enum exit_codes {
 };
 int exit_of(rondo_status);
 
-enum { MAX_WORDS = 4, MAX_OPTIONS = 128 };
+enum { MAX_WORDS = 64, MAX_OPTIONS = 128 };
 
 typedef struct given { /* an option as it was given */
     const char *key, *value;
@@ -51,7 +51,8 @@ const command *command_at(int i);              /* NULL past the last */
 int command_new(call *), command_train(call *), command_eval(call *), command_predict(call *),
     command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
-    command_explain(call *), command_report(call *), command_study(call *), command_help(call *);
+    command_explain(call *), command_report(call *), command_study(call *),
+    command_tokenize(call *), command_generate(call *), command_help(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
@@ -102,6 +103,8 @@ void close_both(job *);
 /* ---- heat.c ---- */
 /* attribution: the numbers beside the lines are sums, not means. */
 rondo_status heat_print(const rondo_map *, bool attribution);
+/* Of one column over a text: a line a token, those that weigh most. */
+rondo_status heat_tokens(const rondo_map *, int64_t column, char *const *tokens);
 
 /* ---- findings.c: what a diagnosis comes to, sentence by sentence ---- */
 void print_findings(FILE *, const rondo_diagnosis *, bool chinese);

@@ -56,6 +56,20 @@ static const command commands[] = {
       "  rondo predict runs/a --data new.csv > answers.csv\n"
       "  cat new.csv | rondo predict runs/a - --json\n",
       command_predict },
+    { "generate", "MODEL", 1, 1, "a language model writes: on from a prompt, token by token",
+      "Writes --length tokens, or until the model ends the text or --stop comes. --greedy takes "
+      "the\n"
+      "most likely token each time, --beam searches for the most likely text; else tokens are "
+      "drawn,\n"
+      "and the same seed gives the same text. What the prompt has that the model does not know is\n"
+      "read as its unknown token, and said. --json has every token with its log-probability.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo generate runs/a --prompt \"Once upon a time\"\n"
+      "  rondo generate runs/a --prompt - --temperature 0.7 --top-p 0.9 < beginning.txt\n"
+      "  rondo generate runs/a --samples 5 --length 50 --json\n"
+      "  rondo generate runs/a --prompt \"the old\" --beam 4\n",
+      command_generate },
     { "stream", "MODEL", 1, 1, "answer line by line: one time step in, one answer out",
       "Reads comma-separated numbers from standard input, one time step a line, in the data's own\n"
       "units, and answers each at once; the state is carried from line to line.\n"
@@ -122,6 +136,26 @@ static const command commands[] = {
       "  rondo report runs/a --data test.csv --by site -o a.html\n"
       "  rondo report runs/a --lang zh\n",
       command_report },
+    { "tokenize", "WHAT FILE", 1, MAX_WORDS, "train a tokenizer, or make tokens of text and back",
+      "tokenize train SPEC TEXT… -o FILE.json  makes a tokenizer of texts, plain or in tables\n"
+      "tokenize encode FILE.json [TEXT]        ids of each line, of standard input without TEXT\n"
+      "tokenize decode FILE.json [IDS]         lines of ids into text\n"
+      "tokenize inspect FILE.json [TEXT]       what it is; with TEXT, tokens per word and the "
+      "like\n"
+      "FILE.json is a Hugging Face tokenizer.json, read and written; a model that reads text may "
+      "be\n"
+      "in its place. SPEC is char, word, byte, bpe, wordpiece or unigram with options:\n"
+      "rondo help tokenize NAME lists them. A text longer than truncate=N is cut off behind N\n"
+      "tokens, those that begin= and end= add counted; a shorter one is padded to pad_to=N "
+      "behind.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo tokenize train \"bpe vocab_size=8000\" corpus.txt -o tokenizer.json\n"
+      "  rondo tokenize train \"word max_tokens=10000 end=<eos>\" reviews.csv --text review -o "
+      "w.json\n"
+      "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --pieces\n"
+      "  rondo tokenize inspect tokenizer.json test.txt --json\n",
+      command_tokenize },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

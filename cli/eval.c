@@ -29,11 +29,14 @@ typedef struct results { /* of one evaluation, or of two that are compared */
     const char *names[MOST_SCORES];
     double values[MOST_SCORES], exact[MOST_SCORES]; /* exact: with weights in f32 */
     int n;
+    int64_t samples; /* each with one answer; 0: answers over time, which depend on each other */
     const char *storage; /* what the weights are kept in; NULL: f32 alone */
     int64_t step[MOST_STEPS];
     double drift[MOST_STEPS];
     int n_steps;
     rondo_breakdown *groups; /* NULL: of all samples alone */
+    bool text;               /* a language model's, in … */
+    rondo_text_unit unit;
 } results;
 
 static void json_scores(const results *r, const double *values)
@@ -46,10 +49,55 @@ static void json_scores(const results *r, const double *values)
     }
 }
 
+static void json_unit(const rondo_text_unit *u)
+{
+    printf(", \"unit\": \"%s\", \"end\": ", u->unit);
+    if (u->end)
+        json_text(stdout, u->end);
+    else
+        fputs("null", stdout);
+    printf(", \"tokens\": %lld, \"unknown\": %lld, \"bytes\": %lld, \"streams\": %lld",
+           (long long)u->tokens, (long long)u->unknown, (long long)u->bytes, (long long)u->streams);
+}
+
+/* "perplexity 115.3 per word, <eos> counted, 82430 tokens" */
+static void print_unit(const rondo_text_unit *u, const char *score)
+{
+    if (strstr(score, "byte")) {
+        printf(" of %lld bytes", (long long)u->bytes);
+        return;
+    }
+    const bool nats = strcmp(score, "loss") == 0 || strcmp(score, "nll") == 0;
+    const bool bits = strcmp(score, "bits_per_token") == 0;
+    if (!nats && !bits && strcmp(score, "perplexity") != 0) return;
+    printf("%s per %s", nats ? " nats" : bits ? " bits" : "", u->unit);
+    if (u->end) printf(", %s counted", u->end);
+    printf(", %lld tokens", (long long)u->tokens);
+}
+
+static void json_intervals(const results *r)
+{
+    bool any = false;
+    double low, high;
+    for (int i = 0; i < r->n; i++) {
+        if (!rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high)) continue;
+        fputs(any ? ", " : ", \"intervals\": {", stdout);
+        any = true;
+        json_text(stdout, r->names[i]);
+        fputs(": [", stdout);
+        json_number(stdout, low);
+        fputs(", ", stdout);
+        json_number(stdout, high);
+        fputc(']', stdout);
+    }
+    if (any) fputc('}', stdout);
+}
+
 static void print_json(const results *r)
 {
     fputc('{', stdout);
     json_scores(r, r->values);
+    json_intervals(r);
     if (r->storage) {
         fputs(", \"weights\": ", stdout);
         json_text(stdout, r->storage);
@@ -64,7 +112,18 @@ static void print_json(const results *r)
         fputc(']', stdout);
     }
     if (r->groups) json_groups(r->groups);
+    if (r->text) json_unit(&r->unit);
     fputs("}\n", stdout);
+}
+
+static void print_score(const results *r, int i)
+{
+    double low, high;
+    printf("%-18s %.6g", r->names[i], r->values[i]);
+    if (rondo_score_interval(r->names[i], r->values[i], r->samples, &low, &high))
+        printf("   95%% interval %.4g to %.4g", low, high);
+    if (r->text) print_unit(&r->unit, r->names[i]);
+    putchar('\n');
 }
 
 static void print_scores(const results *r)
@@ -74,8 +133,10 @@ static void print_scores(const results *r)
         if (r->storage)
             printf("%-18s %-12.6g %.6g\n", r->names[i], r->values[i], r->exact[i]);
         else
-            printf("%-18s %.6g\n", r->names[i], r->values[i]);
+            print_score(r, i);
     }
+    if (r->text && r->unit.unknown)
+        printf("%-18s %lld\n", "unknown tokens", (long long)r->unit.unknown);
     if (r->n_steps) puts("\nlargest difference of an output from f32");
     for (int i = 0; i < r->n_steps; i++)
         printf("step %-13lld %.3g\n", (long long)r->step[i], r->drift[i]);
@@ -136,6 +197,8 @@ int command_eval(call *c)
     results r = { .n = 0 };
     int code = open_both(c, &j, true);
     const bool by = rondo_recipe_get(c->recipe, "by") != NULL;
+    if (!code) r.text = rondo_pipeline_text_unit(j.pipeline, j.data, &r.unit);
+    if (!code && !rondo_pipeline_over_time(j.pipeline)) r.samples = rondo_dataset_count(j.data);
     if (!code) code = by ? judge_groups(c, &j, &r) : judge(c, &j, &r);
     if (!code) {
         if (c->json)

@@ -44,13 +44,29 @@ static void print_most(const rondo_map *m)
     if (n) putchar('\n');
 }
 
+/* Of a text: the columns that weigh most, token by token. */
+static rondo_status print_over_text(const rondo_map *m, char *const *tokens)
+{
+    enum { SHOWN = 2 };
+    int64_t columns[SHOWN], n;
+    rondo_status status = rondo_map_choose(m, SHOWN, columns, &n);
+    for (int64_t k = 0; !status && k < n; k++) status = heat_tokens(m, columns[k], tokens);
+    return status;
+}
+
 static rondo_status print_text(const rondo_explanation *e)
 {
     print_head(e);
     for (int i = 0; i < e->n_maps; i++) {
-        const rondo_status status = heat_print(&e->maps[i], is_attribution(&e->maps[i]));
+        const rondo_map *m = &e->maps[i];
+        const bool attribution = is_attribution(m);
+        rondo_status status = RONDO_OK;
+        if (!e->tokens || !attribution) status = heat_print(m, attribution);
+        if (!status && e->tokens)
+            status = print_over_text(m, e->tokens);
+        else if (!status && attribution)
+            print_most(m);
         if (status) return status;
-        if (is_attribution(&e->maps[i])) print_most(&e->maps[i]);
     }
     return RONDO_OK;
 }
@@ -58,13 +74,17 @@ static rondo_status print_text(const rondo_explanation *e)
 /* ---- For programs ---- */
 static void print_csv(const rondo_explanation *e)
 {
-    puts("method,of,step,name,value");
+    printf("method,of,step,%sname,value\n", e->tokens ? "token," : "");
     for (int i = 0; i < e->n_maps; i++) {
         const rondo_map *m = &e->maps[i];
         for (int64_t k = 0; k < m->steps * m->width; k++) {
             printf("%s,", m->kind);
             csv_text(stdout, m->of);
             printf(",%lld,", (long long)(k / m->width + 1));
+            if (e->tokens) {
+                csv_text(stdout, e->tokens[k / m->width]);
+                putchar(',');
+            }
             csv_text(stdout, m->names[k % m->width]);
             if (isnan(m->values[k]))
                 puts(",");
@@ -97,6 +117,16 @@ static void json_map(const rondo_map *m)
     fputs(m->steps > 0 && m->width > 0 ? "]]}" : "]}", stdout);
 }
 
+static void json_tokens(char *const *tokens)
+{
+    fputs(", \"tokens\": [", stdout);
+    for (int64_t t = 0; tokens[t]; t++) {
+        if (t) fputs(", ", stdout);
+        json_text(stdout, tokens[t]);
+    }
+    putchar(']');
+}
+
 static void print_json(const rondo_explanation *e)
 {
     printf("{\"sample\": %lld", (long long)e->sample);
@@ -117,6 +147,7 @@ static void print_json(const rondo_explanation *e)
         printf(", \"points\": %lld, \"complete\": %s", (long long)e->points,
                e->complete ? "true" : "false");
     }
+    if (e->tokens) json_tokens(e->tokens);
     fputs(", \"maps\": [", stdout);
     for (int i = 0; i < e->n_maps; i++) {
         fputs(i ? ", " : "", stdout);

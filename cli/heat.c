@@ -1,6 +1,7 @@
 /* heat - a map of numbers over time in a terminal: a line for each feature, time to the right. */
 #include "cli.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MOST_LINES = 32, LEVELS = 4 };
@@ -63,5 +64,65 @@ rondo_status heat_print(const rondo_map *m, bool attribution)
         printf("… the %lld of %lld that weigh most\n", (long long)n, (long long)m->width);
     printf("%s up to %.3g\n", colour ? "blue above 0, red below," : ".+*# above 0, ,-=% below,",
            most);
+    return RONDO_OK;
+}
+
+/* ---- Over a text ---- */
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x < y) - (x > y);
+}
+
+/* What the `most`-th largest is worth; less is not shown. */
+static rondo_status least_shown(double *least, const rondo_map *m, int64_t column, int64_t most)
+{
+    *least = 0;
+    if (m->steps <= most) return RONDO_OK;
+    double *sizes = malloc((size_t)m->steps * sizeof *sizes);
+    if (!sizes) return RONDO_E_NOMEM;
+    for (int64_t t = 0; t < m->steps; t++) {
+        const double x = m->values[t * m->width + column];
+        sizes[t] = isnan(x) ? 0 : fabs(x);
+    }
+    qsort(sizes, (size_t)m->steps, sizeof *sizes, by_value);
+    *least = sizes[most - 1];
+    free(sizes);
+    return RONDO_OK;
+}
+
+static void put_bar(double x, double most, bool colour)
+{
+    enum { HALF = 10 };
+    const int n = isnan(x) || most == 0 ? 0 : (int)(fabs(x) / most * HALF + 0.5);
+    char bar[2 * HALF + 1];
+    memset(bar, ' ', 2 * HALF);
+    bar[2 * HALF] = 0;
+    memset(x < 0 ? bar + HALF - n : bar + HALF, x < 0 ? '-' : '#', (size_t)n);
+    if (colour) printf("\033[%dm", x < 0 ? 31 : 34);
+    fputs(bar, stdout);
+    if (colour) fputs("\033[0m", stdout);
+}
+
+rondo_status heat_tokens(const rondo_map *m, int64_t column, char *const *tokens)
+{
+    enum { MOST = 40 };
+    const bool colour = shows_colour(stdout);
+    double most = 0, least;
+    const rondo_status status = least_shown(&least, m, column, MOST);
+    if (status) return status;
+    for (int64_t t = 0; t < m->steps; t++)
+        most = fmax(most, fabs(m->values[t * m->width + column]));
+    printf("\n%s, %s%s%s\n", m->kind, m->of, m->width > 1 ? ", " : "",
+           m->width > 1 ? m->names[column] : "");
+    for (int64_t t = 0; t < m->steps && tokens[t]; t++) {
+        const double x = m->values[t * m->width + column];
+        if (!(fabs(x) >= least)) continue;
+        printf("%6lld %+11.4g ", (long long)t + 1, x);
+        put_bar(x, most, colour);
+        printf("  %s\n", tokens[t]);
+    }
+    if (m->steps > MOST)
+        printf("the %d of %lld tokens that weigh most\n", MOST, (long long)m->steps);
     return RONDO_OK;
 }

@@ -103,11 +103,25 @@ static bool is_command(const char *word)
     return false;
 }
 
+/* The options of a kind of tokenizer. */
+static rondo_status show_tokenizer(const call *c, const char *kind)
+{
+    fact_sheet sheet = { .out = stdout, .json = true };
+    if (c->json) fputs("{\n", stdout);
+    const rondo_status status = rondo_tokenizer_options(kind, c->json ? show_fact : show_line,
+                                                        c->json ? (void *)&sheet : stdout);
+    if (c->json) fputs("\n}\n", stdout);
+    return status;
+}
+
 int command_help(call *c)
 {
     const char *word = c->words[0];
     if (c->n_words == 0) {
         help_all(stdout);
+    } else if (c->n_words == 2 && strcmp(word, "tokenize") == 0) {
+        const rondo_status status = show_tokenizer(c, c->words[1]);
+        if (status) return fail(status);
     } else if (c->n_words == 2 || is_kind(word)) {
         const rondo_status status = show_reference(c, word, c->n_words == 2 ? c->words[1] : NULL);
         if (status) return fail(status);

@@ -1,5 +1,6 @@
 /* rondo VERB [MODEL] [FILES] [--options] */
 #include "cli.h"
+#include "ext/ext.h"
 #include <string.h>
 
 static int run_command(call *c)
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
 {
     call c = { 0 };
     signals_ignore();
+    ext_register();
     if (argc < 2) {
         help_all(stderr);
         return EXIT_USAGE;

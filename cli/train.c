@@ -21,8 +21,8 @@ static void started(const rondo_run_report *r, const rondo_model *m, void *user)
     if (s->call->quiet) return;
     fputs(r->notes, stderr);
     fputs(r->warnings, stderr);
-    fprintf(stderr, "%lld parameters, %lld samples", (long long)r->parameters,
-            (long long)r->samples);
+    fprintf(stderr, "%lld parameters, %lld %s", (long long)r->parameters, (long long)r->samples,
+            strcmp(r->task, "language") == 0 ? "tokens" : "samples");
     if (r->validation_samples)
         fprintf(stderr, " and %lld to validate by", (long long)r->validation_samples);
     fprintf(stderr, ", seed %llu, into %s\n", (unsigned long long)r->seed, r->output);

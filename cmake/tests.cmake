@@ -13,7 +13,7 @@ foreach(source IN LISTS test_sources)
     if(thing MATCHES "_double$")
         target_link_libraries(${program} PRIVATE rondo_double PkgConfig::CMOCKA)
     else()
-        target_link_libraries(${program} PRIVATE rondo_core PkgConfig::CMOCKA)
+        target_link_libraries(${program} PRIVATE rondo_ext rondo_core PkgConfig::CMOCKA)
     endif()
     set_target_properties(${program} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)

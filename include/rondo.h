@@ -261,6 +261,9 @@ typedef struct rondo_fit_options {
     /* Gradual unfreezing: at first the top group of layers trains alone (see rondo_set_rates), and after
      * every so many epochs one more; 0: all train from the start. What is frozen stays so. */
     int64_t unfreeze;
+    int64_t
+        bucket; /* sorts each so many batches of an epoch by length, so that a batch's samples are
+                     * of like lengths; 0: none */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
@@ -437,6 +440,25 @@ struct rondo_cell {
 
 rondo_status rondo_register_activation(const rondo_activation *);
 rondo_status rondo_register_cell(const rondo_cell *);
+
+/* Regular expressions, which some tokenizers ask for: Rondo has none of its own. ext/pcre2 is such an
+ * engine; without one those tokenizers are refused (RONDO_E_ABSENT). Texts are UTF-8, \p{L} and \s
+ * are Unicode's. */
+typedef struct rondo_regex_engine {
+    const char *name; /* "pcre2" */
+    const char *(*version)(void);
+    /* NULL, and why in `error` (room for `size` bytes), when the pattern is wrong. */
+    void *(*compile)(const char *pattern, char *error, size_t size);
+    void (*free)(void *pattern);
+    void *(*begin)(
+        const void *pattern); /* one thread's memory for searching; NULL: there is none */
+    void (*end)(void *run);
+    /* The first match in text[at, n), seen as part of text[0, n). 1: *begin and *end say where; 0:
+     * there is none; -1: it would take too long. */
+    int (*search)(const void *pattern, void *run, const char *text, size_t n, size_t at,
+                  size_t *begin, size_t *end);
+} rondo_regex_engine;
+rondo_status rondo_register_regex(const rondo_regex_engine *); /* borrowed; the last one counts */
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -140,6 +140,34 @@ rondo_status rondo_study_write(const char *folder, rondo_study_report *);
 /* What made it, for the pages. */
 rondo_status rondo_study_command(rondo_study *, const char *command);
 
+/* ---- Tokenizers: text to token ids and back, docs/TEXT.md -------------------------------- */
+typedef struct rondo_tokenizer rondo_tokenizer; /* used by one thread at a time */
+/* A Hugging Face tokenizer.json (any path that ends in .json), or the one in a model file or run
+ * directory. E_FORMAT when it is malformed, E_ABSENT when it asks for what Rondo has not. */
+rondo_status rondo_tokenizer_open(rondo_tokenizer **, const char *path);
+/* "bpe vocab_size=8000" …, on the texts of n files; the recipe's readers' options say where those are
+ * in them (may be NULL). tell (may be NULL): so much of `total` is done, 0: nobody knows. */
+typedef void rondo_train_tell(const char *what, int64_t done, int64_t total, void *user);
+rondo_status rondo_tokenizer_train(rondo_tokenizer **, const char *spec, const char *const *files,
+                                   int n, const rondo_recipe *, rondo_train_tell *, void *user);
+rondo_status rondo_tokenizer_save(const rondo_tokenizer *,
+                                  const char *path); /* as tokenizer.json */
+void rondo_tokenizer_free(rondo_tokenizer *);
+/* Borrowed until the next call. plain: nothing is added, cut off or padded. E_FORMAT: no UTF-8. */
+rondo_status rondo_tokenizer_encode(rondo_tokenizer *, const char *text, size_t n, bool plain,
+                                    const int32_t **ids, int64_t *count);
+rondo_status rondo_tokenizer_decode(rondo_tokenizer *, const int32_t *ids, int64_t n,
+                                    const char **text, size_t *size);
+int64_t rondo_tokenizer_size(const rondo_tokenizer *);                  /* the highest id + 1 */
+const char *rondo_tokenizer_token(const rondo_tokenizer *, int64_t id); /* NULL: there is none */
+rondo_status rondo_tokenizer_facts(const rondo_tokenizer *, rondo_fact *, void *user);
+/* Of the texts of a file: tokens per word, bytes per token, how many are unknown … */
+rondo_status rondo_tokenizer_measure(rondo_tokenizer *, const char *file, const rondo_recipe *,
+                                     rondo_fact *, void *user);
+/* The i-th kind that can be trained, NULL past the last; and the options of one. */
+const char *rondo_tokenizer_kind(int i, const char **help);
+rondo_status rondo_tokenizer_options(const char *kind, rondo_fact *, void *user);
+
 /* ---- Pipelines -------------------------------------------------------------------------- */
 typedef struct rondo_pipeline rondo_pipeline;
 /* A model file or a run directory; threads 0: as many as the machine has. */
@@ -157,12 +185,23 @@ rondo_status rondo_pipeline_data(rondo_pipeline *, rondo_dataset **, const rondo
  * training (scaled targets), metrics are in the data's own. */
 rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, int64_t batch,
                                      const char **names, double *values, int n, int *count);
+/* Wilson's 95 % interval of a score that is a share of so many samples, "accuracy"; false: it is none. */
+bool rondo_score_interval(const char *name, double score, int64_t samples, double *low,
+                          double *high);
 /* How far outputs drift from those of f32 when weights are kept in "bf16" or "int8" (see
  * rondo_set_weight_storage): the largest difference of an output, in the data's own units, at steps
  * 1, 10, 100 … and the last, over the first samples. E_ARG when the model cannot run step by step. */
 typedef void rondo_drift(int64_t step, double largest, void *user);
 rondo_status rondo_pipeline_drift(rondo_pipeline *, const rondo_dataset *, const char *storage,
                                   rondo_drift *, void *user);
+/* What the scores of a language model are per, and how much of the text they are of. */
+typedef struct rondo_text_unit {
+    const char *unit; /* "word" "sub-word" "character" "byte" */
+    const char *end;  /* the token that ends a text and counts as one; NULL: there is none */
+    int64_t streams, tokens, unknown, bytes;
+} rondo_text_unit;
+/* Of data that rondo_pipeline_data opened; false when it is no language model. */
+bool rondo_pipeline_text_unit(const rondo_pipeline *, const rondo_dataset *, rondo_text_unit *);
 /* The confusion matrix of the last evaluation, [true][predicted]; NULL when the task has none. */
 const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes);
 const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */
@@ -219,7 +258,7 @@ const char *rondo_pipeline_column(const rondo_pipeline *, int i);
 bool rondo_pipeline_over_time(const rondo_pipeline *); /* predictions have steps */
 
 /* Sample i drawn with letters, at most `width` in a line: many features as an image, few as lines
- * over time. free() the text. */
+ * over time; text is text. free() it. */
 rondo_status rondo_sample_draw(const rondo_dataset *, int64_t i, int width, char **text);
 
 /* One step: x[n] in the data's own units → the prediction (valid until the next step). The state is
@@ -233,6 +272,46 @@ rondo_status rondo_pipeline_state_load(rondo_pipeline *, const char *path);
 /* Gradient check of the pipeline's model on generated inputs of its own shapes, in double. */
 rondo_status rondo_pipeline_check(rondo_pipeline *, double *worst);
 void rondo_pipeline_free(rondo_pipeline *);
+
+/* ---- Generating text -------------------------------------------------------------------- */
+typedef struct rondo_generate_options {
+    size_t size;        /* of this struct; 0 everywhere means default */
+    const char *prompt; /* UTF-8; NULL: the beginning of a text */
+    const char *stop;   /* a sample ends before this text; NULL: none */
+    int64_t length;     /* tokens of a sample at most; 0: 200 */
+    int64_t samples;    /* 0: 1; each is the same whatever their number */
+    uint64_t seed;
+    bool greedy;        /* always the most likely token; else one is drawn … */
+    double temperature; /* … by probability ^ (1 / temperature); 0: 1 */
+    int64_t top_k;      /* … out of so many likeliest; 0: all */
+    double top_p;       /* … out of the likeliest that together have this probability; 0: 1 */
+    double
+        repetition_penalty; /* Keskar et al. 2019: divides what speaks for a token that was read or
+                                * said before; 0: 1, none */
+    int64_t beams;          /* instead of drawing: a search with so many beams; 0: none */
+    double length_penalty;  /* of beams: texts are compared by Σ log p / length ^ this; 0: 1 */
+    bool scores;            /* log-probabilities are wanted */
+} rondo_generate_options;
+typedef struct rondo_piece { /* what a token adds to a sample */
+    int64_t sample;
+    int32_t id;
+    const char *token;      /* as the vocabulary has it: "Ġthe" */
+    double log_probability; /* that the model gives it, whatever it was drawn by; NAN: not wanted */
+    const char *text;       /* the text goes on with these bytes, whole letters; perhaps none yet */
+    size_t size;
+    const char *finish; /* with the last one: "length" "end" (the model ended the text) or "stop" */
+} rondo_piece;
+typedef struct rondo_generator rondo_generator;
+/* Borrows the pipeline, of a language model; copies what the options say. What the prompt has that
+ * is not in the vocabulary is read as the unknown token, see the remark; E_ARG where there is none.
+ * Padding, begin-of-text and unknown tokens are never said. */
+rondo_status rondo_generator_new(rondo_generator **, rondo_pipeline *,
+                                 const rondo_generate_options *);
+const char *rondo_generator_remark(const rondo_generator *); /* a sentence; NULL: nothing to say */
+/* The next piece, valid until the call after: samples that are made together take turns. *more false:
+ * that was all. Allocates nothing. */
+rondo_status rondo_generator_next(rondo_generator *, rondo_piece *, bool *more);
+void rondo_generator_free(rondo_generator *);
 
 /* ---- Explaining one answer ---------------------------------------------------------------- */
 typedef struct rondo_map { /* numbers over time */
@@ -272,6 +351,7 @@ typedef struct rondo_explanation {
     bool complete;
     int n_maps;
     rondo_map *maps;
+    char **tokens; /* of text: what of it each step of the input is, ended by NULL; NULL: numbers */
 } rondo_explanation;
 /* Integrated gradients (Sundararajan, Taly and Yan 2017) of every input: (x - b) times the mean
  * gradient on the straight way from the baseline b to x, at the midpoints of 32 parts; parts on which

@@ -53,6 +53,7 @@ struct rondo_dataset {
     /* Its samples are streams that run beside each other: an epoch goes through all of them at once,
      * a window of steps at a time, with carried states. get borrows, whatever the length. */
     bool streams;
+    int64_t text_bytes; /* of the text that the targets of all samples are; 0: they are none */
     /* Steps of sample i's first sequence (input first, then target); 1 when it has none. Cheap. */
     int64_t (*length)(const rondo_dataset *, int64_t i);
     /* Valid until the cursor's next get. Threads with a cursor each may get at a time. */
@@ -82,6 +83,12 @@ rondo_status dataset_new(rondo_dataset **, int64_t count); /* zeroed, for reader
 /* A view: some samples of another dataset (split for validation). Borrows it; copies the items. */
 rondo_status dataset_subset(rondo_dataset **, const rondo_dataset *of, const int64_t *items,
                             int64_t n);
+/* *d becomes such a view, which owns what it was. It stays as it is when it fails. */
+rondo_status dataset_part(rondo_dataset **d, const int64_t *items, int64_t n);
+
+/* *d becomes a view, which owns what it was, of samples that count by their class: "balanced", all
+ * classes together the same; or "good=1 bad=2.5", others 1. It stays as it is when it fails. */
+rondo_status class_weights(rondo_dataset **d, const char *how);
 
 /* ---- Readers ---- */
 typedef enum target_kind { TARGET_AUTO, TARGET_CLASSES, TARGET_NUMBERS } target_kind;
@@ -120,7 +127,8 @@ typedef struct reader_row {
                                 * needed; NULL: there is none */
 } reader_row;
 /* Chooses by spec's format=NAME, "task:NAME?…" or recognises().  Every spec may also have
- * labels=FILE, as=classes or as=numbers, and no_target, as in the request. */
+ * labels=FILE, as=classes or as=numbers, and no_target, as in the request; and rows=, see part.c.
+ * A path may bring words of its own: "reviews.csv?text=review&rows=9/10". */
 rondo_status reader_open(rondo_dataset **, const reader_request *);
 
 /* Generated data: "task:adding?length=150&count=1000&seed=1". */
@@ -259,6 +267,23 @@ rondo_status class_list_finish(class_list *, int32_t *labels, int64_t count);
 void class_list_give(class_list *, rondo_dataset *);
 void class_list_free(class_list *);
 
+/* part.c: "9/10" keeps the samples whose number, counted from 0, leaves 9 when divided by 10; "0-7/10"
+ * those that leave 0 to 7; "0-89%" is a share by position; "100-199" are positions. Several: "0,3-5/10". */
+rondo_status rows_keep(rondo_dataset **, const char *rows);
+
+/* labels.c: targets that come one by one, as text */
+typedef struct label_reader {
+    class_list classes;
+    bool numbers; /* they are no classes */
+    spill *to;    /* borrowed: a real or an int32_t each */
+} label_reader;
+rondo_status labels_begin(label_reader *, const reader_request *, bool numbers, spill *to);
+/* One more; E_FORMAT with the place when it is none. */
+rondo_status label_read(label_reader *, const char *text, size_t n, const char *path, int64_t line);
+/* The dataset's target and its classes; `to` holds what was read. per_step: a run of them a sample. */
+rondo_status labels_give(label_reader *, rondo_dataset *, bool per_step);
+void labels_free(label_reader *);
+
 /* store.c: samples that are runs of rows of one table; what memory cannot hold
  * pages from disk */
 typedef struct row_span {
@@ -314,12 +339,16 @@ typedef struct group_reader {
     spill rows; /* [rows] int32_t, the number of each row's value */
 } group_reader;
 group_reader *groups_new(int n);
+/* One more row, of this value, in the column of this name. */
+rondo_status group_see(group_reader *, const char *name, const char *value, const char *path,
+                       int64_t line);
 /* Keeps the row's value in each column. */
 rondo_status groups_see(group_reader *, int n, char *const *names, const csv_rows *);
 /* The rows of each sample must be of one group. */
 typedef void group_rows(const void *user, int64_t item, int64_t *first, int64_t *n);
 rondo_status groups_give(rondo_dataset *, group_reader *, int n, const reader_request *,
                          group_rows *, const void *user);
+group_rows groups_by_item; /* a row is a sample */
 void groups_free(group_reader *, int n);
 /* What the reader did not: by the request's table, or by the label. */
 rondo_status groups_find(rondo_dataset *, const reader_request *);

@@ -55,7 +55,8 @@ int64_t dataset_longest(const rondo_dataset *d)
 /* ---- A view of some samples ---- */
 typedef struct subset {
     const rondo_dataset *of;
-    int64_t items[]; /* [count] */
+    rondo_dataset *owned; /* the same, where it goes with the view */
+    int64_t items[];      /* [count] */
 } subset;
 
 static int64_t subset_length(const rondo_dataset *d, int64_t i)
@@ -79,14 +80,49 @@ static rondo_status subset_text(const rondo_dataset *d, cursor *c, int64_t i, co
 
 static void subset_close(rondo_dataset *d)
 {
-    alloc_free(d->self);
+    subset *s = d->self;
+    rondo_dataset_free(s->owned);
+    alloc_free(s);
     d->classes = d->features = d->targets = NULL; /* borrowed */
 }
 
-rondo_status dataset_subset(rondo_dataset **out, const rondo_dataset *of, const int64_t *items,
-                            int64_t n)
+/* The items' own: a view that forgets groups would not be one to evaluate by them. */
+static rondo_status subset_groups(rondo_dataset *d, const rondo_dataset *of)
 {
-    *out = NULL;
+    const subset *s = d->self;
+    d->n_groups = 0;
+    d->groups = NULL;
+    if (!of->n_groups) return RONDO_OK;
+    d->groups = alloc_array(of->n_groups, sizeof *d->groups);
+    if (!d->groups) return RONDO_E_NOMEM;
+    for (int k = 0; k < of->n_groups; k++) {
+        const group_column *from = &of->groups[k];
+        group_column *to = &d->groups[d->n_groups++];
+        to->name = alloc_text(from->name);
+        to->values = alloc_array((int64_t)from->n + 1, sizeof *to->values);
+        to->of = alloc_array(d->count + 1, sizeof *to->of);
+        if (!to->name || !to->values || !to->of) return RONDO_E_NOMEM;
+        for (; to->n < from->n; to->n++)
+            if (!(to->values[to->n] = alloc_text(from->values[to->n]))) return RONDO_E_NOMEM;
+        for (int64_t i = 0; i < d->count; i++) to->of[i] = from->of[s->items[i]];
+    }
+    return RONDO_OK;
+}
+
+static void subset_digest(rondo_dataset *d)
+{
+    const subset *s = d->self;
+    uint8_t hash[32];
+    uint64_t mine;
+    if (!d->digest) return;
+    sha256(hash, s->items, (size_t)d->count * sizeof *s->items);
+    memcpy(&mine, hash, sizeof mine);
+    d->digest ^= mine;
+}
+
+static rondo_status make_subset(rondo_dataset **out, const rondo_dataset *of, const int64_t *items,
+                                int64_t n)
+{
     for (int64_t i = 0; i < n; i++)
         if (items[i] < 0 || items[i] >= of->count)
             return rondo_fail(RONDO_E_ARG, "sample %lld of %lld does not exist",
@@ -96,29 +132,39 @@ rondo_status dataset_subset(rondo_dataset **out, const rondo_dataset *of, const 
         return rondo_fail(RONDO_E_LIMIT, "a subset of %lld samples is too large", (long long)n);
     subset *s = alloc_new((size_t)size);
     if (!s) return RONDO_E_NOMEM;
-    rondo_dataset *d;
-    if (dataset_new(&d, n)) {
+    if (dataset_new(out, n)) {
         alloc_free(s);
         return RONDO_E_NOMEM;
     }
-    *d = *of;
-    d->count = n;
-    d->length = subset_length;
-    d->get = subset_get;
-    if (of->text) d->text = subset_text;
-    d->close = subset_close;
-    d->self = s;
-    d->groups = NULL;
-    d->n_groups = 0;
+    **out = *of;
+    (*out)->count = n;
+    (*out)->length = subset_length;
+    (*out)->get = subset_get;
+    if (of->text) (*out)->text = subset_text;
+    (*out)->close = subset_close;
+    (*out)->self = s;
     s->of = of;
     if (n) memcpy(s->items, items, (size_t)n * sizeof *items);
-    if (of->digest) {
-        uint8_t hash[32];
-        uint64_t mine;
-        sha256(hash, s->items, (size_t)n * sizeof *items);
-        memcpy(&mine, hash, sizeof mine);
-        d->digest ^= mine;
-    }
-    *out = d;
+    subset_digest(*out);
+    return subset_groups(*out, of);
+}
+
+rondo_status dataset_subset(rondo_dataset **out, const rondo_dataset *of, const int64_t *items,
+                            int64_t n)
+{
+    *out = NULL;
+    const rondo_status s = make_subset(out, of, items, n);
+    if (!s) return RONDO_OK;
+    rondo_dataset_free(*out);
+    *out = NULL;
+    return s;
+}
+
+rondo_status dataset_part(rondo_dataset **d, const int64_t *items, int64_t n)
+{
+    rondo_dataset *whole = *d, *part;
+    RONDO_TRY(dataset_subset(&part, whole, items, n));
+    ((subset *)part->self)->owned = whole;
+    *d = part;
     return RONDO_OK;
 }

@@ -33,19 +33,25 @@ void groups_close(rondo_dataset *d)
     d->n_groups = 0;
 }
 
+rondo_status group_see(group_reader *g, const char *name, const char *value, const char *path,
+                       int64_t line)
+{
+    int32_t number;
+    RONDO_TRY(class_list_find(&g->values, value, path, line, &number));
+    if (g->values.n > MOST_VALUES)
+        return rondo_fail(RONDO_E_LIMIT,
+                          "%s: column \"%s\" has more than %d different values; to group by "
+                          "numbers, put them into classes in a column of their own",
+                          path, name, MOST_VALUES);
+    return spill_append(&g->rows, &number, sizeof number);
+}
+
 rondo_status groups_see(group_reader *all, int n, char *const *names, const csv_rows *rows)
 {
     for (int i = 0; i < n; i++) {
         char text[LIMIT_NAME];
-        int32_t number;
         csv_cell_text(&rows->cells[all[i].column], text);
-        RONDO_TRY(class_list_find(&all[i].values, text, rows->path, rows->row_line, &number));
-        if (all[i].values.n > MOST_VALUES)
-            return rondo_fail(RONDO_E_LIMIT,
-                              "%s: column \"%s\" has more than %d different values; to group by "
-                              "numbers, put them into classes in a column of their own",
-                              rows->path, names[i], MOST_VALUES);
-        RONDO_TRY(spill_append(&all[i].rows, &number, sizeof number));
+        RONDO_TRY(group_see(&all[i], names[i], text, rows->path, rows->row_line));
     }
     return RONDO_OK;
 }
@@ -105,7 +111,7 @@ rondo_status groups_give(rondo_dataset *d, group_reader *all, int n, const reade
 }
 
 /* ---- A table of their own: a row for each sample, in the same order ---- */
-static void own_row(const void *user, int64_t item, int64_t *first, int64_t *n)
+void groups_by_item(const void *user, int64_t item, int64_t *first, int64_t *n)
 {
     (void)user;
     *first = item;
@@ -130,7 +136,7 @@ static rondo_status read_table(csv_table *t, rondo_dataset *d)
                           "%s has %lld rows under its header, the data %lld samples; it wants a "
                           "row for each",
                           q->path, (long long)rows, (long long)d->count);
-    return groups_give(d, t->groups, q->n_groups, q, own_row, NULL);
+    return groups_give(d, t->groups, q->n_groups, q, groups_by_item, NULL);
 }
 
 /* ---- The label ---- */

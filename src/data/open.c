@@ -6,7 +6,7 @@ static const char task_prefix[] = "task:";
 
 /* What every reader understands beside its own options. */
 typedef struct common {
-    const char *format, *labels;
+    const char *format, *labels, *rows;
     target_kind target;
     bool no_target;
 } common;
@@ -32,6 +32,8 @@ static rondo_status take_common(common *c, const spec_word *word, bool *taken)
         c->format = word->value;
     } else if (!strcmp(word->key, "labels")) {
         c->labels = word->value;
+    } else if (!strcmp(word->key, "rows")) {
+        c->rows = word->value;
     } else if (!strcmp(word->key, "as")) {
         if (strcmp(word->value, "classes") && strcmp(word->value, "numbers"))
             return rondo_fail(RONDO_E_ARG, "as= is classes or numbers, not \"%s\"", word->value);
@@ -228,24 +230,50 @@ static rondo_status read_wishes(wishes *w, const reader_request *q)
     return split_common(&w->common, &w->own, &w->n_own);
 }
 
+/* "reviews.csv?rows=9/10" → the path, and words behind the spec's; a file called so is meant. */
+static rondo_status split_query(char **path, char **words, const reader_request *q)
+{
+    *path = alloc_text(q->path);
+    if (!*path) return RONDO_E_NOMEM;
+    char *query = strchr(*path, '?');
+    if (query && (!strncmp(*path, task_prefix, sizeof task_prefix - 1) || file_exists(*path)))
+        query = NULL;
+    if (query) *query++ = 0;
+    for (char *at = query; at && *at; at++)
+        if (*at == '&') *at = ' ';
+    *words = alloc_format("%s %s", q->spec ? q->spec : "", query ? query : "");
+    return *words ? RONDO_OK : RONDO_E_NOMEM;
+}
+
+static rondo_status open_wished(rondo_dataset **out, const reader_request *request, wishes *w)
+{
+    reader_request q = *request;
+    RONDO_TRY(read_wishes(w, request));
+    q.labels = w->common.labels;
+    q.target = w->common.target;
+    q.no_target |= w->common.no_target;
+    if (q.group_file) q.n_groups = 0; /* not the reader's */
+    RONDO_TRY(strncmp(q.path, task_prefix, sizeof task_prefix - 1) ? open_kept(out, &q, w)
+                                                                   : open_task(out, &q, w));
+    if (request->n_groups && !(*out)->n_groups) RONDO_TRY(groups_find(*out, request));
+    return w->common.rows ? rows_keep(out, w->common.rows) : RONDO_OK;
+}
+
 rondo_status reader_open(rondo_dataset **out, const reader_request *request)
 {
+    char *path = NULL, *words = NULL;
     *out = NULL;
     if (!request->path) return rondo_fail(RONDO_E_ARG, "which data? There is no path");
     wishes w = { .common = { .labels = request->labels, .target = request->target } };
-    rondo_status s = read_wishes(&w, request);
-    if (!s) {
-        reader_request q = *request;
-        q.labels = w.common.labels;
-        q.target = w.common.target;
-        q.no_target |= w.common.no_target;
-        if (q.group_file) q.n_groups = 0; /* not the reader's */
-        s = strncmp(q.path, task_prefix, sizeof task_prefix - 1) ? open_kept(out, &q, &w)
-                                                                 : open_task(out, &q, &w);
-    }
-    if (!s && request->n_groups && !(*out)->n_groups) s = groups_find(*out, request);
+    rondo_status s = split_query(&path, &words, request);
+    reader_request q = *request;
+    q.path = path;
+    q.spec = words;
+    if (!s) s = open_wished(out, &q, &w);
     spec_free(&w.before);
     spec_free(&w.own);
+    alloc_free(words);
+    alloc_free(path);
     if (s) {
         rondo_dataset_free(*out);
         *out = NULL;

@@ -29,10 +29,9 @@ typedef struct text_reader {
     const char *at, *end;
     int64_t line; /* of the next */
     bool first, coarse;
-    bool numbers; /* labels are numbers */
     source_file source, labels;
     row_store *store;
-    class_list classes;
+    label_reader known;
 } text_reader;
 
 static bool is_blank(char c)
@@ -70,26 +69,10 @@ static bool is_empty(const line *l)
 static rondo_status add_label(text_reader *r, const char *text, size_t n, int64_t number)
 {
     static const char mark[] = "__label__"; /* as fastText writes them */
-    char name[LIMIT_NAME];
-    int32_t label;
-    real value;
-    if (n > sizeof mark - 1 && !memcmp(text, mark, sizeof mark - 1)) {
-        text += sizeof mark - 1;
-        n -= sizeof mark - 1;
-    }
-    if (n == 0 || n >= sizeof name)
-        return rondo_fail(
-            RONDO_E_FORMAT, "%s:%lld: %s", r->path, (long long)number,
-            n ? "the label is too long for a name; is there one in front of each line?"
-              : "a line without a label");
-    if (r->numbers) {
-        RONDO_TRY(number_read(&value, text, n, r->path, number, "label"));
-        return spill_append(&r->store->targets, &value, sizeof value);
-    }
-    memcpy(name, text, n);
-    name[n] = 0;
-    RONDO_TRY(class_list_find(&r->classes, name, r->path, number, &label));
-    return spill_append(&r->store->targets, &label, sizeof label);
+    const size_t skip = n > sizeof mark - 1 && !memcmp(text, mark, sizeof mark - 1)
+                            ? sizeof mark - 1
+                            : 0;
+    return label_read(&r->known, text + skip, n - skip, r->path, number);
 }
 
 /* Takes the word in front off the line. */
@@ -197,7 +180,6 @@ static rondo_status check_options(text_reader *r, const text_options *o)
 static rondo_status read_text(text_reader *r, const text_options *o)
 {
     const reader_request *q = r->request;
-    r->numbers = q->target == TARGET_NUMBERS;
     RONDO_TRY(check_options(r, o));
     RONDO_TRY(source_open(&r->source, q->path));
     RONDO_TRY(source_decode(&r->source, q->path, o->encoding));
@@ -205,26 +187,11 @@ static rondo_status read_text(text_reader *r, const text_options *o)
         RONDO_TRY(source_open(&r->labels, q->labels));
         RONDO_TRY(source_decode(&r->labels, q->labels, o->encoding));
     }
-    if (!r->numbers && q->classes) RONDO_TRY(class_list_fix(&r->classes, q->classes, q->n_classes));
     r->store = store_new(0, 1);
     if (!r->store) return RONDO_E_NOMEM;
+    RONDO_TRY(labels_begin(&r->known, q, q->target == TARGET_NUMBERS, &r->store->targets));
     RONDO_TRY(read_documents(r, o->sample_by));
     return q->labels ? read_label_file(r) : RONDO_OK;
-}
-
-static rondo_status give_labels(text_reader *r, rondo_dataset *d)
-{
-    const row_store *s = d->self;
-    if (!r->first && !r->request->labels) return RONDO_OK;
-    d->n_targets = 1;
-    if (r->numbers) {
-        d->target[0] = (field_shape){ RONDO_F32, { 1, { 1 } } };
-        return RONDO_OK;
-    }
-    d->target[0] = (field_shape){ RONDO_I32, { 0, { 0 } } };
-    RONDO_TRY(class_list_finish(&r->classes, (int32_t *)(void *)s->targets.data, d->count));
-    class_list_give(&r->classes, d);
-    return RONDO_OK;
 }
 
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
@@ -236,13 +203,13 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
         s = store_dataset(out, r.store);
         r.store = NULL;
     }
-    if (!s) s = give_labels(&r, *out);
+    if (!s && (r.first || request->labels)) s = labels_give(&r.known, *out, false);
     if (s) {
         rondo_dataset_free(*out);
         *out = NULL;
     }
     store_free(r.store);
-    class_list_free(&r.classes);
+    labels_free(&r.known);
     source_close(&r.labels);
     source_close(&r.source);
     return s;

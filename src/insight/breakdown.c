@@ -7,22 +7,6 @@
 enum { MOST_GROUPS = 1000, FEW = 30 };
 static const double wide = 0.2; /* an interval that says too little */
 
-/* Wilson 1927: of the shares p that would give `share` of n trials, 95 %. */
-static void wilson(double share, double n, double *low, double *high)
-{
-    const double z = 1.9599639845400545, zz = z * z / n;
-    const double middle = (share + zz / 2) / (1 + zz);
-    const double half = z / (1 + zz) * sqrt(share * (1 - share) / n + zz / (4 * n));
-    *low = fmax(0, middle - half);
-    *high = fmin(1, middle + half);
-}
-
-static bool is_share(const char *name)
-{
-    const metric_row *row = registry_find(REGISTRY_METRIC, name);
-    return row && row->share;
-}
-
 /* ---- Which sample is in which group: all combinations of the columns' values, last fastest ---- */
 static int64_t group_of(const rondo_dataset *d, int64_t item)
 {
@@ -60,8 +44,9 @@ static void judge_size(rondo_group *g, const rondo_breakdown *b)
     for (int i = 0; i < b->n_scores; i++) {
         g->low[i] = g->high[i] = NAN;
         if (!g->samples) g->score[i] = NAN;
-        if (!g->samples || !is_share(b->name[i])) continue;
-        wilson(g->score[i], (double)g->samples, &g->low[i], &g->high[i]);
+        if (!g->samples ||
+            !rondo_score_interval(b->name[i], g->score[i], g->samples, &g->low[i], &g->high[i]))
+            continue;
         g->small |= g->high[i] - g->low[i] > wide;
     }
 }

@@ -36,6 +36,7 @@ void rondo_explanation_free(rondo_explanation *e)
         text_list_free(e->maps[i].names);
     }
     alloc_free(e->maps);
+    text_list_free(e->tokens);
     alloc_free(e->baseline);
     alloc_free(e);
 }
@@ -223,6 +224,7 @@ static rondo_status explain(rondo_explanation *e, rondo_pipeline *p, const rondo
     if (hide < 1) return rondo_fail(RONDO_E_ARG, "occlusion hides at least 1 step at a time");
     e->sample = o->sample;
     RONDO_TRY(answer(e, p, d, o, &step, &column));
+    RONDO_TRY(pipeline_pieces(p, d, o->sample, &e->tokens));
     rondo_status s = lens_open(&around, p->model, &p->batch);
     around.step = step;
     if (!s) s = set_goal(e, &around, p, column, o->logit);

@@ -161,6 +161,8 @@ typedef struct map_style {
     int width;        /* as a chart's */
 } map_style;
 rondo_status map_draw(text_buffer *, const rondo_map *, const map_style *, bool alone);
+/* text_map.c: the columns that weigh most, each as the text's pieces tinted by it. */
+rondo_status text_maps_write(text_buffer *, const rondo_map *, char *const *tokens);
 /* ---- report.c, report_scores.c, report_samples.c: one HTML page about a run ---- */
 typedef struct verdict { /* of one sample of a classifier */
     int64_t sample;

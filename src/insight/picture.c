@@ -150,6 +150,7 @@ static rondo_status write_page(text_buffer *out, const rondo_explanation *e, boo
     for (int i = 0; i < e->n_maps; i++) {
         text_add(out, "<figure>\n");
         RONDO_TRY(draw_map(out, e, i, chinese, false));
+        if (e->tokens) RONDO_TRY(text_maps_write(out, &e->maps[i], e->tokens));
         text_add(out, "</figure>\n");
     }
     page_end(out);

@@ -72,13 +72,33 @@ static rondo_status draw_grid(run_report *r, const field *f, int64_t width, char
     return s;
 }
 
-static void write_tokens(run_report *r, const field *f)
+/* The text, or numbers of tokens where there is none. */
+static rondo_status write_tokens(run_report *r, const field *f, int64_t i)
 {
-    enum { MOST = 200 };
+    enum { MOST = 200, MOST_BYTES = 4000 };
+    if (r->data->text) {
+        cursor c = { 0 };
+        char shown[MOST_BYTES];
+        const char *text;
+        size_t n;
+        const rondo_status s = r->data->text(r->data, &c, i, &text, &n);
+        if (!s) {
+            size_t kept = n < sizeof shown ? n : sizeof shown - 1;
+            while (kept && kept < n && ((unsigned char)text[kept] & 0xC0) == 0x80) kept--;
+            memcpy(shown, text, kept);
+            shown[kept] = 0;
+            text_add(&r->out, "<p>");
+            text_escaped(&r->out, shown);
+            text_add(&r->out, n > kept ? " …</p>\n" : "</p>\n");
+        }
+        cursor_free(&c);
+        return s;
+    }
     text_add(&r->out, "<p>");
     for (int64_t t = 0; t < f->steps && t < MOST; t++)
         text_add(&r->out, "%s%d", t ? " " : "", (int)f->tokens[t]);
     text_add(&r->out, f->steps > MOST ? " …</p>\n" : "</p>\n");
+    return r->out.status;
 }
 
 static rondo_status feature_names(char ***names, const rondo_pipeline *p, int64_t width)
@@ -101,7 +121,7 @@ static rondo_status draw_sample(run_report *r, int64_t i)
     const int64_t width = field_features(&r->data->input[0]);
     if (!status) status = feature_names(&names, r->pipeline, width);
     if (!status && s.input[0].tokens)
-        write_tokens(r, &s.input[0]);
+        status = write_tokens(r, &s.input[0], i);
     else if (!status && width <= FEW_FEATURES)
         status = draw_lines(r, &s.input[0], width, (const char *const *)names);
     else if (!status)
@@ -123,7 +143,8 @@ static rondo_status draw_attribution(run_report *r, const verdict *v, double *ga
     const rondo_status s = rondo_explain(&e, r->pipeline, r->data, &o);
     if (s) return s == RONDO_E_NOMEM ? s : RONDO_OK; /* what has none is shown without */
     const map_style style = { .time = page_word(WORD_STEP, r->chinese), .width = SMALL_WIDTH };
-    const rondo_status drawn = map_draw(&r->out, &e->maps[0], &style, false);
+    const rondo_status drawn = e->tokens ? text_maps_write(&r->out, &e->maps[0], e->tokens)
+                                         : map_draw(&r->out, &e->maps[0], &style, false);
     *gap = e->gap;
     rondo_explanation_free(e);
     return drawn;

@@ -3,7 +3,7 @@
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
     layer_spatial_dropout1d, layer_activity_regularization, layer_layer_normalization,
-    layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu;
+    layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu, layer_pool;
 
 static const layer_type *const rows[] = {
     &layer_dense,
@@ -21,6 +21,7 @@ static const layer_type *const rows[] = {
     &layer_glu,
     &layer_maxout,
     &layer_rrelu,
+    &layer_pool,
 };
 
 void layer_register_all(void)

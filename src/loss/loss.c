@@ -35,7 +35,8 @@ truth truth_rows(const truth *t, int64_t first, int64_t n)
                     .label = t->label ? t->label + first : NULL,
                     .weight = t->weight ? t->weight + first : NULL,
                     .rows = n,
-                    .width = t->width };
+                    .width = t->width,
+                    .threshold = t->threshold };
 }
 
 /* "0.5", "delta=0.5" or nothing, for the one parameter of "delta=1". */

@@ -8,6 +8,7 @@ typedef struct truth { /* what an output is compared with; rows = steps·batch i
     const int32_t *label; /* … then [rows] */
     const real *weight;   /* [rows] sample weight × validity; 0 leaves a row out; NULL: 1 */
     int64_t rows, width;
+    double threshold; /* of two classes, the second is the answer over it; 0: the larger one is */
 } truth;
 
 /* Fills weight[steps][batch] with sample[b] (NULL: 1) where step t of row b is valid, else 0;
@@ -90,13 +91,19 @@ extern const metric_row metric_accuracy, metric_binary_accuracy, metric_categori
     metric_sparse_accuracy, metric_mae, metric_mse, metric_rmse, metric_perplexity, metric_bits,
     metric_nll, metric_binary_nll;
 /* metric_class.c: what is counted by class */
-extern const metric_row metric_precision, metric_recall, metric_f1, metric_binary_precision,
-    metric_binary_recall, metric_binary_f1, metric_confusion_matrix;
+extern const metric_row metric_precision, metric_recall, metric_f1, metric_macro_f1,
+    metric_binary_precision, metric_binary_recall, metric_binary_f1, metric_confusion_matrix;
 
 /* Whether outputs of this width are yes/no numbers and not a distribution over classes. */
 bool metric_is_binary(const loss *, int64_t width);
-/* The class that row r of y, and of the truth, says: the largest value; for width 1, over 0.5. */
-int64_t metric_predicted_class(const real *y, int64_t r, int64_t width);
+/* The class that row r of y, and of the truth, says: the largest value; of one output, over 0.5; or
+ * as the truth's threshold has it. */
+int64_t metric_predicted_class(const real *y, const truth *, int64_t r);
+/* What an output must be over to say yes. */
+static inline real metric_threshold(const truth *t)
+{
+    return (real)(t->threshold > 0 ? t->threshold : 0.5);
+}
 int64_t metric_true_class(const truth *, int64_t r);
 static inline double metric_weight(const truth *t, int64_t r)
 {

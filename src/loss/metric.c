@@ -7,16 +7,19 @@ bool metric_is_binary(const loss *l, int64_t width)
     return width == 1 || (l->row->fused && !strcmp(l->row->fused, "sigmoid"));
 }
 
-int64_t metric_predicted_class(const real *y, int64_t r, int64_t width)
+int64_t metric_predicted_class(const real *y, const truth *t, int64_t r)
 {
-    const real *row = y + r * width;
-    if (width == 1) return row[0] > (real)0.5;
-    return kernel_table()->argmax(row, width);
+    const real *row = y + r * t->width;
+    if (t->width == 1) return row[0] > metric_threshold(t);
+    if (t->width == 2 && t->threshold > 0) return row[1] > metric_threshold(t);
+    return kernel_table()->argmax(row, t->width);
 }
 
 int64_t metric_true_class(const truth *t, int64_t r)
 {
-    return t->label ? t->label[r] : metric_predicted_class(t->target, r, t->width);
+    if (t->label) return t->label[r];
+    const real *row = t->target + r * t->width;
+    return t->width == 1 ? row[0] > (real)0.5 : kernel_table()->argmax(row, t->width);
 }
 
 rondo_status metric_parse(metric *m, const char *name, const loss *l, int64_t width)

@@ -30,7 +30,7 @@ static void update_classes(double *s, const real *y, const truth *t, const doubl
     for (int64_t r = 0; r < t->rows; r++) {
         const double weight = metric_weight(t, r);
         if (weight == 0) continue;
-        const int64_t answer = metric_predicted_class(y, r, t->width);
+        const int64_t answer = metric_predicted_class(y, t, r);
         const int64_t right = metric_true_class(t, r);
         s[N_COUNTS * answer + ANSWERED] += weight;
         s[N_COUNTS * right + TRUE] += weight;
@@ -44,7 +44,7 @@ static void update_positive(double *s, const real *y, const truth *t, const doub
     for (int64_t r = 0; r < t->rows; r++) {
         const double weight = metric_weight(t, r);
         for (int64_t i = r * t->width; i < (r + 1) * t->width; i++) {
-            const bool answer = y[i] > (real)0.5, right = t->target[i] > (real)0.5;
+            const bool answer = y[i] > metric_threshold(t), right = t->target[i] > (real)0.5;
             if (answer) s[ANSWERED] += weight;
             if (right) s[TRUE] += weight;
             if (answer && right) s[RIGHT] += weight;
@@ -113,7 +113,7 @@ static void update_matrix(double *s, const real *y, const truth *t, const double
     for (int64_t r = 0; r < t->rows; r++) {
         const double weight = metric_weight(t, r);
         if (weight == 0) continue;
-        const int64_t answer = metric_predicted_class(y, r, t->width);
+        const int64_t answer = metric_predicted_class(y, t, r);
         s[metric_true_class(t, r) * classes(t->width) + answer] += weight;
     }
 }
@@ -178,6 +178,14 @@ const metric_row metric_f1 = {
     .name = "f1",
     .help = "harmonic mean of precision and recall: positive class, or the mean over several",
     .resolve = f1_for,
+    .state = counts,
+    .update = update_classes,
+    .result = macro_f1,
+    .higher_is_better = true,
+};
+const metric_row metric_macro_f1 = {
+    .name = "macro_f1",
+    .help = "the mean of the classes' f1, also of two",
     .state = counts,
     .update = update_classes,
     .result = macro_f1,

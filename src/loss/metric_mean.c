@@ -54,14 +54,14 @@ static void update(double *s, const real *y, const truth *t,
 
 static double same_class(const real *y, const truth *t, int64_t r)
 {
-    return metric_predicted_class(y, r, t->width) == metric_true_class(t, r);
+    return metric_predicted_class(y, t, r) == metric_true_class(t, r);
 }
 
 static double same_bits(const real *y, const truth *t, int64_t r)
 {
     int64_t same = 0;
     for (int64_t i = r * t->width; i < (r + 1) * t->width; i++)
-        same += t->target[i] == (y[i] > (real)0.5);
+        same += t->target[i] == (y[i] > metric_threshold(t));
     return (double)same / (double)t->width;
 }
 

@@ -25,6 +25,7 @@ static const metric_row *const metrics[] = {
     &metric_precision,
     &metric_recall,
     &metric_f1,
+    &metric_macro_f1,
     &metric_binary_precision,
     &metric_binary_recall,
     &metric_binary_f1,

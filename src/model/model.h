@@ -211,6 +211,11 @@ double pass_penalty(const pass *); /* Σ of what layers add to what is minimised
 void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */
 void pass_free(pass *);
 
+/* ---- stream.c ---- */
+/* A stream that, with `logits`, gives what the model's last softmax takes, where it ends in one. */
+rondo_status stream_open(rondo_stream **, const rondo_model *, int64_t rows, bool logits);
+bool stream_gives_logits(const rondo_stream *);
+
 /* ---- objective.c: outputs, losses, truths: the value at the top of the graph ---- */
 typedef struct objective {
     loss losses[MAX_PORTS];

@@ -27,6 +27,17 @@ static int64_t now(void)
 
 rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t rows)
 {
+    return stream_open(out, m, rows, false);
+}
+
+bool stream_gives_logits(const rondo_stream *s)
+{
+    return s->pass->fused[0];
+}
+
+rondo_status stream_open(rondo_stream **out, const rondo_model *m, int64_t rows, bool logits)
+{
+    const rondo_function *last;
     *out = NULL;
     RONDO_TRY(model_can_stream(m));
     if (rows < 1)
@@ -52,6 +63,8 @@ rondo_status rondo_stream_new(rondo_stream **out, const rondo_model *m, int64_t 
         s->takes = in->type == RONDO_I32 ? rows : rows * in->features;
         s->out = pass_output(s->pass, 0);
         s->pass->carry_in = s->pass->carry_out = s->state;
+        last = model_output_activation(m, 0);
+        s->pass->fused[0] = logits && last && activation_is(last, "softmax");
         s->pass->pool = NULL;
         model_start_states(m, s->state, rows, true);
         status = pass_plan(s->pass, 1, &shape);

@@ -1,5 +1,6 @@
 /* evaluate - the loss as it was trained, metrics in the data's own units, and who is taken for whom. */
 #include "task/task.h"
+#include <math.h>
 #include <string.h>
 
 enum { MOST_CONFUSED = 1000 }; /* classes of a confusion matrix */
@@ -10,7 +11,7 @@ typedef struct judge {
     char **names;
     comparison comparison;
     pass *pass;
-    sweep sweep;
+    tour tour;
 } judge;
 
 static rondo_status judge_open(judge *j, const rondo_pipeline *p)
@@ -28,7 +29,7 @@ static rondo_status judge_open(judge *j, const rondo_pipeline *p)
     if (!status) status = pass_new(&j->pass, p->model);
     if (!status) objective_apply(&j->objective, j->pass);
     if (!status && p->scale_out.n) j->pass->blocks[0] = false; /* whole, to be scaled back */
-    if (!status) sweep_open(&j->sweep, j->pass);
+    if (!status) tour_open(&j->tour, j->pass);
     return status;
 }
 
@@ -37,7 +38,7 @@ static void judge_close(judge *j)
     scores_free(&j->scores);
     text_list_free(j->names);
     comparison_free(&j->comparison);
-    sweep_close(&j->sweep);
+    tour_close(&j->tour);
     pass_free(j->pass);
 }
 
@@ -48,6 +49,7 @@ static rondo_status judge_batch(judge *j, rondo_pipeline *p, const batch *b)
     comparison *c = &j->comparison;
     RONDO_TRY(pass_forward(j->pass, n, feeds));
     RONDO_TRY(comparison_fill(c, &j->objective, j->pass, b));
+    c->truth[0].threshold = p->threshold;
     comparison_run(c, &j->objective, j->pass, p->scale_out.n ? NULL : &j->scores);
     if (p->scale_out.n) {
         value *y = pass_output(j->pass, 0);
@@ -55,17 +57,16 @@ static rondo_status judge_batch(judge *j, rondo_pipeline *p, const batch *b)
         scaler_reverse(&p->scale_out, b->target[0].data, value_rows(y));
         scores_see(&j->scores, 0, y->data, &c->truth[0], c->value[0] * c->valid[0]);
     }
-    sweep_add_loss(&j->sweep, &j->scores, c);
+    tour_add_loss(&j->tour, &j->scores, c);
     return RONDO_OK;
 }
 
 static rondo_status judge_all(judge *j, rondo_pipeline *p, const rondo_dataset *data, int64_t rows)
 {
     const batch *b;
-    sweep_begin(&j->sweep, data, rows, pipeline_scaler(&p->scale_in),
-                pipeline_scaler(&p->scale_out));
+    tour_begin(&j->tour, data, rows, pipeline_scaler(&p->scale_in), pipeline_scaler(&p->scale_out));
     for (;;) {
-        RONDO_TRY(sweep_next(&j->sweep, &b));
+        RONDO_TRY(tour_next(&j->tour, &b));
         if (!b) return RONDO_OK;
         RONDO_TRY(judge_batch(j, p, b));
     }
@@ -89,6 +90,24 @@ static void give_scores(const judge *j, const char **names, double *values, int 
                              : j->scores.loss_weight > 0
                                  ? j->scores.loss_sum / j->scores.loss_weight
                                  : 0;
+    }
+}
+
+/* Of text: what does not depend on how it was cut into tokens. */
+static void add_by_byte(const judge *j, const rondo_dataset *data, const char **names,
+                        double *values, int n, int *count)
+{
+    static const char *const all[] = { "bits_per_token", "bits_per_byte", "byte_perplexity" };
+    const double steps = j->tour.valid, nats = values[0];
+    if (!data->text_bytes || *count + 3 > n) return;
+    const double by_byte = nats * steps / (double)data->text_bytes;
+    const double each[] = { nats / log(2), by_byte / log(2), exp(by_byte) };
+    for (int i = 0; i < 3; i++) {
+        bool there = false;
+        for (int k = 0; k < *count; k++) there |= strcmp(names[k], all[i]) == 0;
+        if (there) continue;
+        names[*count] = all[i];
+        values[(*count)++] = each[i];
     }
 }
 
@@ -118,6 +137,7 @@ rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *dat
     if (!status) status = judge_all(&j, p, data, most);
     if (!status) status = keep_confusion(p, &j);
     if (!status) give_scores(&j, names, values, n, count);
+    if (!status) add_by_byte(&j, data, names, values, n, count);
     judge_close(&j);
     return status;
 }
@@ -126,4 +146,18 @@ const double *rondo_pipeline_confusion(const rondo_pipeline *p, int64_t *classes
 {
     *classes = p->n_confusion;
     return p->confusion;
+}
+
+/* Wilson 1927: of the shares p that would give `score` of n trials, 95 %. */
+bool rondo_score_interval(const char *name, double score, int64_t samples, double *low,
+                          double *high)
+{
+    const metric_row *row = registry_find(REGISTRY_METRIC, name);
+    if (!row || !row->share || samples < 1) return false;
+    const double z = 1.9599639845400545, n = (double)samples, zz = z * z / n;
+    const double middle = (score + zz / 2) / (1 + zz);
+    const double half = z / (1 + zz) * sqrt(score * (1 - score) / n + zz / (4 * n));
+    *low = fmax(0, middle - half);
+    *high = fmin(1, middle + half);
+    return true;
 }

@@ -66,12 +66,29 @@ static rondo_status tell_run(const char *folder, rondo_fact *fact, void *user)
     return RONDO_OK;
 }
 
+static void tell_tokenizer(const rondo_pipeline *p, rondo_fact *fact, void *user)
+{
+    char text[LIMIT_NAME];
+    if (p->threshold > 0) {
+        snprintf(text, sizeof text, "%.6g", p->threshold);
+        fact("threshold", text, false, user);
+    }
+    if (!p->tokenizer) return;
+    snprintf(text, sizeof text, "%s, %lld tokens", tokenizer_kind(p->tokenizer),
+             (long long)tokenizer_size(p->tokenizer));
+    fact("tokenizer", text, false, user);
+    if (!p->cut.most) return;
+    snprintf(text, sizeof text, "%lld, %s", (long long)p->cut.most, p->cut.front ? "pre" : "post");
+    fact("max_length", text, false, user);
+}
+
 rondo_status rondo_pipeline_facts(const rondo_pipeline *p, rondo_fact *fact, void *user)
 {
     if (p->task) fact("task", p->task->name, false, user);
     if (p->loss) fact("loss", p->loss, false, user);
     if (p->metrics) fact("metrics", p->metrics, false, user);
     if (p->reader_spec && *p->reader_spec) fact("reader", p->reader_spec, false, user);
+    tell_tokenizer(p, fact, user);
     list_names(fact, user, "classes", p->classes, p->n_classes);
     list_names(fact, user, "features", p->features, p->n_features);
     list_names(fact, user, "targets", p->targets, p->n_targets);

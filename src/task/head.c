@@ -73,3 +73,42 @@ rondo_status head_fill(char **filled, const char *text, int64_t units)
     text_list_free(parts);
     return *filled ? RONDO_OK : RONDO_E_NOMEM;
 }
+
+/* ---- An embedding's rows ---- */
+static bool lacks_tokens(const char *layer)
+{
+    spec s;
+    if (spec_parse(&s, layer)) return false; /* what is wrong with it, the model will say */
+    bool lacks = strcmp(s.kind, "embedding") == 0;
+    for (int i = 0; i < s.n; i++)
+        if (s.words[i].key && strcmp(s.words[i].key, "input_dim") == 0) lacks = false;
+    spec_free(&s);
+    return lacks;
+}
+
+bool spec_wants_tokens(const char *text)
+{
+    char **parts;
+    int n;
+    bool wants = false;
+    if (text_split(&parts, &n, text, ';')) return false;
+    for (int i = 0; i < n; i++) wants |= lacks_tokens(parts[i]);
+    text_list_free(parts);
+    return wants;
+}
+
+rondo_status spec_fill_tokens(char **filled, const char *text, int64_t tokens)
+{
+    char **parts;
+    int n;
+    text_buffer out = { 0 };
+    RONDO_TRY(text_split(&parts, &n, text, ';'));
+    for (int i = 0; i < n; i++) {
+        text_add(&out, "%s%s", i ? "; " : "", parts[i]);
+        if (lacks_tokens(parts[i])) text_add(&out, " input_dim=%lld", (long long)tokens);
+    }
+    text_list_free(parts);
+    if (out.status) text_free(&out);
+    *filled = out.data;
+    return *filled ? RONDO_OK : RONDO_E_NOMEM;
+}

@@ -5,10 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char spec_or_file[] =
+    "SPEC or FILE"; /* a key's argument: a spec unless it ends in .json */
+
 bool rondo_recipe_is_path(const rondo_recipe_key *key)
 {
     return key->argument &&
-           (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "PATH") == 0);
+           (strcmp(key->argument, "FILE") == 0 || strcmp(key->argument, "PATH") == 0 ||
+            strcmp(key->argument, spec_or_file) == 0);
+}
+
+bool path_is_tokenizer(const char *text)
+{
+    static const char ending[] = ".json";
+    const size_t n = strlen(text);
+    return n >= sizeof ending && strcmp(text + n - (sizeof ending - 1), ending) == 0;
 }
 
 size_t path_label(const char *item)
@@ -52,7 +63,8 @@ rondo_status path_place(char **placed, const rondo_recipe_key *key, const char *
 {
     text_buffer out = { 0 };
     rondo_status status = RONDO_OK;
-    if (!rondo_recipe_is_path(key))
+    if (!rondo_recipe_is_path(key) ||
+        (strcmp(key->argument, spec_or_file) == 0 && !path_is_tokenizer(text)))
         text_put(&out, text, strlen(text));
     else if (strchr(key->join, ';'))
         status = add_list(&out, text, folder, whole);

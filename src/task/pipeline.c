@@ -38,9 +38,11 @@ void rondo_pipeline_free(rondo_pipeline *p)
     text_list_free(p->features);
     text_list_free(p->targets);
     text_list_free(p->columns);
+    tokenizer_free(p->tokenizer);
     scaler_free(&p->scale_in);
     scaler_free(&p->scale_out);
     alloc_free(p->reader_spec);
+    alloc_free(p->unit);
     alloc_free(p->loss);
     alloc_free(p->metrics);
     alloc_free(p->json);
@@ -74,6 +76,10 @@ static char *column_name(const rondo_pipeline *p, int i, int n)
 {
     if (p->task == &task_classify)
         return i < p->n_classes ? alloc_text(p->classes[i]) : alloc_format("%d", i);
+    if (p->task == &task_language) {
+        const char *token = tokenizer_token(p->tokenizer, i);
+        return alloc_text(token ? token : "");
+    }
     if (p->n_targets == 0 || n % p->n_targets) return alloc_format("y%d", i + 1);
     const char *name = p->targets[i % p->n_targets];
     return p->task == &task_forecast ? alloc_format("%s+%d", name, i / p->n_targets + 1)
@@ -112,6 +118,18 @@ static rondo_status put_text(json_t *object, const char *key, const char *text)
     return text ? json_put(object, key, json_string(text)) : RONDO_OK;
 }
 
+/* How text becomes tokens, all of it. */
+static rondo_status put_tokenizer(json_t *object, const rondo_pipeline *p)
+{
+    json_t *how;
+    if (!p->tokenizer) return RONDO_OK;
+    RONDO_TRY(tokenizer_to_json(p->tokenizer, &how));
+    RONDO_TRY(json_put(object, "tokenizer", how));
+    if (!p->cut.most) return RONDO_OK;
+    RONDO_TRY(json_put(object, "max_length", json_integer(p->cut.most)));
+    return json_put(object, "truncate", json_string(p->cut.front ? "pre" : "post"));
+}
+
 static rondo_status fill_json(const rondo_pipeline *p, json_t *o)
 {
     RONDO_TRY(json_put(o, "version", json_integer(PIPELINE_VERSION)));
@@ -122,19 +140,29 @@ static rondo_status fill_json(const rondo_pipeline *p, json_t *o)
     RONDO_TRY(put_names(o, "classes", p->classes, p->n_classes));
     RONDO_TRY(put_names(o, "features", p->features, p->n_features));
     RONDO_TRY(put_names(o, "targets", p->targets, p->n_targets));
+    RONDO_TRY(put_tokenizer(o, p));
+    RONDO_TRY(language_put(p, o));
+    if (p->threshold > 0) RONDO_TRY(json_put(o, "threshold", json_real(p->threshold)));
     if (p->scale_in.n) RONDO_TRY(json_put(o, "scale_inputs", scaler_to_json(&p->scale_in)));
     if (p->scale_out.n) RONDO_TRY(json_put(o, "scale_targets", scaler_to_json(&p->scale_out)));
     return RONDO_OK;
 }
 
-rondo_status pipeline_seal(rondo_pipeline *p)
+rondo_status pipeline_note(rondo_pipeline *p)
 {
-    RONDO_TRY(name_columns(p));
+    alloc_free(p->json);
+    p->json = NULL;
     json_t *object = json_object();
     rondo_status status = object ? fill_json(p, object) : RONDO_E_NOMEM;
     if (!status) status = json_text(&p->json, object);
     json_decref(object);
     return status ? status : rondo_set_metadata(p->model, p->json);
+}
+
+rondo_status pipeline_seal(rondo_pipeline *p)
+{
+    RONDO_TRY(name_columns(p));
+    return pipeline_note(p);
 }
 
 static rondo_status get_names(const json_t *object, const char *key, char ***names, int *n)
@@ -177,6 +205,21 @@ static rondo_status get_scaler(const json_t *object, const char *key, scaler *s,
     return RONDO_OK;
 }
 
+static rondo_status get_tokenizer(const json_t *object, rondo_pipeline *p)
+{
+    json_t *how;
+    const char *end;
+    if (!json_object_get(object, "tokenizer")) return RONDO_OK;
+    RONDO_TRY(json_want_object(object, "tokenizer", &how));
+    RONDO_TRY(rondo_fail_in(tokenizer_from_json(&p->tokenizer, how), "tokenizer"));
+    if (!json_object_get(object, "max_length")) return RONDO_OK;
+    RONDO_TRY(json_want_int(object, "max_length", &p->cut.most));
+    RONDO_TRY(json_want_text(object, "truncate", &end));
+    p->cut.front = strcmp(end, "pre") == 0;
+    if (p->cut.most > 0) return RONDO_OK;
+    return rondo_fail(RONDO_E_FORMAT, "max_length is %lld", (long long)p->cut.most);
+}
+
 static rondo_status read_json(rondo_pipeline *p, const json_t *o)
 {
     int64_t version;
@@ -195,6 +238,11 @@ static rondo_status read_json(rondo_pipeline *p, const json_t *o)
     RONDO_TRY(get_names(o, "classes", &p->classes, &p->n_classes));
     RONDO_TRY(get_names(o, "features", &p->features, &p->n_features));
     RONDO_TRY(get_names(o, "targets", &p->targets, &p->n_targets));
+    RONDO_TRY(get_tokenizer(o, p));
+    RONDO_TRY(language_get(p, o));
+    if (json_object_get(o, "threshold")) RONDO_TRY(json_want_real(o, "threshold", &p->threshold));
+    if (!(p->threshold >= 0 && p->threshold < 1))
+        return rondo_fail(RONDO_E_FORMAT, "threshold is %g, no probability", p->threshold);
     RONDO_TRY(get_scaler(o, "scale_inputs", &p->scale_in, rondo_pipeline_inputs(p)));
     return get_scaler(o, "scale_targets", &p->scale_out, output_width(p));
 }
@@ -272,13 +320,28 @@ rondo_status rondo_pipeline_open(rondo_pipeline **out, const char *path, int thr
     return status;
 }
 
+rondo_status pipeline_tokens(const rondo_pipeline *p, rondo_dataset **data, int64_t streams)
+{
+    if (!dataset_is_raw_text(*data)) return RONDO_OK;
+    rondo_dataset *raw = *data;
+    *data = NULL;
+    if (p->task == &task_language)
+        return corpus_data(data, raw, p, &(corpus_cut){ .rows = streams });
+    if (p->tokenizer) return text_data(data, raw, p->tokenizer, &p->cut);
+    rondo_dataset_free(raw);
+    return rondo_fail(RONDO_E_ARG, "the data are text, the model reads numbers");
+}
+
 rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const rondo_recipe *r,
                                  bool need_targets)
 {
     char *options = NULL, **by = NULL;
+    int64_t streams;
     reader_request request = {
         .path = rondo_recipe_get(r, "data"),
         .labels = rondo_recipe_get(r, "labels"),
+        .before = p->reader_spec,
+        .text = p->tokenizer,
         .target = p->task ? p->task->target : TARGET_AUTO,
         .no_target = !need_targets,
         .classes = p->classes,
@@ -291,16 +354,19 @@ rondo_status rondo_pipeline_data(rondo_pipeline *p, rondo_dataset **data, const 
     };
     *data = NULL;
     if (!request.path) return rondo_fail(RONDO_E_ARG, "which data? say --data FILE");
+    RONDO_TRY(recipe_int(r, "batch", 1, 1, &streams));
+    RONDO_TRY(threshold_set(p, rondo_recipe_get(r, "threshold")));
     RONDO_TRY(recipe_groups(&by, &request.n_groups, r));
     request.groups = by;
-    rondo_status status = recipe_spec(&options, r, KEY_READER, p->reader_spec);
+    rondo_status status = recipe_spec(&options, r, KEY_READER, NULL);
     request.spec = options;
     if (!status) status = reader_open(data, &request);
     alloc_free(options);
     text_list_free(by);
-    if (!status && need_targets && (*data)->n_targets == 0)
+    if (!status && need_targets && (*data)->n_targets == 0 && p->task != &task_language)
         status = rondo_fail(RONDO_E_ARG, "%s: there are no targets to compare with%s", request.path,
                             request.labels ? "" : "; say --labels FILE or --target COLUMN");
+    if (!status) status = rondo_fail_in(pipeline_tokens(p, data, streams), "%s", request.path);
     if (!status)
         status = rondo_fail_in(data_check(p->model, *data, need_targets), "%s", request.path);
     if (status) {

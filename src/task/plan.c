@@ -69,6 +69,8 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
         .path = path,
         .labels = labels,
         .spec = p->reader_spec,
+        .before = p->reading,
+        .text = p->reads_text,
         .target = kind,
         .classes = known ? known->classes : NULL,
         .n_classes = known ? known->n_classes : 0,
@@ -86,7 +88,10 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     if (!rondo_recipe_get(r, "data"))
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
     RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
-    RONDO_TRY(first_guess(&p->task, r, h));
+    if (p->task == &task_language && !rondo_recipe_get(r, "sample_by"))
+        p->reading = language_reading(r);
+    p->reads_text = p->task == &task_language || rondo_recipe_get(r, "tokenizer") ||
+                    spec_wants_tokens(rondo_recipe_get(r, "model"));
     rondo_dataset *data;
     RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
     RONDO_TRY(spool_open(&files[1], rondo_recipe_get(r, "labels")));
@@ -97,11 +102,14 @@ static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
     p->data = data;
     if (data->count == 0)
         return rondo_fail(RONDO_E_FORMAT, "%s holds no samples", rondo_recipe_get(r, "data"));
+    if (p->task == &task_language) return RONDO_OK; /* its own target */
     if (data->n_targets == 0)
         return rondo_fail(RONDO_E_ARG,
-                          "%s: what is to be learnt? say --target COLUMN or --labels "
-                          "FILE",
-                          rondo_recipe_get(r, "data"));
+                          "%s: what is to be learnt? say --target COLUMN or --labels FILE%s",
+                          rondo_recipe_get(r, "data"),
+                          data->text ? ", or --label first where a word in front of each line says "
+                                       "it"
+                                     : "");
     if (strcmp(h->activation, "sigmoid") == 0) RONDO_TRY(all_bits(&p->bits, data));
     const bool two = p->bits && is_one_number(&data->target[0]);
     p->bits &= !is_scaled(r);
@@ -140,22 +148,41 @@ static rondo_status open_validation(plan *p, const rondo_recipe *r)
 {
     double part;
     RONDO_TRY(recipe_real(r, "validation_split", 0, &part));
-    if (!rondo_recipe_get(r, "validation")) return part > 0 ? split(p, part) : RONDO_OK;
+    if (!rondo_recipe_get(r, "validation")) {
+        if (part > 0 && part < 1 && p->data->count == 1 && p->data->text &&
+            p->task->in_time_order) {
+            add_line(&p->notes, "validation: the last %g of the text", part);
+            return corpus_split(&p->train, &p->validation, p->data, part);
+        }
+        return part > 0 ? split(p, part) : RONDO_OK;
+    }
     if (part > 0)
         return rondo_fail(RONDO_E_ARG, "validation and validation_split exclude each other");
     RONDO_TRY(plan_open(&p->validation, p, rondo_recipe_get(r, "validation"),
                         rondo_recipe_get(r, "validation_labels"), p->data, p->task->target));
-    if (p->validation->n_targets == 0)
+    if (p->validation->n_targets == 0 && p->task != &task_language)
         return rondo_fail(RONDO_E_ARG, "%s has no targets; say --validation-labels FILE",
                           rondo_recipe_get(r, "validation"));
+    return RONDO_OK;
+}
+
+static rondo_status weigh_classes(plan *p, const rondo_recipe *r)
+{
+    const char *how = rondo_recipe_get(r, "class_weight");
+    if (!how) return RONDO_OK;
+    const bool all = p->train == p->data;
+    RONDO_TRY(class_weights(&p->train, how));
+    if (all) p->data = p->train;
     return RONDO_OK;
 }
 
 /* ---- The model ---- */
 static int64_t units_of_data(const plan *p)
 {
-    const rondo_dataset *d = p->data;
-    return p->task == &task_classify ? d->n_classes : field_features(&d->target[0]);
+    const rondo_dataset *d = p->train;
+    return p->task == &task_language   ? tokenizer_size(p->pipeline->tokenizer)
+           : p->task == &task_classify ? d->n_classes
+                                       : field_features(&d->target[0]);
 }
 
 static bool has_other_length(const rondo_dataset *d, int i, const field_shape *f)
@@ -166,8 +193,8 @@ static bool has_other_length(const rondo_dataset *d, int i, const field_shape *f
 /* Inputs as the data have them; the length is left open when validation or test data have another. */
 static rondo_status add_inputs(rondo_model *m, const plan *p)
 {
-    for (int i = 0; i < p->data->n_inputs; i++) {
-        field_shape f = p->data->input[i];
+    for (int i = 0; i < p->train->n_inputs; i++) {
+        field_shape f = p->train->input[i];
         bool open = has_other_length(p->validation, i, &f);
         for (int k = 0; k < p->n_tests; k++) open |= has_other_length(p->tests[k].data, i, &f);
         if (field_is_sequence(&f) && open) f.shape.dim[0] = 0;
@@ -188,15 +215,15 @@ static bool lacks_axis(const rondo_dataset *d, const value_shape *y)
 static rondo_status check_output(const plan *p)
 {
     const value_shape *y = model_output_shape(p->pipeline->model, 0);
-    if (lacks_axis(p->data, y))
+    if (lacks_axis(p->train, y))
         return rondo_fail(RONDO_E_SHAPE,
                           "the model answers every step, the targets are [N][%lld], that many of a "
                           "sequence: save y as [N][%lld][1] for one of each step, or leave "
                           "return_sequences out of the last recurrent layer",
-                          (long long)p->data->target[0].shape.dim[0],
-                          (long long)p->data->target[0].shape.dim[0]);
+                          (long long)p->train->target[0].shape.dim[0],
+                          (long long)p->train->target[0].shape.dim[0]);
     const int64_t units = units_of_data(p);
-    const bool classes = p->data->target[0].type == RONDO_I32;
+    const bool classes = p->train->target[0].type == RONDO_I32;
     const bool fits = !classes           ? y->features == units
                       : y->features == 1 ? units <= 2
                                          : y->features >= units;
@@ -204,9 +231,12 @@ static rondo_status check_output(const plan *p)
         return rondo_fail(RONDO_E_SHAPE,
                           "the model ends in %lld units, the data have %lld %s; "
                           "leave the units out (\"%s\") and they are filled in",
-                          (long long)y->features, (long long)units, classes ? "classes" : "targets",
+                          (long long)y->features, (long long)units,
+                          p->task == &task_language ? "tokens"
+                          : classes                 ? "classes"
+                                                    : "targets",
                           classes ? "dense softmax" : "dense");
-    RONDO_TRY(data_check(p->pipeline->model, p->data, true));
+    RONDO_TRY(data_check(p->pipeline->model, p->train, true));
     if (!p->validation) return RONDO_OK;
     return rondo_fail_in(data_check(p->pipeline->model, p->validation, true), "validation");
 }
@@ -215,7 +245,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 {
     const char *layers = rondo_recipe_get(r, "model");
     const int64_t classes = units_of_data(p);
-    if (p->data->target[0].type == RONDO_I32 && classes > 2 && !rondo_recipe_get(r, "loss") &&
+    if (p->train->target[0].type == RONDO_I32 && classes > 2 && !rondo_recipe_get(r, "loss") &&
         strcmp(h->activation, "sigmoid") == 0)
         return rondo_fail(RONDO_E_ARG,
                           "a sigmoid tells two classes apart; for %lld classes let the last layer "
@@ -223,12 +253,11 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
                           (long long)classes);
     const bool one = strcmp(h->activation, "sigmoid") == 0 && classes == 2 &&
                      p->task == &task_classify;
-    if (h->dense && !h->has_units) {
-        RONDO_TRY(head_fill(&p->spec, layers, one ? 1 : classes));
-    } else if (!(p->spec = alloc_text(layers))) {
-        return RONDO_E_NOMEM;
-    }
-    RONDO_TRY(pipeline_new(&p->pipeline, p->task));
+    const bool open = h->dense && !h->has_units;
+    char *filled = open ? NULL : alloc_text(layers);
+    if (open) RONDO_TRY(head_fill(&filled, layers, one ? 1 : classes));
+    if (!filled) return RONDO_E_NOMEM;
+    RONDO_TRY(plan_fill_tokens(p, filled));
     rondo_model *m = p->pipeline->model = rondo_model_new();
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
@@ -239,7 +268,8 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
 /* ---- How to train ---- */
 static const char *default_loss(const plan *p, const head *h)
 {
-    if (p->task != &task_classify) return p->bits ? "binary_crossentropy" : "mse";
+    if (p->task != &task_classify && p->task != &task_language)
+        return p->bits ? "binary_crossentropy" : "mse";
     if (strcmp(h->activation, "sigmoid") == 0) return "binary_crossentropy";
     return "sparse_categorical_crossentropy";
 }
@@ -248,7 +278,7 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
 {
     const char *given = rondo_recipe_get(r, "loss"), *metrics = rondo_recipe_get(r, "metrics");
     if (given && strcmp(given, "categorical_crossentropy") == 0 &&
-        p->data->target[0].type == RONDO_I32) {
+        p->train->target[0].type == RONDO_I32) {
         given = "sparse_categorical_crossentropy";
         add_line(&p->notes, "loss: %s, the same numbers from labels as from one-hot targets",
                  given);
@@ -263,10 +293,14 @@ static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head 
 static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
 {
     int64_t seed;
+    const int64_t rows = p->task && p->task->batch ? p->task->batch : 32;
     RONDO_TRY(recipe_int(r, "epochs", 10, 1, &p->epochs));
     RONDO_TRY(recipe_int(r, "steps_per_epoch", 0, 0, &p->steps_per_epoch));
-    RONDO_TRY(recipe_int(r, "batch", 32, 1, &p->batch));
-    RONDO_TRY(recipe_int(r, "bptt", 0, 0, &p->bptt));
+    RONDO_TRY(recipe_int(r, "batch", rows, 1, &p->batch));
+    RONDO_TRY(recipe_int(r, "bucket", 0, 0, &p->bucket));
+    RONDO_TRY(recipe_int(r, "bptt", p->task ? p->task->bptt : 0, p->task && p->task->bptt ? 1 : 0,
+                         &p->bptt));
+    p->bptt_vary = recipe_flag(r, "bptt_vary");
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
     RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
     RONDO_TRY(recipe_int(r, "unfreeze", 0, 0, &p->unfreeze));
@@ -275,6 +309,8 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
     p->until = rondo_recipe_get(r, "until");
+    p->threshold = rondo_recipe_get(r, "threshold");
+    p->vectors = rondo_recipe_get(r, "vectors");
     p->compute = rondo_recipe_get(r, "compute");
     if (!p->compute) p->compute = "f32";
     int kind;
@@ -350,16 +386,29 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
              (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
              scale ? scale : "none", (long long)p->patience, more ? more : "");
     if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
+    if (p->bucket) text_add(&id, "\nbucket %lld", (long long)p->bucket);
     if (p->until) text_add(&id, "\nuntil %s", p->until);
-    const rondo_status status = identify_rates(p, &id);
+    rondo_status status = plan_identify_tokens(p, &id);
+    if (!status) status = identify_rates(p, &id);
+    if (!id.status) id.status = status;
+    language_identify(p, &id);
+    if (rondo_recipe_get(r, "class_weight"))
+        text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
     p->identity = id.data;
-    return status ? status : id.status;
+    return id.status;
 }
 
 static void note_decisions(plan *p)
 {
     const rondo_dataset *d = p->data;
-    if (p->task == &task_classify)
+    const tokenizer *how = p->pipeline->tokenizer;
+    if (how)
+        add_line(&p->notes, "tokenizer: %s, %lld tokens",
+                 p->pipeline->unit ? p->pipeline->unit : tokenizer_kind(how),
+                 (long long)tokenizer_size(how));
+    if (p->task == &task_language)
+        language_note(p, &p->notes);
+    else if (p->task == &task_classify)
         add_line(&p->notes, "task: classify, %d classes", d->n_classes);
     else
         add_line(&p->notes, "task: %s, %lld target%s", p->task->name,
@@ -404,11 +453,15 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
                           "which model? say --model \"gru 64; dense softmax\", or give "
                           "a recipe.yaml");
     RONDO_TRY(rondo_fail_in(head_parse(&h, layers), "model"));
+    RONDO_TRY(first_guess(&p->task, r, &h));
     RONDO_TRY(choose_numbers(p, r));
     RONDO_TRY(open_data(p, r, &h));
     RONDO_TRY(open_validation(p, r));
     if (!p->train) p->train = p->data;
     RONDO_TRY(plan_open_tests(p, r));
+    RONDO_TRY(pipeline_new(&p->pipeline, p->task));
+    RONDO_TRY(plan_tokenize(p, r));
+    RONDO_TRY(weigh_classes(p, r));
     RONDO_TRY(make_model(p, r, &h));
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));

@@ -27,16 +27,17 @@ const char *pipeline_read(const rondo_pipeline *p, real *values, const real *y)
     if (pipeline_is_binary(p)) {
         values[0] = 1 - y[0];
         values[1] = y[0];
-        return p->columns[y[0] > (real)0.5];
+        return p->columns[y[0] > (real)(p->threshold > 0 ? p->threshold : 0.5)];
     }
     memcpy(values, y, (size_t)p->n_columns * sizeof *values);
+    if (p->threshold > 0) return p->columns[y[1] > (real)p->threshold];
     if (p->task == &task_classify) return p->columns[largest(y, p->n_columns)];
     if (p->scale_out.n) scaler_reverse(&p->scale_out, values, 1);
     return NULL;
 }
 
 /* Rows of one window; y is [steps][rows][width]. */
-static rondo_status tell_batch(rondo_pipeline *p, const sweep *w,
+static rondo_status tell_batch(rondo_pipeline *p, const tour *w,
                                rondo_status (*row)(const rondo_prediction *, void *), void *user)
 {
     const value *y = pass_output(p->pass, 0);
@@ -59,19 +60,19 @@ rondo_status rondo_pipeline_predict(rondo_pipeline *p, const rondo_dataset *data
                                     void *user)
 {
     int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
-    sweep w;
+    tour w;
     const batch *b;
     feed feeds[MAX_FIELDS];
     RONDO_TRY(data_check(p->model, data, false));
     if (!p->pass) RONDO_TRY(pass_new(&p->pass, p->model));
-    sweep_open(&w, p->pass);
-    if (!w.stateful) most = sweep_rows(most, dataset_longest(data)); /* told sample after sample */
-    sweep_begin(&w, data, most, pipeline_scaler(&p->scale_in), NULL);
+    tour_open(&w, p->pass);
+    if (!w.stateful) most = tour_rows(most, dataset_longest(data)); /* told sample after sample */
+    tour_begin(&w, data, most, pipeline_scaler(&p->scale_in), NULL);
     rondo_status status = RONDO_OK;
-    while (!status && !(status = sweep_next(&w, &b)) && b) {
+    while (!status && !(status = tour_next(&w, &b)) && b) {
         status = pass_forward(p->pass, batch_feeds(b, feeds), feeds);
         if (!status) status = tell_batch(p, &w, row, user);
     }
-    sweep_close(&w);
+    tour_close(&w);
     return status;
 }

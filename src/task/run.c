@@ -203,6 +203,16 @@ static rondo_status add_callers(run *r, const rondo_callback *theirs, int n)
 }
 
 /* ---- One run ---- */
+static rondo_status load_vectors(plan *p)
+{
+    int64_t found, tokens;
+    if (!p->vectors) return RONDO_OK;
+    RONDO_TRY(vectors_load(p->pipeline, p->vectors, &found, &tokens));
+    text_add(&p->notes, "vectors: %lld of %lld tokens are in %s\n", (long long)found,
+             (long long)tokens, p->vectors);
+    return p->notes.status;
+}
+
 static rondo_status prepare(run *r)
 {
     plan *p = &r->plan;
@@ -210,15 +220,29 @@ static rondo_status prepare(run *r)
     RONDO_TRY(rondo_compile(line->model, .optimizer = p->optimizer, .loss = p->loss,
                             .metrics = p->metrics, .seed = p->seed, .threads = (int)p->threads,
                             .compute = p->compute));
+    RONDO_TRY(load_vectors(p));
     RONDO_TRY(rondo_set_rates(line->model, p->rates));
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);
     if (!line->loss || !line->metrics) return RONDO_E_NOMEM;
-    RONDO_TRY(pipeline_learn(line, p->data, p->reader_spec));
+    char *reading = alloc_format("%s%s%s", p->reading ? p->reading : "",
+                                 p->reading && *p->reader_spec ? " " : "", p->reader_spec);
+    if (!reading) return RONDO_E_NOMEM;
+    const rondo_status learnt = pipeline_learn(line, p->data, reading);
+    alloc_free(reading);
+    RONDO_TRY(learnt);
     RONDO_TRY(pipeline_seal(line));
+    RONDO_TRY(threshold_check(p, p->threshold));
+    if (line->threshold > 0) RONDO_TRY(pipeline_note(line));
     training_scale(line->model, line->scale_in.n ? &line->scale_in : NULL,
                    line->scale_out.n ? &line->scale_out : NULL);
     return RONDO_OK;
+}
+
+/* Of a language model, tokens. */
+static int64_t samples_of(const rondo_dataset *d)
+{
+    return corpus_is(d) ? corpus_targets(d) : d->count;
 }
 
 static void fill_report(rondo_run_report *report, const run *r)
@@ -226,8 +250,8 @@ static void fill_report(rondo_run_report *report, const run *r)
     const plan *p = &r->plan;
     report->epochs = p->epochs;
     report->parameters = rondo_parameter_count(p->pipeline->model, false);
-    report->samples = p->train->count;
-    report->validation_samples = p->validation ? p->validation->count : 0;
+    report->samples = samples_of(p->train);
+    report->validation_samples = p->validation ? samples_of(p->validation) : 0;
     report->seed = p->seed;
     report->task = p->task->name;
     snprintf(report->output, sizeof report->output, "%s", r->folder);
@@ -257,6 +281,16 @@ static rondo_status note_divergence(run *r, const rondo_recipe *recipe)
     return rondo_fail(RONDO_E_NAN, "%s", sentence);
 }
 
+/* The best epoch's model has one of its own. */
+static rondo_status choose_best_threshold(const run *r)
+{
+    char *file = file_join(r->folder, "best.safetensors");
+    if (!file) return RONDO_E_NOMEM;
+    const rondo_status status = threshold_choose_file(file, &r->plan, r->plan.threshold);
+    alloc_free(file);
+    return status;
+}
+
 static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *report)
 {
     const plan *p = &r->plan;
@@ -265,11 +299,12 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     RONDO_TRY(manifest_write(r->folder, p, recipe, &r->before, "running", NULL, NULL));
     RONDO_TRY(folder_forget(r->folder, "diagnosis.json")); /* of the training until now */
     rondo_status status = rondo_fit(
-        m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bptt = p->bptt,
-        .steps_per_epoch = p->steps_per_epoch, .validation = p->validation,
-        .callbacks = r->callbacks, .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint,
-        .identity = p->identity, .checkpoint_seconds = p->checkpoint_seconds,
-        .checkpoint_rarely = r->one_of_many, .unfreeze = p->unfreeze);
+        m, p->train, .epochs = p->epochs, .batch_size = p->batch, .bucket = p->bucket,
+        .bptt = p->bptt, .bptt_vary = p->bptt_vary, .steps_per_epoch = p->steps_per_epoch,
+        .validation = p->validation, .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
+        .checkpoint = r->checkpoint, .identity = p->identity,
+        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many,
+        .unfreeze = p->unfreeze);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->steps = r->diary.steps;
@@ -277,7 +312,9 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     report->stopped = status == RONDO_E_STOPPED;
     if (status == RONDO_E_NAN) return note_divergence(r, recipe);
     RONDO_TRY(status);
+    RONDO_TRY(threshold_choose(p->pipeline, p, p->threshold));
     RONDO_TRY(rondo_save(m, r->model_file));
+    RONDO_TRY(choose_best_threshold(r));
     RONDO_TRY(plan_judge(p, r->folder, r->diary.result));
     return write_down(r, recipe, "finished");
 }
@@ -316,18 +353,18 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
 static rondo_status try_batch(const plan *p)
 {
     training *t;
-    sweep w;
+    tour w;
     const batch *b;
     feed feeds[MAX_FIELDS];
     rondo_pipeline *line = p->pipeline;
     if (p->bptt) RONDO_TRY(rondo_fail_in(model_can_stream(line->model), "bptt"));
     RONDO_TRY(training_of(&t, line->model, "run_check"));
-    sweep_open(&w, t->pass);
-    sweep_begin(&w, p->train, p->batch, t->scale_in, t->scale_out);
-    rondo_status status = sweep_next(&w, &b);
+    tour_open(&w, t->pass);
+    tour_begin(&w, p->train, p->batch, t->scale_in, t->scale_out);
+    rondo_status status = tour_next(&w, &b);
     if (!status) status = pass_forward(t->pass, batch_feeds(b, feeds), feeds);
     if (!status) status = comparison_fill(&t->comparison, &t->objective, t->pass, b);
-    sweep_close(&w);
+    tour_close(&w);
     return status;
 }
 

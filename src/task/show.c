@@ -50,14 +50,26 @@ static char *draw(const picture *p, int64_t rows, int64_t columns)
     return text;
 }
 
+static rondo_status draw_text(const rondo_dataset *data, int64_t i, char **text)
+{
+    cursor c = { 0 };
+    const char *from;
+    size_t n;
+    rondo_status s = data->text(data, &c, i, &from, &n);
+    if (!s && !(*text = alloc_format("%.*s\n", (int)n, from))) s = RONDO_E_NOMEM;
+    cursor_free(&c);
+    return s;
+}
+
 /* Many features: time runs down, as in an image.  Few: each is a line, and time runs to the right. */
 rondo_status rondo_sample_draw(const rondo_dataset *data, int64_t i, int width, char **text)
 {
     cursor c = { 0 };
     sample s;
     *text = NULL;
+    if (data->text) return draw_text(data, i, text);
     if (data->input[0].type != RONDO_F32)
-        return rondo_fail(RONDO_E_ARG, "tokens cannot be drawn, only numbers");
+        return rondo_fail(RONDO_E_ARG, "tokens cannot be drawn, only numbers and text");
     RONDO_TRY(data->get(data, &c, i, &s));
     const int64_t steps = s.input[0].steps, features = field_features(&data->input[0]);
     picture p = { s.input[0].data, features, 1, steps, features, 0, 1 };

@@ -2,7 +2,8 @@
 #include "task/task.h"
 #include <stdarg.h>
 
-static const task_row *const rows[] = { &task_classify, &task_regress, &task_forecast };
+static const task_row *const rows[] = { &task_classify, &task_regress, &task_forecast,
+                                        &task_language };
 
 void task_register_all(void)
 {

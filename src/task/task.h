@@ -8,6 +8,7 @@
 #ifndef RONDO_TASK_INTERNAL_H
 #define RONDO_TASK_INTERNAL_H
 #include "rondo_task.h"
+#include "text/text.h"
 #include "train/train.h"
 
 enum {
@@ -21,12 +22,13 @@ typedef struct task_row {
     const char *name, *help;
     target_kind target;
     const char *metrics; /* the default ones */
+    int64_t batch, bptt; /* the default ones; 0: 32, and never */
     bool in_time_order;  /* a validation split is the end of the data, not a drawn part */
     const char *recipe;  /* what `rondo new` writes as recipe.yaml */
     const char *data;    /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast;
+extern const task_row task_classify, task_regress, task_forecast, task_language;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
@@ -52,6 +54,31 @@ size_t path_label(const char *item);
 rondo_status path_place(char **placed, const rondo_recipe_key *, const char *text,
                         const char *folder, bool whole);
 
+/* Whether a tokenizer is named by its file, a tokenizer.json, rather than by a spec. */
+bool path_is_tokenizer(const char *text);
+
+/* ---- text_data.c ---- */
+typedef struct text_cut { /* what stays of a long text: */
+    int64_t most;         /* so many tokens; 0: all … */
+    bool front;           /* … the last ones: the front is cut off */
+} text_cut;
+/* Token ids, with targets, classes and groups as the raw text has them. Takes `raw`, also when it
+ * fails. */
+rondo_status text_data(rondo_dataset **, rondo_dataset *raw, const tokenizer *, const text_cut *);
+/* "word max_tokens=20000", trained on these texts, or the path of a tokenizer.json. */
+rondo_status text_tokenizer(tokenizer **, const char *kind, const rondo_dataset *raw);
+
+/* What the end token stands behind, of a language model's text. */
+typedef enum text_ends {
+    TEXT_ENDS_NOT,
+    TEXT_ENDS_LINES,
+    TEXT_ENDS_DOCUMENTS,
+    TEXT_ENDINGS
+} text_ends;
+/* ---- vectors.c ---- */
+/* The model's embedding begins with the vectors in a file; *found of *tokens are there, others stay. */
+rondo_status vectors_load(rondo_pipeline *, const char *path, int64_t *found, int64_t *tokens);
+
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
@@ -60,7 +87,12 @@ struct rondo_pipeline {
     char **classes, **features, **targets; /* names, or NULL */
     int n_classes, n_features, n_targets;
     scaler scale_in, scale_out; /* n is 0: none */
-    char **columns;             /* of a prediction */
+    tokenizer *tokenizer;       /* of a model that reads text; NULL: it reads numbers */
+    text_cut cut;
+    text_ends ends;   /* of a language model … */
+    char *unit;       /* … whose tokens are "word" "sub-word" "character" "byte"; else NULL */
+    double threshold; /* of two classes: the second is told over it; 0: at 0.5 */
+    char **columns;   /* of a prediction */
     int n_columns;
     char *json;
     char *folder;         /* of the run it was opened from; NULL: a file */
@@ -73,10 +105,17 @@ struct rondo_pipeline {
     real *row; /* [columns] values of a prediction, [inputs] and [outputs] of a stream's step */
 };
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
+/* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
+rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **, int64_t streams);
+/* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
+rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
+                             char ***pieces);
 /* Takes names from the data that it is trained on. */
 rondo_status pipeline_learn(rondo_pipeline *, const rondo_dataset *, const char *reader_spec);
-/* After model, names and scalers are set: columns, the JSON, and the JSON into the model. */
+/* After model, names and scalers are set: columns, and pipeline_note. */
 rondo_status pipeline_seal(rondo_pipeline *);
+/* The JSON anew, and the JSON into the model. */
+rondo_status pipeline_note(rondo_pipeline *);
 /* The file that a path stands for: itself, or the model of a run directory; alloc_free it. */
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
@@ -86,6 +125,150 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
                               int64_t n);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
+
+/* ---- corpus.c: text as streams of tokens ---- */
+typedef struct corpus_cut {
+    bool training; /* else to judge: no token is dropped */
+    int64_t rows;  /* streams */
+    int64_t bptt;  /* training: a multiple of it is kept of each … */
+    bool vary;     /* … unless windows vary */
+} corpus_cut;
+/* Takes raw text, also when it fails. The pipeline has its tokenizer. */
+rondo_status corpus_data(rondo_dataset **, rondo_dataset *raw, const rondo_pipeline *,
+                         const corpus_cut *);
+/* Raw text in two, the rest having this part of the bytes; both borrow it. */
+rondo_status corpus_split(rondo_dataset **most, rondo_dataset **rest, const rondo_dataset *raw,
+                          double part);
+bool corpus_is(const rondo_dataset *);
+int64_t corpus_targets(const rondo_dataset *); /* tokens that are told in an epoch */
+int64_t corpus_unknown(const rondo_dataset *); /* … of which so many, or one more, are unknown */
+
+/* ---- language.c ---- */
+bool language_ends_lines(const rondo_pipeline *);
+int32_t language_boundary(const rondo_pipeline *); /* the token a text begins after; -1: none */
+const char *
+language_reading(const rondo_recipe *); /* options of a reader that hold unless others do */
+rondo_status language_put(const rondo_pipeline *, json_t *); /* its part of the pipeline's JSON … */
+rondo_status language_get(rondo_pipeline *, const json_t *); /* … and back */
+
+/* ---- sampler.c: which token comes next ---- */
+typedef struct spoken { /* tokens that were read or said, each once */
+    int32_t *id;        /* [n] */
+    uint8_t *has;       /* [vocabulary] */
+    int64_t n;
+} spoken;
+typedef struct sampler_options {
+    double temperature;        /* 0: always the most likely */
+    double top_p;              /* of the likeliest that together have so much probability; 1: all */
+    int64_t top_k;             /* of so many likeliest; 0: all */
+    double repetition_penalty; /* 1: none */
+    const int32_t *banned;     /* [n_banned] never chosen; borrowed */
+    int n_banned;
+} sampler_options;
+typedef struct sampler {
+    sampler_options options;
+    int64_t n;
+    const rondo_activation *softmax, *log_softmax;
+    real *p;        /* [n] */
+    int32_t *order; /* [n] */
+} sampler;
+rondo_status sampler_open(sampler *, int64_t n, const sampler_options *);
+/* One number of the generator is used where one is drawn. */
+int32_t sampler_next(sampler *, const real *logits, const spoken *, rng *);
+void sampler_ban(const sampler *, real *x); /* what is never chosen is as unlikely as can be */
+void sampler_log_probabilities(sampler *, real *log_p, const real *logits);
+/* Of order[n], numbers of items: brings those before the others that have the largest p (of equals the
+ * lower numbers), until there are `most` or their sum reaches `mass`; returns how many. In no order;
+ * in time that grows with n. */
+int64_t sampler_best(const real *p, int32_t *order, int64_t n, int64_t most, double mass);
+void sampler_close(sampler *);
+
+/* ---- speaker.c: tokens into text, as they come ---- */
+typedef struct speaker {
+    const tokenizer *how;
+    const char *stop;
+    size_t n_stop;
+    int32_t *id;      /* the last tokens … */
+    int64_t n, heard; /* … of which so many are in the text already */
+    text_buffer before, now;
+    text_buffer held; /* text that is not given yet … */
+    size_t given;     /* … but for so much, in the last call */
+    bool stopped;     /* the stop text has come */
+} speaker;
+rondo_status speaker_open(speaker *, const tokenizer *,
+                          const char *stop);                  /* borrows; stop or NULL */
+void speaker_begin(speaker *, const int32_t *ids, int64_t n); /* the text before; given already */
+/* What the text goes on with, without the stop text; valid until the next call. */
+rondo_status speaker_say(speaker *, int32_t id, const char **text, size_t *size);
+/* After the last token's say, with what that gave: what was held back, too. */
+void speaker_end(speaker *, const char **text, size_t *size);
+void speaker_close(speaker *);
+
+/* ---- generate.c: a language model writes ---- */
+typedef struct sample_row {
+    rng rng;
+    speaker speaker;
+    spoken said; /* .has NULL: nobody asks */
+    bool over;
+} sample_row;
+
+typedef struct hypothesis { /* a text of a beam search */
+    int32_t *id;            /* [n] */
+    double *log_p;          /* [n] of each */
+    int64_t n;
+    double sum, score; /* of log-probabilities; by length, once it is over */
+} hypothesis;
+typedef struct beam {
+    int64_t beams;
+    hypothesis *running, *other, *found; /* [beams]; found: over, the best first */
+    int64_t n_running, n_found;
+    real *log_p, *value; /* [beams·vocabulary] of the candidates: of each token; of the text */
+    int32_t *order;      /* [beams·vocabulary] */
+    int64_t *from;       /* [beams] rows that go on */
+    int64_t sample, position; /* of the next piece */
+} beam;
+
+struct rondo_generator {
+    rondo_pipeline *pipeline; /* borrowed */
+    const tokenizer *how;
+    token_specials special;
+    int32_t boundary; /* that a text begins with; -1: none */
+    rondo_generate_options options;
+    char *stop;
+    int32_t *prompt; /* [n_prompt] */
+    int64_t n_prompt;
+    text_buffer remark;
+    rondo_stream *stream;
+    sampler sampler;
+    int32_t banned[3];
+    int n_banned;
+    int64_t rows, n;                  /* samples at a time; outputs of the model */
+    sample_row *row;                  /* [rows] */
+    int32_t *next;                    /* [rows] what they said last */
+    real *logits;                     /* [rows][n] of what comes next */
+    real *log_p;                      /* [n] */
+    real *first_state, *first_logits; /* after the prompt: of all rows; [n] of each */
+    size_t n_state;
+    int64_t first, at, step; /* the sample of row 0; the row that is next; tokens said by each */
+    beam beam;
+};
+/* Logits of what comes after these tokens, one of each row. */
+rondo_status generator_step(rondo_generator *, const int32_t *tokens);
+rondo_status generator_tell(rondo_generator *, speaker *, int32_t id, bool last, rondo_piece *);
+
+/* ---- beam.c ---- */
+rondo_status beam_search(beam *, rondo_generator *);
+rondo_status beam_next(beam *, rondo_generator *, rondo_piece *, bool *more);
+void beam_close(beam *);
+struct plan;
+/* ---- threshold.c ---- */
+/* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
+rondo_status threshold_set(rondo_pipeline *, const char *text);
+/* Of training: a probability, which is set, or what to choose it by, "f1". */
+rondo_status threshold_check(const struct plan *, const char *text);
+/* Chooses it on the plan's validation data, when the text says by what; of a model, of one in a file. */
+rondo_status threshold_choose(rondo_pipeline *, const struct plan *, const char *text);
+rondo_status threshold_choose_file(const char *file, const struct plan *, const char *text);
 
 /* ---- plan.c ---- */
 typedef struct plan_test {
@@ -99,15 +282,19 @@ typedef struct plan {
     const char *compute;              /* of the recipe */
     char *reader_spec;
     rondo_dataset *data, *train, *validation; /* train may be data; validation may be NULL */
-    bool bits;      /* the targets of a last sigmoid are zeros and ones, and unscaled */
-    spool files[2]; /* the data and their labels, when they come as a stream */
+    bool reads_text;                          /* the model wants tokens */
+    const char *reading; /* a reader's options that hold unless others are given; or NULL */
+    bool bits;           /* the targets of a last sigmoid are zeros and ones, and unscaled */
+    spool files[2];      /* the data and their labels, when they come as a stream */
     plan_test *tests;
     int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bptt, threads, patience, unfreeze;
-    const char *rates; /* of weights; NULL: 1 */
-    const char *until; /* of the recipe; NULL: none */
+    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience, unfreeze;
+    bool bptt_vary;
+    const char *rates;               /* of weights; NULL: 1 */
+    const char *until;               /* of the recipe; NULL: none */
+    const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;
     uint64_t seed;
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
@@ -117,6 +304,16 @@ rondo_status plan_make(plan *, const rondo_recipe *);
 rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
                        const rondo_dataset *known, target_kind);
 void plan_free(plan *);
+/* text_data.c: the tokenizer that the recipe asks for, made from the training data; text becomes tokens
+ * everywhere. Nothing where the data are no text. */
+rondo_status plan_tokenize(plan *, const rondo_recipe *);
+/* The plan's spec is this one, with the rows of embeddings filled in; takes it. */
+rondo_status plan_fill_tokens(plan *, char *layers);
+rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
+/* language.c: the same of a language model, whose data become streams. */
+rondo_status language_plan(plan *, const rondo_recipe *);
+void language_identify(const plan *, text_buffer *identity);
+void language_note(const plan *, text_buffer *notes);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
@@ -135,6 +332,10 @@ typedef struct head {
 rondo_status head_parse(head *, const char *spec);
 /* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */
 rondo_status head_fill(char **filled, const char *spec, int64_t units);
+/* Whether an embedding in it leaves the number of tokens to the tokenizer … */
+bool spec_wants_tokens(const char *spec);
+/* … and the spec with that filled in, "embedding 64 input_dim=8000; …"; alloc_free it. */
+rondo_status spec_fill_tokens(char **filled, const char *spec, int64_t tokens);
 
 /* ---- manifest.c: manifest.json, the run's diary ---- */
 typedef struct manifest {

@@ -11,7 +11,7 @@
 /* What a tokenizer file may ask for; over these: RONDO_E_FORMAT. */
 enum {
     LIMIT_VOCABULARY = 1 << 22,      /* tokens */
-    LIMIT_TOKEN = 1 << 16,           /* bytes of a token */
+    LIMIT_TOKEN = 1 << 10,           /* bytes of a token */
     LIMIT_STEPS = 256,               /* normalizers, pre-tokenizers, decoders in sequence */
     LIMIT_TOKENIZER_FILE = 512 << 20 /* bytes */
 };
@@ -72,6 +72,9 @@ typedef void train_progress(void *user, const char *what, int64_t done, int64_t 
  * spec and texts, same tokenizer. tell may be NULL; both get `user`. */
 rondo_status tokenizer_train(tokenizer **, const char *spec, next_text *next, void *user,
                              train_progress *tell);
+
+/* ---- regex.c ---- */
+const rondo_regex_engine *regex_engine(void); /* NULL: none was registered */
 
 /* The kinds that tokenizer_train knows, for help: the i-th's name, NULL past the last. */
 const char *tokenizer_train_kind(int i, const char **help, const option_table **options);

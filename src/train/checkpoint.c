@@ -84,6 +84,7 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
                        o->steps_per_epoch
                            ? json_sprintf("%lld batches an epoch", (long long)o->steps_per_epoch)
                            : json_string(o->no_shuffle ? "off" : "on")));
+    if (o->bucket) RONDO_TRY(put_number(run, "bucket", o->bucket));
     RONDO_TRY(put_number(run, "number of samples", data->count));
     RONDO_TRY(put_digest(run, "data (its digest)", data->digest));
     RONDO_TRY(put_number(run, "number of callbacks", count_callbacks(o)));

@@ -17,7 +17,7 @@ rondo_status evaluation_open(evaluation *e, const rondo_model *m)
         return status;
     }
     objective_apply(&t->objective, e->pass);
-    sweep_open(&e->sweep, e->pass);
+    tour_open(&e->tour, e->pass);
     return RONDO_OK;
 }
 
@@ -29,7 +29,7 @@ static rondo_status score(evaluation *e, const batch *b)
     RONDO_TRY(pass_forward(e->pass, n, feeds));
     RONDO_TRY(comparison_fill(&e->comparison, &t->objective, e->pass, b));
     comparison_run(&e->comparison, &t->objective, e->pass, &e->scores);
-    sweep_add_loss(&e->sweep, &e->scores, &e->comparison);
+    tour_add_loss(&e->tour, &e->scores, &e->comparison);
     return RONDO_OK;
 }
 
@@ -40,9 +40,9 @@ rondo_status evaluation_run(evaluation *e, const rondo_dataset *data, int64_t ba
     if (!data) return rondo_fail(RONDO_E_ARG, "the data to evaluate is NULL");
     RONDO_TRY(data_check(e->model, data, true));
     scores_reset(&e->scores);
-    sweep_begin(&e->sweep, data, batch_size, t->scale_in, t->scale_out);
+    tour_begin(&e->tour, data, batch_size, t->scale_in, t->scale_out);
     for (;;) {
-        RONDO_TRY(sweep_next(&e->sweep, &b));
+        RONDO_TRY(tour_next(&e->tour, &b));
         if (!b) return RONDO_OK;
         RONDO_TRY(score(e, b));
     }
@@ -50,7 +50,7 @@ rondo_status evaluation_run(evaluation *e, const rondo_dataset *data, int64_t ba
 
 void evaluation_close(evaluation *e)
 {
-    sweep_close(&e->sweep);
+    tour_close(&e->tour);
     pass_free(e->pass);
     comparison_free(&e->comparison);
     scores_free(&e->scores);
@@ -137,8 +137,8 @@ static rondo_status check_outputs(const rondo_model *m, const rondo_batch *b,
     return RONDO_OK;
 }
 
-/* The sweep's rows and steps of y[N][T][F], zeros after the end of each. */
-static void copy_rows(const rondo_array *y, const sweep *w, const value *v)
+/* The tour's rows and steps of y[N][T][F], zeros after the end of each. */
+static void copy_rows(const rondo_array *y, const tour *w, const value *v)
 {
     const int64_t width = v->shape.features;
     const int64_t steps = v->shape.sequence ? y->shape.dim[1] : 1;
@@ -151,12 +151,12 @@ static void copy_rows(const rondo_array *y, const sweep *w, const value *v)
                        v->data + (t * v->batch + b) * width, (size_t)width * sizeof *out);
 }
 
-static rondo_status predict(sweep *w, rondo_array *outputs, int n)
+static rondo_status predict(tour *w, rondo_array *outputs, int n)
 {
     const batch *b;
     feed feeds[MAX_FIELDS];
     for (;;) {
-        RONDO_TRY(sweep_next(w, &b));
+        RONDO_TRY(tour_next(w, &b));
         if (!b) return RONDO_OK;
         const int n_feeds = batch_feeds(b, feeds);
         RONDO_TRY(pass_forward(w->pass, n_feeds, feeds));
@@ -168,18 +168,18 @@ rondo_status rondo_predict(const rondo_model *m, const rondo_batch *b, rondo_arr
 {
     rondo_dataset *data = NULL;
     pass *p = NULL;
-    sweep w = { 0 };
+    tour w = { 0 };
     RONDO_TRY(open_inputs(&data, m, b));
     rondo_status status = check_outputs(m, b, outputs, n);
     if (!status) status = model_prepare((rondo_model *)m, 0); /* once, for one never compiled */
     if (!status) status = pass_new(&p, m);
     if (!status) {
-        sweep_open(&w, p);
+        tour_open(&w, p);
         /* of stateful models as rondo_evaluate cuts it */
-        sweep_begin(&w, data, w.stateful ? BATCH_SIZE : PREDICT_ROWS, scale_in(m), NULL);
+        tour_begin(&w, data, w.stateful ? BATCH_SIZE : PREDICT_ROWS, scale_in(m), NULL);
         status = predict(&w, outputs, n);
     }
-    sweep_close(&w);
+    tour_close(&w);
     pass_free(p);
     rondo_dataset_free(data);
     return status;

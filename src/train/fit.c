@@ -29,9 +29,9 @@ typedef struct fit {
     fit_position at;
     int64_t batches; /* of an epoch */
     int64_t updates; /* … and what they come to, but for windows at random */
-    int64_t *order;  /* [data->count] this epoch's */
-    cuts cuts;       /* of streams: its windows, which are its batches */
-    feeder *feeder;  /* of its batches */
+    epoch_order order;
+    cuts cuts;      /* of streams: its windows, which are its batches */
+    feeder *feeder; /* of its batches */
     evaluation validation;
     char **names; /* of values: scores, then the validation's */
     double *values;
@@ -59,12 +59,16 @@ static rondo_status check_options(const fit *f)
 {
     const rondo_fit_options *o = &f->options;
     if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0 ||
-        o->steps_per_epoch < 0 || o->unfreeze < 0)
+        o->steps_per_epoch < 0 || o->bucket < 0 || o->unfreeze < 0)
         return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds, "
-                                       "steps_per_epoch and unfreeze cannot be under 0");
+                                       "steps_per_epoch, bucket and unfreeze cannot be under 0");
     if (o->bptt_vary && !(f->data && f->data->streams && o->bptt))
         return rondo_fail(RONDO_E_ARG, "fit: bptt_vary varies the windows of streams, around bptt; "
                                        "these data are none, or bptt is 0");
+    if (o->bucket && o->no_shuffle)
+        return rondo_fail(RONDO_E_ARG,
+                          "fit: bucket sorts what is shuffled; with no_shuffle the data "
+                          "stay in their order");
     if (o->steps_per_epoch && o->no_shuffle)
         return rondo_fail(RONDO_E_ARG, "fit: steps_per_epoch draws an epoch's batches from all the "
                                        "data; with no_shuffle none is drawn");
@@ -136,11 +140,11 @@ static rondo_status reserve(fit *f)
         if (length > d->length(d, longest)) longest = i;
         if (length < d->length(d, shortest)) shortest = i;
     }
-    for (int64_t i = 0; i < rows; i++) f->order[i] = i ? longest : shortest;
-    if (rows == 1) f->order[0] = longest;
+    for (int64_t i = 0; i < rows; i++) f->order.item[i] = i ? longest : shortest;
+    if (rows == 1) f->order.item[0] = longest;
     const batch *b;
     RONDO_TRY(feeder_open(&f->feeder, d, rows, steps, t->scale_in, t->scale_out));
-    feeder_ask(f->feeder, f->order, rows, 0, steps);
+    feeder_ask(f->feeder, f->order.item, rows, 0, steps);
     RONDO_TRY(feeder_take(f->feeder, &b));
     feed feeds[MAX_FIELDS];
     const int n = batch_feeds(b, feeds);
@@ -160,11 +164,11 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     if (!o->batch_size) o->batch_size = 32;
     RONDO_TRY(training_of(&f->training, f->model, "rondo_fit"));
     if (!f->data) return rondo_fail(RONDO_E_ARG, "rondo_fit: the data is NULL");
-    RONDO_TRY(check_options(f));
     if (f->data->streams) o->batch_size = f->data->count;
+    if (f->data->streams) o->no_shuffle = true;
+    RONDO_TRY(check_options(f));
     f->training->carries = f->training->stateful || f->data->streams;
-    f->order = alloc_array(f->data->count, sizeof *f->order);
-    if (!f->order) return RONDO_E_NOMEM;
+    RONDO_TRY(order_new(&f->order, f->data, o));
     RONDO_TRY(make_names(f));
     if (o->validation) RONDO_TRY(evaluation_open(&f->validation, f->model));
     RONDO_TRY(reserve(f));
@@ -194,7 +198,7 @@ static void tear_down(fit *f)
     if (f->validation.model) evaluation_close(&f->validation);
     text_list_free(f->names);
     alloc_free(f->values);
-    alloc_free(f->order);
+    order_free(&f->order);
     cuts_free(&f->cuts);
 }
 
@@ -241,10 +245,8 @@ static rondo_status stop_interrupted(fit *f)
 
 static void shuffle(fit *f)
 {
-    for (int64_t i = 0; i < f->data->count; i++) f->order[i] = i;
-    if (f->options.no_shuffle || f->data->streams) return;
-    rng r = rng_new(f->model->seed, rng_stream(RNG_SHUFFLE, (uint32_t)f->at.epoch));
-    rng_shuffle(&r, f->order, f->data->count);
+    if (!f->options.no_shuffle) order_draw(&f->order, f->model->seed, f->at.epoch);
+    for (int64_t i = 0; f->options.no_shuffle && i < f->data->count; i++) f->order.item[i] = i;
 }
 
 /* For batch i of this epoch; what comes in the next is not known before it is shuffled. */
@@ -253,9 +255,10 @@ static void ask(fit *f, int64_t i)
     const int64_t size = f->options.batch_size, left = f->data->count - i * size;
     if (i >= f->batches) return;
     if (f->data->streams)
-        feeder_ask(f->feeder, f->order, size, f->cuts.at[i], f->cuts.at[i + 1] - f->cuts.at[i]);
+        feeder_ask(f->feeder, f->order.item, size, f->cuts.at[i],
+                   f->cuts.at[i + 1] - f->cuts.at[i]);
     else
-        feeder_ask(f->feeder, f->order + i * size, left < size ? left : size, 0, ALL_STEPS);
+        feeder_ask(f->feeder, f->order.item + i * size, left < size ? left : size, 0, ALL_STEPS);
 }
 
 /* A window's rate is in proportion to its length, where lengths vary: as many steps, as much. */

@@ -206,8 +206,8 @@ rondo_status cuts_make(cuts *, int64_t steps, int64_t bptt, bool vary, uint64_t 
 int64_t cuts_longest(int64_t bptt, bool vary); /* window there can be */
 void cuts_free(cuts *);
 
-/* ---- sweep.c: through data in batches, of long sequences and streams in windows of steps ---- */
-typedef struct sweep {
+/* ---- tour.c: through data in batches, of long sequences and streams in windows of steps ---- */
+typedef struct tour {
     pass *pass; /* borrowed; set to carry states as it must */
     const rondo_dataset *data;
     const scaler *scale_in, *scale_out;
@@ -222,28 +222,40 @@ typedef struct sweep {
     int64_t room;
     carry carry;
     double loss_sum, valid; /* of the batch until now */
-} sweep;
-void sweep_open(sweep *, pass *);
+} tour;
+void tour_open(tour *, pass *);
 /* From the data's first sample; so many at a time, of streams all. Borrows data and scalers. */
-void sweep_begin(sweep *, const rondo_dataset *, int64_t rows, const scaler *in, const scaler *out);
-rondo_status sweep_next(sweep *, const batch **); /* NULL: that was all */
+void tour_begin(tour *, const rondo_dataset *, int64_t rows, const scaler *in, const scaler *out);
+rondo_status tour_next(tour *, const batch **); /* NULL: that was all */
 /* After the window's comparison: once a batch is over its loss goes to the scores, by its rows. */
-void sweep_add_loss(sweep *, scores *, const comparison *);
+void tour_add_loss(tour *, scores *, const comparison *);
 /* So many of at most `rows` samples of `longest` steps that each batch is one window, where it can. */
-int64_t sweep_rows(int64_t rows, int64_t longest);
-void sweep_close(sweep *);
+int64_t tour_rows(int64_t rows, int64_t longest);
+void tour_close(tour *);
 
 /* ---- evaluate.c: a model run over data, as often as wanted, with memory of its own ---- */
 typedef struct evaluation {
     const rondo_model *model;
     pass *pass;
-    sweep sweep;
+    tour tour;
     comparison comparison;
     scores scores;
 } evaluation;
 rondo_status evaluation_open(evaluation *, const rondo_model *);
 rondo_status evaluation_run(evaluation *, const rondo_dataset *, int64_t batch_size);
 void evaluation_close(evaluation *);
+
+/* ---- order.c: which sample comes when in an epoch ---- */
+typedef struct epoch_order {
+    const rondo_dataset *data;
+    int64_t *item;         /* [data->count] the order, batch after batch */
+    int64_t batch, window; /* samples that are sorted together; 0: none are */
+    void *sizes;           /* [window] */
+    int64_t *turn;         /* [batches of a window] */
+} epoch_order;
+rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_options *);
+void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
+void order_free(epoch_order *);
 
 /* ---- fit.c ---- */
 /* How many groups of layers train in this epoch; 0: all. */

@@ -128,6 +128,8 @@ static const struct {
     { "lstm 64 drop_out=0.2", RONDO_E_NAME, "did you mean \"dropout\"?" },
     { "lstm 64 zzzzzz", RONDO_E_NAME, "\"zzzzzz\" is no flag and no activation of it" },
     { "dropout 0.5 zzzzzz", RONDO_E_NAME, "\"zzzzzz\" is no flag of it" },
+    { "pool", RONDO_E_ARG, "pool wants last, max, average or several" },
+    { "pool maximum", RONDO_E_NAME, "\"maximum\" is no flag of it" },
     { "maxout pieces=0", RONDO_E_ARG, "at least 1 is needed" },
     { "lstm 64 reset_after=1", RONDO_E_NAME, "unknown option \"reset_after\" of lstm" },
     { "lstm units=many", RONDO_E_ARG, "units is \"many\", expected a whole number" },

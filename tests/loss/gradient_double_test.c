@@ -26,8 +26,9 @@ static void check(const loss_row *row, bool fused)
         x[i] = probabilities ? 0.1 + 0.8 * rng_uniform(&r) : 3 * rng_normal(&r);
         target[i] = row->fused ? rng_uniform(&r) : rng_normal(&r);
     }
-    const truth t = { row->takes_labels ? NULL : target, row->takes_labels ? label : NULL, weight,
-                      ROWS, WIDTH };
+    const truth t = {
+        row->takes_labels ? NULL : target, row->takes_labels ? label : NULL, weight, ROWS, WIDTH, 0
+    };
     loss l;
     assert_int_equal(loss_parse(&l, row->name), RONDO_OK);
     l.fused = fused;

@@ -26,24 +26,24 @@ static void keras_examples(void **state)
     const int32_t labels[] = { 1, 2 };
     const real w[] = { 0.3f, 0.7f };
     const char *cce = "categorical_crossentropy", *scce = "sparse_categorical_crossentropy";
-    assert_float_equal(run(cce, p, (truth){ one_hot, NULL, NULL, 2, 3 }, 2), 1.177, 5e-4);
-    assert_float_equal(run(cce, p, (truth){ one_hot, NULL, w, 2, 3 }, 2), 0.814, 5e-4);
-    assert_float_equal(run(scce, p, (truth){ NULL, labels, NULL, 2, 3 }, 2), 1.177, 5e-4);
-    assert_float_equal(run(scce, p, (truth){ NULL, labels, w, 2, 3 }, 2), 0.814, 5e-4);
+    assert_float_equal(run(cce, p, (truth){ one_hot, NULL, NULL, 2, 3, 0 }, 2), 1.177, 5e-4);
+    assert_float_equal(run(cce, p, (truth){ one_hot, NULL, w, 2, 3, 0 }, 2), 0.814, 5e-4);
+    assert_float_equal(run(scce, p, (truth){ NULL, labels, NULL, 2, 3, 0 }, 2), 1.177, 5e-4);
+    assert_float_equal(run(scce, p, (truth){ NULL, labels, w, 2, 3, 0 }, 2), 0.814, 5e-4);
 
     const real bits[] = { 0, 1, 0, 0 }, q[] = { 0.6f, 0.4f, 0.4f, 0.6f };
     const real first[] = { 1, 0 };
     const char *bce = "binary_crossentropy";
-    assert_float_equal(run(bce, q, (truth){ bits, NULL, NULL, 2, 2 }, 2), 0.815, 5e-4);
-    assert_float_equal(run(bce, q, (truth){ bits, NULL, first, 2, 2 }, 2), 0.458, 5e-4);
-    assert_float_equal(run("huber", q, (truth){ bits, NULL, NULL, 2, 2 }, 2), 0.155, 5e-4);
-    assert_float_equal(run("huber", q, (truth){ bits, NULL, first, 2, 2 }, 2), 0.09, 5e-4);
+    assert_float_equal(run(bce, q, (truth){ bits, NULL, NULL, 2, 2, 0 }, 2), 0.815, 5e-4);
+    assert_float_equal(run(bce, q, (truth){ bits, NULL, first, 2, 2, 0 }, 2), 0.458, 5e-4);
+    assert_float_equal(run("huber", q, (truth){ bits, NULL, NULL, 2, 2, 0 }, 2), 0.155, 5e-4);
+    assert_float_equal(run("huber", q, (truth){ bits, NULL, first, 2, 2, 0 }, 2), 0.09, 5e-4);
 
     const real y[] = { 1, 1, 1, 0 }, uneven[] = { 0.7f, 0.3f };
     const char *means[] = { "mse", "mae", "mean_squared_error", "mean_absolute_error" };
     for (int i = 0; i < 4; i++) {
-        assert_float_equal(run(means[i], y, (truth){ bits, NULL, NULL, 2, 2 }, 2), 0.5, 1e-6);
-        assert_float_equal(run(means[i], y, (truth){ bits, NULL, uneven, 2, 2 }, 2), 0.25, 1e-6);
+        assert_float_equal(run(means[i], y, (truth){ bits, NULL, NULL, 2, 2, 0 }, 2), 0.5, 1e-6);
+        assert_float_equal(run(means[i], y, (truth){ bits, NULL, uneven, 2, 2, 0 }, 2), 0.25, 1e-6);
     }
 }
 
@@ -55,7 +55,7 @@ static void logits(void **state)
     loss l;
     double scratch[16];
     real y[4], dx[4];
-    truth t = { bits, NULL, NULL, 1, 4 };
+    truth t = { bits, NULL, NULL, 1, 4, 0 };
     assert_int_equal(loss_parse(&l, "binary_crossentropy"), RONDO_OK);
     l.fused = true;
     assert_float_equal(loss_run(&l, &t, 1, dx, y, x, scratch, NULL), 0.865, 5e-4);
@@ -70,7 +70,7 @@ static void huber_delta(void **state)
 {
     (void)state;
     const real target[] = { 0, 0 }, x[] = { 0.25f, -3 };
-    const truth t = { target, NULL, NULL, 2, 1 };
+    const truth t = { target, NULL, NULL, 2, 1, 0 };
     const double half = (0.25 * 0.25 / 2 + 0.5 * (3 - 0.25)) / 2;
     const double one = (0.25 * 0.25 / 2 + 3 - 0.5) / 2;
     assert_float_equal(run("huber delta=0.5", x, t, 2), half, 1e-6);
@@ -87,7 +87,7 @@ static void left_out_rows(void **state)
     loss l;
     double scratch[16];
     real dx[3] = { 9, 9, 9 };
-    const truth t = { target, NULL, weight, 3, 1 };
+    const truth t = { target, NULL, weight, 3, 1, 0 };
     assert_int_equal(loss_parse(&l, "mse"), RONDO_OK);
     assert_int_equal(loss_check(&l, &t, 1), RONDO_OK);
     assert_float_equal(loss_run(&l, &t, 2, dx, NULL, x, scratch, NULL) / 2, 0.5, 1e-6);
@@ -111,14 +111,15 @@ static void bad_truth(void **state)
     const int32_t labels[] = { 0, 11, 3 }, negative[] = { 0, -1 };
     const real numbers[] = { 0, INFINITY };
     const char *scce = "sparse_categorical_crossentropy";
-    refuses(RONDO_E_ARG, scce, (truth){ NULL, labels, NULL, 3, 10 }, 10, "10 values per example");
-    refuses(RONDO_E_ARG, scce, (truth){ NULL, labels, NULL, 3, 10 }, 10, "up to 11");
-    refuses(RONDO_E_ARG, scce, (truth){ NULL, negative, NULL, 2, 10 }, 10, "label -1 of row 1");
-    refuses(RONDO_E_SHAPE, scce, (truth){ numbers, NULL, NULL, 1, 2 }, 2, "class labels");
-    refuses(RONDO_E_SHAPE, "mse", (truth){ NULL, labels, NULL, 3, 2 }, 2,
+    refuses(RONDO_E_ARG, scce, (truth){ NULL, labels, NULL, 3, 10, 0 }, 10,
+            "10 values per example");
+    refuses(RONDO_E_ARG, scce, (truth){ NULL, labels, NULL, 3, 10, 0 }, 10, "up to 11");
+    refuses(RONDO_E_ARG, scce, (truth){ NULL, negative, NULL, 2, 10, 0 }, 10, "label -1 of row 1");
+    refuses(RONDO_E_SHAPE, scce, (truth){ numbers, NULL, NULL, 1, 2, 0 }, 2, "class labels");
+    refuses(RONDO_E_SHAPE, "mse", (truth){ NULL, labels, NULL, 3, 2, 0 }, 2,
             "sparse_categorical_crossentropy");
-    refuses(RONDO_E_SHAPE, "mse", (truth){ numbers, NULL, NULL, 1, 2 }, 3, "targets of 2");
-    refuses(RONDO_E_ARG, "mse", (truth){ numbers, NULL, NULL, 2, 1 }, 1, "row 1");
+    refuses(RONDO_E_SHAPE, "mse", (truth){ numbers, NULL, NULL, 1, 2, 0 }, 3, "targets of 2");
+    refuses(RONDO_E_ARG, "mse", (truth){ numbers, NULL, NULL, 2, 1, 0 }, 1, "row 1");
 }
 
 static void bad_names(void **state)

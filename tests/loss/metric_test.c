@@ -29,19 +29,21 @@ static void keras_examples(void **state)
 {
     (void)state;
     const real b[] = { 1, 1, 0, 0 }, p[] = { 0.98f, 1, 0, 0.6f }, outer[] = { 1, 0, 0, 1 };
-    assert_float_equal(score("accuracy", bce, p, (truth){ b, NULL, NULL, 4, 1 }), 0.75, 1e-6);
-    assert_float_equal(score("acc", bce, p, (truth){ b, NULL, outer, 4, 1 }), 0.5, 1e-6);
+    assert_float_equal(score("accuracy", bce, p, (truth){ b, NULL, NULL, 4, 1, 0 }), 0.75, 1e-6);
+    assert_float_equal(score("acc", bce, p, (truth){ b, NULL, outer, 4, 1, 0 }), 0.5, 1e-6);
 
     const real one_hot[] = { 0, 0, 1, 0, 1, 0 }, q[] = { 0.1f, 0.9f, 0.8f, 0.05f, 0.95f, 0 };
     const int32_t labels[] = { 2, 1 };
     const real w[] = { 0.7f, 0.3f };
-    assert_float_equal(score("accuracy", cce, q, (truth){ one_hot, NULL, NULL, 2, 3 }), 0.5, 1e-6);
-    assert_float_equal(score("accuracy", cce, q, (truth){ one_hot, NULL, w, 2, 3 }), 0.3, 1e-6);
-    assert_float_equal(score("accuracy", scce, q, (truth){ NULL, labels, NULL, 2, 3 }), 0.5, 1e-6);
-    assert_float_equal(score("accuracy", scce, q, (truth){ NULL, labels, w, 2, 3 }), 0.3, 1e-6);
+    assert_float_equal(score("accuracy", cce, q, (truth){ one_hot, NULL, NULL, 2, 3, 0 }), 0.5,
+                       1e-6);
+    assert_float_equal(score("accuracy", cce, q, (truth){ one_hot, NULL, w, 2, 3, 0 }), 0.3, 1e-6);
+    assert_float_equal(score("accuracy", scce, q, (truth){ NULL, labels, NULL, 2, 3, 0 }), 0.5,
+                       1e-6);
+    assert_float_equal(score("accuracy", scce, q, (truth){ NULL, labels, w, 2, 3, 0 }), 0.3, 1e-6);
 
     const real hits[] = { 0, 1, 1, 1 }, answers[] = { 1, 0, 1, 1 }, third[] = { 0, 0, 1, 0 };
-    const truth all = { hits, NULL, NULL, 4, 1 }, one = { hits, NULL, third, 4, 1 };
+    const truth all = { hits, NULL, NULL, 4, 1, 0 }, one = { hits, NULL, third, 4, 1, 0 };
     assert_float_equal(score("precision", bce, answers, all), 2.0 / 3, 1e-6);
     assert_float_equal(score("precision", bce, answers, one), 1, 1e-6);
     assert_float_equal(score("recall", bce, answers, all), 2.0 / 3, 1e-6);
@@ -49,7 +51,7 @@ static void keras_examples(void **state)
     assert_float_equal(score("f1", bce, answers, all), 2.0 / 3, 1e-6);
 
     const real target[] = { 0, 1, 0, 0 }, y[] = { 1, 1, 0, 0 }, first[] = { 1, 0 };
-    const truth both = { target, NULL, NULL, 2, 2 }, top = { target, NULL, first, 2, 2 };
+    const truth both = { target, NULL, NULL, 2, 2, 0 }, top = { target, NULL, first, 2, 2, 0 };
     assert_float_equal(score("rmse", mse, y, both), 0.5, 1e-6);
     assert_float_equal(score("rmse", mse, y, top), 0.70710677, 1e-6);
     assert_float_equal(score("mae", mse, y, both), 0.25, 1e-6);
@@ -65,7 +67,7 @@ static void macro_means(void **state)
     const int32_t truth_of[] = { 0, 1, 2, 0, 1, 2 }, answer[] = { 0, 2, 1, 0, 0, 1 };
     real y[6 * 4] = { 0 };
     for (int r = 0; r < 6; r++) y[r * 4 + answer[r]] = 1;
-    const truth t = { NULL, truth_of, NULL, 6, 4 };
+    const truth t = { NULL, truth_of, NULL, 6, 4, 0 };
     assert_float_equal(score("f1", scce, y, t), 4.0 / 15, 1e-6);
     assert_float_equal(score("precision", scce, y, t), 2.0 / 9, 1e-6);
     assert_float_equal(score("recall", scce, y, t), 1.0 / 3, 1e-6);
@@ -157,7 +159,7 @@ static void walk(void **state)
             assert_int_equal(metric_parse(&whole, name, &l, WIDTH), RONDO_OK);
         }
         assert_int_equal(metric_copy(&parts, &whole), RONDO_OK);
-        truth t = { labels ? NULL : target, labels ? label : NULL, NULL, ROWS, WIDTH };
+        truth t = { labels ? NULL : target, labels ? label : NULL, NULL, ROWS, WIDTH, 0 };
         metric_update(&whole, y, &t, 7, 5);
         const double expected = metric_result(&whole);
         t.rows = 5;

@@ -218,6 +218,11 @@ static void recurrent_options(void **state)
         "dense 6; glu softmax; gru 2",
         "dense 4; maxout; lstm 2",
         "gru 6 return_sequences; maxout pieces=3; dense 2",
+        "lstm 3 return_sequences; pool max; dense 2",
+        "pool average; dense 3",
+        "gru 3 merge=concat return_sequences; pool last max average; dense 2",
+        "masking mask_value=9; simple_rnn 3 return_sequences; pool last average",
+        "embedding 3 input_dim=4; pool max average; dense 2",
         "dense 6; glu \"b*tanh(a*x) with a=1, b=0.5\"; lstm 2",
     };
     (void)state;

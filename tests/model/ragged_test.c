@@ -25,6 +25,9 @@ static const char *const specs[] = {
     "embedding 3 input_dim=6 mask_zero; lstm 4 go_backwards return_sequences; gru 3 "
     "return_sequences",
     "embedding 3 input_dim=6 mask_zero; lstm 4 merge=mul",
+    "gru 4 return_sequences; pool last max average; dense 3",
+    "embedding 3 input_dim=6 mask_zero; pool average max",
+    "masking mask_value=9; lstm 4 return_sequences; pool max last",
 };
 enum { SPECS = sizeof specs / sizeof *specs };
 

@@ -18,6 +18,7 @@ static const char *const specs[] = {
     "lstm 33 \"a*tanh(b*x) with a=1, b=0.5\" return_sequences; gru 17 merge=sum "
     "recurrent_activation=learned_sigmoid prelu(0.1,shared=1); dense 5 \"x/(1 + abs(c*x)) with "
     "c=1\"",
+    "embedding 24 input_dim=12; gru 40 return_sequences; pool last max average; dense 5",
     "embedding 90 input_dim=12; simple_rnn 8", /* tokens enough to share */
 };
 enum { SPECS = sizeof specs / sizeof *specs };

@@ -78,10 +78,10 @@ static void resumes_exactly(void **state)
 }
 
 /* Whatever has weights, or draws numbers, goes on from where it was. */
-static void stops_once(const char *layers)
+static void stops_once(const char *layers, int64_t bucket)
 {
     bench whole = open_bench(RAGGED_PER_STEP, layers, 1);
-    ok(rondo_fit(whole.model, whole.data, .epochs = 2, .batch_size = BATCH));
+    ok(rondo_fit(whole.model, whole.data, .epochs = 2, .batch_size = BATCH, .bucket = bucket));
     remove(checkpoint);
     const rondo_callback c = { .on = interrupt };
     for (int part = 0; part < 2; part++) {
@@ -89,7 +89,7 @@ static void stops_once(const char *layers)
         countdown = part ? 0 : BATCHES + 2;
         const rondo_status status = rondo_fit(b.model, b.data, .epochs = 2, .batch_size = BATCH,
                                               .checkpoint = checkpoint, .callbacks = &c,
-                                              .n_callbacks = 1);
+                                              .n_callbacks = 1, .bucket = bucket);
         if (status != (part ? RONDO_OK : RONDO_E_STOPPED))
             fail_msg("%s: %s", layers, status ? rondo_error() : "it was not stopped");
         if (part) same_weights(&whole, &b);
@@ -105,21 +105,27 @@ static void every_cell_resumes(void **state)
         char layers[200];
         snprintf(layers, sizeof layers, "%s 5 return_sequences dropout=0.2; dense 4 softmax",
                  registry_name(REGISTRY_CELL, i));
-        stops_once(layers);
+        stops_once(layers, 0);
     }
+}
+
+static void batches_of_like_lengths_resume(void **state)
+{
+    (void)state;
+    stops_once("gru 5 return_sequences dropout=0.2; dense 4 softmax", 2);
 }
 
 static void learned_activations_resume(void **state)
 {
     (void)state;
-    stops_once("lstm 8 \"a*tanh(b*x) with a=1, b=1\" return_sequences; dense 4 softmax");
-    stops_once("dense 6; rrelu; lstm 5 rrelu return_sequences; dense 4 softmax");
+    stops_once("lstm 8 \"a*tanh(b*x) with a=1, b=1\" return_sequences; dense 4 softmax", 0);
+    stops_once("dense 6; rrelu; lstm 5 rrelu return_sequences; dense 4 softmax", 0);
     for (int i = 0; i < registry_count(REGISTRY_ACTIVATION); i++) {
         const rondo_activation *row = registry_at(REGISTRY_ACTIVATION, i);
         char layers[200];
         if (row->learned == 0) continue;
         snprintf(layers, sizeof layers, "gru 5 %s return_sequences; dense 4 softmax", row->name);
-        stops_once(layers);
+        stops_once(layers, 0);
     }
 }
 
@@ -227,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resumes_exactly),
         cmocka_unit_test(every_cell_resumes),
+        cmocka_unit_test(batches_of_like_lengths_resume),
         cmocka_unit_test(learned_activations_resume),
         cmocka_unit_test(finished_runs),
         cmocka_unit_test(epochs_of_some_batches),

@@ -1,4 +1,4 @@
-/* sweep - how those go through data who do not train on it: batch after batch; streams, and sequences
+/* tour - how those go through data who do not train on it: batch after batch; streams, and sequences
  * longer than a window, a window of steps at a time with carried states. So memory does not grow with
  * their length; and no output has other bits than where all steps are taken at once. */
 #include "train/train.h"
@@ -10,20 +10,20 @@ static int64_t window_size(int64_t rows)
     return rows < WINDOW_ROWS ? WINDOW_ROWS / rows : 1;
 }
 
-int64_t sweep_rows(int64_t rows, int64_t longest)
+int64_t tour_rows(int64_t rows, int64_t longest)
 {
     const int64_t most = longest > 0 ? window_size(longest) : rows;
     return rows < most ? rows : most;
 }
 
-void sweep_open(sweep *w, pass *p)
+void tour_open(tour *w, pass *p)
 {
-    *w = (sweep){ .pass = p, .stateful = model_stateful(p->model) };
+    *w = (tour){ .pass = p, .stateful = model_stateful(p->model) };
     w->in_pieces = model_can_stream(p->model) == RONDO_OK;
 }
 
-void sweep_begin(sweep *w, const rondo_dataset *data, int64_t rows, const scaler *in,
-                 const scaler *out)
+void tour_begin(tour *w, const rondo_dataset *data, int64_t rows, const scaler *in,
+                const scaler *out)
 {
     w->data = data;
     w->rows = data->streams || rows > data->count ? data->count : rows;
@@ -34,7 +34,7 @@ void sweep_begin(sweep *w, const rondo_dataset *data, int64_t rows, const scaler
     w->carry.rows = 0;
 }
 
-static rondo_status reserve(sweep *w)
+static rondo_status reserve(tour *w)
 {
     if (w->rows <= w->room) return RONDO_OK;
     alloc_free(w->items);
@@ -48,7 +48,7 @@ static rondo_status reserve(sweep *w)
 }
 
 /* Every output, and every target there is, is one of each step. */
-static bool is_over_time(const sweep *w)
+static bool is_over_time(const tour *w)
 {
     bool all = true;
     for (int i = 0; i < model_output_count(w->pass->model); i++)
@@ -58,7 +58,7 @@ static bool is_over_time(const sweep *w)
 }
 
 /* Gathers a batch, or as much as is needed to know how it is to be cut. */
-static rondo_status begin_batch(sweep *w)
+static rondo_status begin_batch(tour *w)
 {
     int64_t steps;
     RONDO_TRY(reserve(w));
@@ -75,7 +75,7 @@ static rondo_status begin_batch(sweep *w)
     return RONDO_OK;
 }
 
-rondo_status sweep_next(sweep *w, const batch **next)
+rondo_status tour_next(tour *w, const batch **next)
 {
     *next = NULL;
     if (w->last) {
@@ -101,7 +101,7 @@ rondo_status sweep_next(sweep *w, const batch **next)
 }
 
 /* A batch in one piece has the loss that it has, to the bit. */
-void sweep_add_loss(sweep *w, scores *s, const comparison *c)
+void tour_add_loss(tour *w, scores *s, const comparison *c)
 {
     const bool whole = w->last && w->step == 0;
     if (w->step == 0) w->loss_sum = w->valid = 0;
@@ -112,12 +112,12 @@ void sweep_add_loss(sweep *w, scores *s, const comparison *c)
     scores_add_loss(s, mean, (double)w->n);
 }
 
-void sweep_close(sweep *w)
+void tour_close(tour *w)
 {
     if (w->pass) w->pass->carry_in = w->pass->carry_out = NULL;
     batch_free(&w->whole);
     carry_free(&w->carry);
     alloc_free(w->items);
     alloc_free(w->lengths);
-    *w = (sweep){ 0 };
+    *w = (tour){ 0 };
 }
