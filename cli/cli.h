@@ -52,7 +52,7 @@ int command_new(call *), command_train(call *), command_eval(call *), command_pr
     command_stream(call *), command_inspect(call *), command_check(call *),
     command_diagnose(call *), command_doctor(call *), command_bench(call *),
     command_explain(call *), command_report(call *), command_study(call *),
-    command_tokenize(call *), command_generate(call *), command_help(call *);
+    command_tokenize(call *), command_generate(call *), command_adapt(call *), command_help(call *);
 
 /* ---- options.c ---- */
 /* Splits a command line; EXIT_OK, or EXIT_USAGE with a message. Options reach the recipe by… */
@@ -77,7 +77,8 @@ int finish_output(void); /* flushes stdout; EXIT_FILES with a message when that 
 void json_text(FILE *, const char *text); /* quoted */
 char *shell_text(const char *text); /* as a shell takes it: in quotes unless harmless; free() it */
 void json_number(FILE *, double);   /* null when it is none */
-void csv_text(FILE *, const char *text); /* quoted where it must be */
+void csv_text(FILE *, const char *text);         /* quoted where it must be */
+void adapters_json(FILE *, const rondo_model *); /* adapt.c: a list of them */
 void prediction_row(FILE *, const rondo_pipeline *, const rondo_prediction *, bool json);
 int terminal_width(FILE *); /* 0: no terminal */
 bool shows_colour(FILE *);

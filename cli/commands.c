@@ -156,6 +156,21 @@ static const command commands[] = {
       "  echo \"The theme comes back.\" | rondo tokenize encode tokenizer.json --pieces\n"
       "  rondo tokenize inspect tokenizer.json test.txt --json\n",
       command_tokenize },
+    { "adapt", "WHAT MODEL [FOLDER]", 2, 3, "list, merge, remove, save or load a model's adapters",
+      "WHAT is one of\n"
+      "  list     which adapters sit on which weights\n"
+      "  merge    what they add becomes part of the weights; the model goes to -o FILE\n"
+      "  remove   the model without them, to -o FILE\n"
+      "  save     LoRA adapters alone into FOLDER, as Hugging Face's PEFT keeps them\n"
+      "  load     those of a FOLDER onto the model, which goes to -o FILE\n"
+      "of those with --name NAME, or all. Adapters are put on by rondo train --adapt.\n"
+      "\n"
+      "Examples:\n"
+      "  rondo adapt list runs/a\n"
+      "  rondo adapt merge runs/a -o merged.safetensors\n"
+      "  rondo adapt save runs/a french-adapter\n"
+      "  rondo adapt load base.safetensors french-adapter --name french -o french.safetensors\n",
+      command_adapt },
     { "doctor", "", 0, 0, "what was built in, and what this machine can do",
       "Examples:\n"
       "  rondo doctor\n"

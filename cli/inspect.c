@@ -13,6 +13,14 @@ static void print_bytes(const char *name, double bytes)
     printf("%-18s%.*f %s\n", name, unit && bytes < 100 ? 1 : 0, bytes, units[unit]);
 }
 
+static void print_adapters(const rondo_model *m)
+{
+    rondo_adapter_info a;
+    for (int i = 0; rondo_adapter_at(m, i, &a); i++)
+        printf("%-18s%s on %s, %lld parameters%s\n", "adapter", a.name, a.weight,
+               (long long)a.parameters, a.enabled ? "" : ", off");
+}
+
 static int print_text(rondo_pipeline *p)
 {
     char *table;
@@ -24,7 +32,9 @@ static int print_text(rondo_pipeline *p)
     printf("%s\n", table);
     free(table);
     print_bytes("memory, weights", (double)n * sizeof(rondo_real));
-    print_bytes("memory, training", (double)n * sizeof(rondo_real) * 4);
+    print_bytes("memory, training",
+                (double)(n + 3 * rondo_parameter_count(m, true)) * sizeof(rondo_real));
+    print_adapters(m);
     rondo_pipeline_facts(p, show_fact, &sheet);
     return finish_output();
 }
@@ -54,7 +64,9 @@ static int print_json(const call *c, rondo_pipeline *p)
     printf(",\n  \"parameters\": %lld,\n  \"trainable_parameters\": %lld,\n  \"weights\": [",
            (long long)rondo_parameter_count(m, false), (long long)rondo_parameter_count(m, true));
     print_weights(m);
-    printf("\n  ],\n  \"pipeline\": %s\n}\n", rondo_pipeline_json(p));
+    printf("\n  ],\n  \"adapters\": ");
+    adapters_json(stdout, m);
+    printf(",\n  \"pipeline\": %s\n}\n", rondo_pipeline_json(p));
     return finish_output();
 }
 

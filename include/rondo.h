@@ -155,6 +155,11 @@ rondo_status rondo_adapter_remove(rondo_model *, const char *name);
  * out). A group is a layer with weights; those behind the last recurrent one are one group. NULL: 1 for
  * all. Not in model files. E_NAME: no such weight. */
 rondo_status rondo_set_rates(rondo_model *, const char *rates);
+/* LoRA adapters of that name (save, NULL: the only one there is; load, NULL: "lora") in the files of
+ * Hugging Face's PEFT: FOLDER/adapter_config.json and adapter_model.safetensors. Loading refuses
+ * tensors that belong to no weight, by name, and changes nothing then. */
+rondo_status rondo_adapters_save(const rondo_model *, const char *name, const char *folder);
+rondo_status rondo_adapters_load(rondo_model *, const char *name, const char *folder);
 typedef struct rondo_adapter_info {
     const char *weight, *kind, *name; /* "lstm.kernel" (until the next call), "lora", its name */
     int64_t parameters;               /* that it adds */

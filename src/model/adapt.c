@@ -36,8 +36,7 @@ rondo_status model_follow(rondo_model *m)
     return m->training_follow ? m->training_follow(m) : RONDO_OK;
 }
 
-/* … and weights came or went. A failure leaves no model to go on with. */
-static rondo_status settle(rondo_model *m)
+rondo_status model_settle(rondo_model *m)
 {
     rondo_status s = model_list_all(m);
     if (!s && m->weights) s = model_place_again(m);
@@ -82,7 +81,7 @@ static rondo_status set_training(rondo_model *m, const bool *matches, training_w
 }
 
 /* ---- Adapters ---- */
-static rondo_status check_idle(const rondo_model *m)
+rondo_status model_check_idle(const rondo_model *m)
 {
     if (!m->fitting) return RONDO_OK;
     return rondo_fail(RONDO_E_STATE, "adapters are put on and taken off between fits, not in one; "
@@ -150,13 +149,13 @@ rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *text)
     if (!pattern || !text) return unknown(text ? text : "(NULL)");
     while (word < WORDS && strcmp(text, words[word]) != 0) word++;
     if (word == WORDS && !is_adapter(text)) return unknown(text);
-    if (word == WORDS) RONDO_TRY(check_idle(m));
+    if (word == WORDS) RONDO_TRY(model_check_idle(m));
     RONDO_TRY(model_match(&matches, &n, m, pattern));
     rondo_status s = word < WORDS ? set_training(m, matches, (training_word)word)
                                   : put_all(m, matches, text, &n);
     alloc_free(matches);
     if (s || word < WORDS) return s;
-    if (n) return settle(m);
+    if (n) return model_settle(m);
     return rondo_fail(RONDO_E_SHAPE,
                       "no weight named like \"%s\" is a matrix, which is what \"%s\" "
                       "adapts",
@@ -199,10 +198,10 @@ static rondo_status take_off(rondo_model *m, const char *name, bool merge)
 {
     int n;
     RONDO_TRY(model_status(m));
-    RONDO_TRY(check_idle(m));
+    RONDO_TRY(model_check_idle(m));
     if (merge) RONDO_TRY(model_prepare(m, 0));
     RONDO_TRY(each_adapter(m, &(visitor){ name, remove_one, &merge }, &n));
-    return n ? settle(m) : none_named(m, name ? name : "*");
+    return n ? model_settle(m) : none_named(m, name ? name : "*");
 }
 
 rondo_status rondo_adapter_merge(rondo_model *m, const char *name)

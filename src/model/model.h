@@ -79,6 +79,10 @@ rondo_status model_list_all(rondo_model *);
 void model_place_gradients(rondo_model *); /* after some were frozen, thawed, listed */
 /* After that, and any other change of what trains: gradients, slots, packed copies are its. */
 rondo_status model_follow(rondo_model *);
+/* The same after adapters came or went, which they may where no fit is running (E_STATE). A failure
+ * sticks: it leaves no model to go on with. */
+rondo_status model_check_idle(const rondo_model *);
+rondo_status model_settle(rondo_model *);
 /* Weights listed anew get their places: those that were there keep their values. */
 rondo_status model_place_again(rondo_model *);
 /* Which of the listed params are named so, and how many; E_NAME: none. */

@@ -6,7 +6,11 @@
 static int64_t layer_parameters(const rondo_layer *l)
 {
     int64_t n = 0;
-    for (int i = 0; i < l->n_params; i++) n += shape_size(&l->params[i].shape);
+    for (int i = 0; i < l->n_params; i++) {
+        n += shape_size(&l->params[i].shape);
+        for (const adapter *a = l->params[i].adapters; a; a = a->next)
+            for (int k = 0; k < a->n_params; k++) n += shape_size(&a->params[k].shape);
+    }
     return n;
 }
 
@@ -53,8 +57,10 @@ rondo_status rondo_summary(const rondo_model *m, char **out)
     for (int i = 0; ok && i < m->n_nodes; i++) ok = append(&text, node_line(m, i));
     const long long all = (long long)rondo_parameter_count(m, false);
     const long long trained = (long long)rondo_parameter_count(m, true);
-    ok = ok && append(&text, alloc_format("total %lld parameters, %lld trainable, %.1f kB\n", all,
-                                          trained, (double)all * sizeof(float) / 1000));
+    ok = ok && append(&text, alloc_format("total %lld parameters, %lld trainable", all, trained));
+    if (ok && trained < all)
+        ok = append(&text, alloc_format(" (%.1f %%)", 100.0 * (double)trained / (double)all));
+    ok = ok && append(&text, alloc_format(", %.1f kB\n", (double)all * sizeof(float) / 1000));
     if (ok) {
         *out = malloc(strlen(text) + 1); /* the caller's to free() */
         if (*out) strcpy(*out, text);

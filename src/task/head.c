@@ -27,7 +27,7 @@ static void read_word(head *h, const spec_word *w)
     bare_name(name, w->value ? w->value : "");
     if (!w->key && is_number(name))
         h->has_units = true;
-    else if (w->key && strcmp(w->key, "units") == 0)
+    else if (w->key && (strcmp(w->key, "units") == 0 || strcmp(w->key, "tie") == 0))
         h->has_units = true;
     else if (w->key ? strcmp(w->key, "activation") == 0
                     : registry_find(REGISTRY_ACTIVATION, name) != NULL)

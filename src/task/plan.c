@@ -262,6 +262,7 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     if (!m) return rondo_fail(RONDO_E_NOMEM, "out of memory");
     RONDO_TRY(add_inputs(m, p));
     RONDO_TRY(rondo_add_spec(m, p->spec));
+    RONDO_TRY(recipe_adapt(&p->adapted, m, r));
     return check_output(p);
 }
 
@@ -392,6 +393,7 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     if (!status) status = identify_rates(p, &id);
     if (!id.status) id.status = status;
     language_identify(p, &id);
+    if (p->adapted.data) text_add(&id, "%s", p->adapted.data);
     if (rondo_recipe_get(r, "class_weight"))
         text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
     p->identity = id.data;
@@ -415,6 +417,11 @@ static void note_decisions(plan *p)
                  (long long)field_features(&d->target[0]),
                  field_features(&d->target[0]) == 1 ? "" : "s");
     add_line(&p->notes, "loss: %s, metrics: %s, optimizer: %s", p->loss, p->metrics, p->optimizer);
+    const rondo_model *m = p->pipeline->model;
+    const double all = (double)rondo_parameter_count(m, false),
+                 some = (double)rondo_parameter_count(m, true);
+    if (some < all)
+        add_line(&p->notes, "%.0f of %.0f parameters train (%.1f %%)", some, all, 100 * some / all);
 }
 
 static void note_steps(plan *p)
@@ -488,6 +495,7 @@ void plan_free(plan *p)
     alloc_free(p->metrics);
     alloc_free(p->reader_spec);
     alloc_free(p->identity);
+    text_free(&p->adapted);
     text_free(&p->notes);
     text_free(&p->warnings);
     *p = (plan){ 0 };

@@ -297,6 +297,7 @@ typedef struct plan {
     const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;
     uint64_t seed;
+    text_buffer adapted;         /* of the identity: what is frozen, trained, adapted */
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
 } plan;
 rondo_status plan_make(plan *, const rondo_recipe *);
@@ -314,6 +315,9 @@ rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
 rondo_status language_plan(plan *, const rondo_recipe *);
 void language_identify(const plan *, text_buffer *identity);
 void language_note(const plan *, text_buffer *notes);
+/* adapt.c: freezes, thaws and adapts weights as the recipe has it, and adds what it says to the
+ * identity of a run. */
+rondo_status recipe_adapt(text_buffer *identity, rondo_model *, const rondo_recipe *);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,

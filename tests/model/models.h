@@ -18,15 +18,22 @@ static inline void models_stir(rondo_model *m, uint64_t seed)
     model_weights_changed(m);
 }
 
-/* Of sequences of `features` numbers, or of tokens where the spec begins with an embedding. */
+/* Of sequences of `features` numbers, or of tokens where the spec begins with an embedding. Behind
+ * "|" come adapters of all weights: "lstm 4; dense 2 | lora 2 | weight_drop 0.3". */
 static inline rondo_model *models_new(const char *text, int64_t features)
 {
+    char **part;
+    int n;
     rondo_model *m = rondo_model_new();
     if (!strncmp(text, "embedding", 9))
         rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
     else
         rondo_input(m, RONDO_F32, RONDO_SHAPE(0, features));
-    if (rondo_add_spec(m, text) || model_prepare(m, 3)) fail_msg("%s: %s", text, rondo_error());
+    assert_int_equal(text_split(&part, &n, text, '|'), RONDO_OK);
+    rondo_status s = rondo_add_spec(m, part[0]);
+    for (int i = 1; i < n && !s; i++) s = rondo_adapt(m, "*", part[i]);
+    if (s || model_prepare(m, 3)) fail_msg("%s: %s", text, rondo_error());
+    text_list_free(part);
     models_stir(m, 5);
     return m;
 }

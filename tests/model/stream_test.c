@@ -32,6 +32,12 @@ static const char *const specs[] = {
     "lstm 19 \"x*tanh(log1p(exp(x)))\" return_sequences; activation prelu; gru 5 "
     "recurrent_activation=learned_sigmoid activation=\"a*sin(b*x) with a=0.5, b=2 shared\" "
     "return_sequences; dense 3 learned_swish",
+    "lstm 6 learned_state return_sequences; gru 19 learned_state stateful return_sequences",
+    "lstm 19 return_sequences; gru 6 reset_after=false return_sequences | lora 2 dropout=0.5",
+    "embedding 6 input_dim=7; lstm 6 return_sequences; dense softmax tie=embedding",
+    "embedding 6 input_dim=7; dense 19; lstm 6 learned_state return_sequences; dense tie=embedding "
+    "| "
+    "lora 2 | weight_drop 0.4 | lora 1 name=second",
 };
 enum { SPECS = sizeof specs / sizeof *specs };
 
@@ -155,6 +161,7 @@ static void chunks_equal_the_sequence(void **state)
         pass *p;
         real *carry = alloc_array(q.m->state_size * ROWS + 1, sizeof *carry);
         assert_non_null(carry);
+        model_start_states(q.m, carry, ROWS, true);
         assert_int_equal(pass_new(&p, q.m), RONDO_OK);
         p->carry_in = p->carry_out = carry;
         for (int c = 0; c + 1 < (int)(sizeof cuts / sizeof *cuts); c++) {

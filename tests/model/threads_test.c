@@ -20,6 +20,10 @@ static const char *const specs[] = {
     "c=1\"",
     "embedding 24 input_dim=12; gru 40 return_sequences; pool last max average; dense 5",
     "embedding 90 input_dim=12; simple_rnn 8", /* tokens enough to share */
+    "lstm 40 return_sequences; gru 40 reset_after=false merge=concat; dense 5 | lora 3 dropout=0.3",
+    "lstm 70 learned_state return_sequences; dense 30 | weight_drop 0.4 | lora 5 | lora 2 name=b",
+    "embedding 64 input_dim=12; lstm 64 return_sequences; dense softmax tie=embedding",
+    "embedding 90 input_dim=12; dense 64; gru 90; dense tie=embedding | lora 4 | weight_drop 0.2",
 };
 enum { SPECS = sizeof specs / sizeof *specs };
 

@@ -78,7 +78,12 @@ static inline bench open_bench(enum kind kind, const char *layers, int threads)
 {
     bench b = { rondo_model_new(), open_data(kind, COUNT) };
     rondo_input(b.model, RONDO_F32, RONDO_SHAPE(0, FEATURES));
-    rondo_add_spec(b.model, layers);
+    char **part; /* behind "|" come adapters of all weights */
+    int n;
+    assert_int_equal(text_split(&part, &n, layers, '|'), RONDO_OK);
+    rondo_add_spec(b.model, part[0]);
+    for (int i = 1; i < n; i++) rondo_adapt(b.model, "*", part[i]);
+    text_list_free(part);
     if (rondo_compile(b.model, .loss = "sparse_categorical_crossentropy",
                       .metrics = "accuracy perplexity", .seed = 7, .threads = threads,
                       .compute = compute, .optimizer = how))

@@ -129,6 +129,48 @@ static void learned_activations_resume(void **state)
     }
 }
 
+static void adapters_resume(void **state)
+{
+    (void)state;
+    stops_once("lstm 5 learned_state return_sequences; dense 4 softmax | weight_drop 0.3", 0);
+    stops_once("gru 5 return_sequences; dense 4 softmax | lora 2 dropout=0.3 | lora 1 name=b", 0);
+}
+
+/* One layer after the other, as training goes on: stopped before, at and after a thaw. */
+static rondo_status thaw(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
+{
+    (void)user;
+    if (event != RONDO_EPOCH_END) return RONDO_OK;
+    return rondo_adapt(m, p->epoch == 0 ? "gru_1.*" : "*", "trainable");
+}
+
+static void gradual_unfreezing_resumes(void **state)
+{
+    const char *layers = "gru 5 return_sequences; gru 5; dense 4 softmax";
+    const rondo_callback c[2] = { { .on = thaw }, { .on = interrupt } };
+    (void)state;
+    bench whole = open_bench(WHOLE, layers, 1);
+    countdown = 0;
+    ok(rondo_adapt(whole.model, "dense.*", "only"));
+    ok(rondo_fit(whole.model, whole.data, .epochs = 3, .batch_size = BATCH, .callbacks = c,
+                 .n_callbacks = 2));
+    for (int at = 1; at < 3 * BATCHES; at += 2) {
+        remove(checkpoint);
+        for (int part = 0; part < 2; part++) {
+            bench b = open_bench(WHOLE, layers, 2);
+            ok(rondo_adapt(b.model, "dense.*", "only"));
+            countdown = part ? 0 : at;
+            const rondo_status status = rondo_fit(b.model, b.data, .epochs = 3, .batch_size = BATCH,
+                                                  .callbacks = c, .n_callbacks = 2,
+                                                  .checkpoint = checkpoint);
+            if (status != (part ? RONDO_OK : RONDO_E_STOPPED)) fail_msg("%s", rondo_error());
+            if (part) same_weights(&whole, &b);
+            close_bench(&b);
+        }
+    }
+    close_bench(&whole);
+}
+
 /* Epochs of two batches each, drawn from all the data: other samples in each, all of them in time. */
 static void epochs_of_some_batches(void **state)
 {
@@ -235,6 +277,8 @@ int main(void)
         cmocka_unit_test(every_cell_resumes),
         cmocka_unit_test(batches_of_like_lengths_resume),
         cmocka_unit_test(learned_activations_resume),
+        cmocka_unit_test(adapters_resume),
+        cmocka_unit_test(gradual_unfreezing_resumes),
         cmocka_unit_test(finished_runs),
         cmocka_unit_test(epochs_of_some_batches),
         cmocka_unit_test(other_runs),

@@ -1,0 +1,2 @@
+/* The same in double precision. */
+#include "adapt_test.c"
