@@ -472,6 +472,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(make_model(p, r, &h));
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));
+    preset_note(r, &p->notes);
     note_decisions(p);
     for (int i = 0; i < p->pipeline->model->n_layers; i++)
         note_formulas(p, p->pipeline->model->layers[i]);

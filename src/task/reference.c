@@ -256,6 +256,11 @@ static rondo_status tell_initializer(const teller *to, const char *name)
     return RONDO_OK;
 }
 
+static rondo_status tell_preset(const teller *to, const char *name)
+{
+    return preset_tell(name, to->fact, to->user);
+}
+
 /* ---- Kinds ---- */
 static const struct kind {
     const char *name;
@@ -267,6 +272,7 @@ static const struct kind {
     { "cells", REGISTRY_CELL, cell_line, tell_cell },
     { "layers", REGISTRY_LAYER, layer_line, tell_layer },
     { "initializers", REGISTRY_INITIALIZER, initializer_line, tell_initializer },
+    { "presets", REGISTRY_PRESET, preset_line, tell_preset },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -283,8 +289,8 @@ static rondo_status find_kind(const struct kind **found, const char *name)
             return RONDO_OK;
         }
     return rondo_fail(RONDO_E_NAME,
-                      "nothing is called \"%s\"; there are activations, cells, layers and "
-                      "initializers",
+                      "nothing is called \"%s\"; there are activations, cells, layers, "
+                      "initializers and presets",
                       name);
 }
 
@@ -310,7 +316,7 @@ rondo_status rondo_reference_entry(const char *kind, const char *name, rondo_fac
         if (registry_find(kinds[i].registry, name)) k = &kinds[i];
     if (!k)
         return rondo_fail(RONDO_E_NAME,
-                          "no activation, cell, layer or initializer is called "
+                          "no activation, cell, layer, initializer or preset is called "
                           "\"%s\"",
                           name);
     const layer_type *type;

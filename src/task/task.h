@@ -42,6 +42,14 @@ rondo_status recipe_int(const rondo_recipe *, const char *key, int64_t initial, 
                         int64_t *value);
 rondo_status recipe_real(const rondo_recipe *, const char *key, double initial, double *value);
 /* "first key=value …" of the keys that are set and come from there; alloc_free it. */
+const char *recipe_given(const rondo_recipe *, const char *key); /* by itself, not by its preset */
+/* preset.c: what a preset says of a key that the recipe does not set; NULL: nothing. */
+void preset_register_all(void);
+const char *preset_value(const rondo_recipe *, const char *key);
+void preset_note(const rondo_recipe *,
+                 text_buffer *notes); /* the keys that it brings, a line each */
+const char *preset_line(const char *name);
+rondo_status preset_tell(const char *name, rondo_fact *, void *user);
 rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const char *first);
 /* The columns that `by` names; text_list_free them. */
 rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *);
