@@ -24,6 +24,13 @@ void param_free(param *p)
     alloc_free_aligned(p->effective);
 }
 
+void param_settle(param *p, real *gradients)
+{
+    if (p->gradient < 0 || p->stale != gradients) return;
+    kernel_table()->fill(gradients + p->gradient, 0, shape_size(&p->shape));
+    p->stale = NULL;
+}
+
 static rondo_status make(adapter **out, const char *kind, const param *p)
 {
     const void *row;

@@ -170,6 +170,7 @@ typedef struct gradient { /* dw[in][out] += x[rows][in]ᵀ·dy[rows][out], split
     real *dw, *db;
     const real *x, *dy;
     int64_t ldx, lddy, rows;
+    bool add; /* to dw; else it is written over */
     int parts;
 } gradient;
 
@@ -183,13 +184,25 @@ static void gradient_part(void *arg, int i)
     part(&begin, &end, i, g->parts, l->out, COLUMN_GRAIN);
     if (begin >= end) return;
     if (g->dw && l->transposed)
-        store->gemm_tn(g->dw + begin * ld, ld, g->dy + begin, g->lddy, g->x, g->ldx, true,
+        store->gemm_tn(g->dw + begin * ld, ld, g->dy + begin, g->lddy, g->x, g->ldx, g->add,
                        end - begin, l->in, g->rows);
     else if (g->dw)
-        store->gemm_tn(g->dw + begin, ld, g->x, g->ldx, g->dy + begin, g->lddy, true, l->in,
+        store->gemm_tn(g->dw + begin, ld, g->x, g->ldx, g->dy + begin, g->lddy, g->add, l->in,
                        end - begin, g->rows);
     if (g->db)
         g->kernel->column_sums(g->db + begin, g->dy + begin, g->lddy, true, g->rows, end - begin);
+}
+
+/* What comes first in a step writes all of the weight's gradient, if it reaches all: neither zeros
+ * are written before it nor are they read. */
+static bool adds(const linear *l, real *gradients)
+{
+    param *w = l->weight;
+    const bool stale = w->stale == gradients, whole = l->in * l->out == shape_size(&w->shape);
+    if (stale && !whole) param_settle(w, gradients);
+    if (!stale || !whole) return true;
+    w->stale = NULL;
+    return false;
 }
 
 static void backward_adapters(const linear *l, const outer *o)
@@ -224,6 +237,7 @@ void linear_backward_weight(const linear *l, const real *weights, real *gradient
     if (rows == 0) return;
     if (!l->unmet) backward_adapters(l, &sides);
     if (!g.dw && !g.db) return;
+    g.add = !g.dw || adds(l, gradients);
     g.parts = parts(threads, l->out, COLUMN_GRAIN, rows * l->in * l->out);
     pool_run(g.parts == 1 ? NULL : threads, gradient_part, &g, g.parts);
 }

@@ -38,6 +38,7 @@ typedef struct param {        /* of a layer; the model gives it its places */
     bool looked_up;    /* its rows are taken by number: an embedding's */
     bool sparse;       /* … and only so: few of them have a gradient … */
     row_set touched;   /* … these, in the model's own gradients */
+    const real *stale; /* gradients where its own is that of a step before; NULL: nowhere */
     adapter *adapters; /* in the order they were put on */
     real *effective;   /* [rows][columns] where rows are looked up and adapters change them */
 } param;
@@ -64,6 +65,8 @@ typedef struct outer { /* the two sides of a gradient dW[:, column…] = leftᵀ
     real *gradients;
     pool *pool;
 } outer;
+
+void param_settle(param *, real *gradients); /* its own become zeros there, if they are stale */
 
 /* ---- adapter.c: what stands between a weight and its inputs ---- */
 enum { ADAPTER_PARAMS = 2 };

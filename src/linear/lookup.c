@@ -67,6 +67,7 @@ void lookup_backward(param *p, const real *weights, real *gradients, pool *threa
         for (int i = 0; note && i < a->n_params; i++) note_rows(&a->params[i], row, n);
     }
     if (p->gradient < 0) return;
+    param_settle(p, gradients);
     share(&(lookup){ .param = p, .dy = dy, .dw = gradients + p->gradient, .row = row, .n = n },
           scatter_part, threads);
 }

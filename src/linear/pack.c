@@ -105,38 +105,57 @@ void adapters_pack(const param *p, const real *weights, const drop_key *d, pool 
 
 /* ---- Panels ---- */
 typedef struct
-    packing { /* of one linear, by panels: first those of W, then those of its transpose */
+    packing { /* of one linear, block by block of the weight, whose numbers are read once */
     const linear *linear;
-    const real *w; /* of the view */
-    real *turned;  /* of one that is transposed, where its storage takes no transpose: f32 panels */
-    int64_t panels, backward_panels;
+    const real *w;           /* [rows][columns], the view */
+    char *straight, *across; /* panels of it, and of its transpose; NULL: not wanted */
+    real *turned;            /* across, where its storage takes no transpose: f32 panels */
+    int64_t rows, columns, row_block, column_block;
     int parts;
 } packing;
+
+static int64_t blocks(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
+}
+
+/* Where the numbers of step k of a panel of `steps` begin. */
+static char *place_of(char *panels, const weight_storage *store, int64_t panel, int64_t steps,
+                      int64_t k)
+{
+    return panels + panel * store->panel_bytes(steps) + (k > 0 ? store->panel_bytes(k) : 0);
+}
+
+static void pack_block(const packing *p, int64_t row, int64_t column)
+{
+    const kernels *k = kernel_table();
+    const weight_storage *store = &k->storage[p->linear->storage];
+    const int64_t ld = param_columns(p->linear->weight), width = k->panel;
+    const int64_t below = p->rows - row, rows = below < p->row_block ? below : p->row_block;
+    const int64_t right = p->columns - column,
+                  columns = right < p->column_block ? right : p->column_block;
+    const real *w = p->w + row * ld + column;
+    if (p->straight)
+        store->pack(place_of(p->straight, store, column / width, p->rows, row), w, ld, rows,
+                    columns);
+    if (!p->across) return;
+    char *across = place_of(p->across, store, row / width, p->columns, column);
+    if (!p->turned) {
+        store->pack_transposed(across, w, ld, columns, rows);
+        return;
+    }
+    real *turned = p->turned + row * columns;
+    k->pack_transposed(turned, w, ld, columns, rows);
+    store->pack(across, turned, width, columns, rows);
+}
 
 static void packing_part(void *arg, int i)
 {
     const packing *p = arg;
-    const linear *l = p->linear;
-    const kernels *k = kernel_table();
-    const weight_storage *store = &k->storage[l->storage];
-    const int64_t all = p->panels + p->backward_panels, width = k->panel,
-                  ld = param_columns(l->weight);
-    for (int64_t n = all * i / p->parts; n < all * (i + 1) / p->parts; n++) {
-        const bool back = n >= p->panels;
-        const int64_t number = back ? n - p->panels : n, at = number * width;
-        const int64_t columns = back ? l->in : l->out, rows = back ? l->out : l->in;
-        const int64_t some = columns - at < width ? columns - at : width;
-        char *panel = (char *)(back ? l->packed_transposed : l->packed) +
-                      number * store->panel_bytes(rows);
-        if (back == l->transposed) {
-            store->pack(panel, p->w + at, ld, rows, some);
-        } else if (p->turned) {
-            k->pack_transposed(p->turned + at * rows, p->w + at * ld, ld, rows, some);
-            store->pack(panel, p->turned + at * rows, width, rows, some);
-        } else {
-            store->pack_transposed(panel, p->w + at * ld, ld, rows, some);
-        }
-    }
+    const int64_t down = blocks(p->rows, p->row_block);
+    const int64_t all = down * blocks(p->columns, p->column_block);
+    for (int64_t n = all * i / p->parts; n < all * (i + 1) / p->parts; n++)
+        pack_block(p, n % down * p->row_block, n / down * p->column_block);
 }
 
 static bool turns(const linear *l)
@@ -162,10 +181,15 @@ void linear_pack(const linear *l, const real *weights, const drop_key *d, real *
     if (changed && w == room) make_effective(l->weight, room, weights, d, threads);
     packing p = { .linear = l,
                   .w = w + l->column,
+                  .straight = l->transposed ? l->packed_transposed : l->packed,
+                  .across = l->transposed ? l->packed : l->packed_transposed,
                   .turned = turns(l) ? room + (w == room ? shape_size(&l->weight->shape) : 0)
                                      : NULL,
-                  .panels = (l->out + width - 1) / width,
-                  .backward_panels = l->packed_transposed ? (l->in + width - 1) / width : 0 };
-    p.parts = shares(threads, p.panels + p.backward_panels, l->in * l->out);
+                  .rows = l->transposed ? l->out : l->in,
+                  .columns = l->transposed ? l->in : l->out };
+    p.row_block = p.across ? width : p.rows; /* a storage without transposes may want all */
+    p.column_block = p.turned ? p.columns : width;
+    p.parts = shares(threads, blocks(p.rows, p.row_block) * blocks(p.columns, p.column_block),
+                     p.rows * p.columns);
     pool_run(p.parts == 1 ? NULL : threads, packing_part, &p, p.parts);
 }

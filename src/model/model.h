@@ -106,7 +106,9 @@ param *model_param(const rondo_model *, const char *name); /* NULL: there is non
 rondo_status model_status(const rondo_model *); /* the failure that stuck, with its sentence */
 /* The gradient block of what trains, zeroed where it is new. */
 rondo_status model_gradients(rondo_model *);
-void model_clear_gradients(rondo_model *); /* zero: of what is sparse, the rows that were touched */
+/* For the next pass backward: of weights in products they are stale, so that the first product writes
+ * them; the others become zeros, of what is sparse the rows that were touched. */
+void model_clear_gradients(rondo_model *);
 bool model_layer_stateful(const rondo_layer *); /* NULL: no */
 bool model_stateful(const rondo_model *); /* some layer carries its state from batch to batch */
 /* Carried states [state_size × batch] as layers begin: of those that are not stateful, or of all. */

@@ -229,6 +229,7 @@ rondo_status model_gradients(rondo_model *m)
     for (int i = 0; i < m->n_params; i++) {
         param *p = m->params[i];
         const bool noted = p->sparse && p->gradient >= 0;
+        p->stale = NULL;
         if (!noted) row_set_free(&p->touched);
         if (noted && !p->touched.row) RONDO_TRY(row_set_reserve(&p->touched, p->shape.dim[0]));
         if (noted && m->gradient_room != m->n_gradients) row_set_clear(&p->touched);
@@ -266,9 +267,12 @@ static void clear(real *first, int64_t n, pool *threads)
 void model_clear_gradients(rondo_model *m)
 {
     const kernels *k = kernel_table();
+    for (int i = 0; i < m->n_layers; i++)
+        for (int j = 0; j < m->layers[i]->n_linears; j++)
+            m->layers[i]->linears[j].weight->stale = m->gradients;
     for (int i = 0; i < m->n_params; i++) {
         param *p = m->params[i];
-        if (p->gradient < 0) continue;
+        if (p->gradient < 0 || p->stale == m->gradients) continue;
         real *gradient = m->gradients + p->gradient;
         const int64_t width = param_columns(p);
         if (!p->sparse) clear(gradient, shape_size(&p->shape), m->pool);

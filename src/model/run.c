@@ -337,5 +337,6 @@ void pass_backward(pass *p)
                 kernel_table()->fill(c->out[k].grad, 0, value_size(&c->out[k]));
         c->layer->type->backward(c);
     }
+    for (int i = 0; i < p->model->n_params; i++) param_settle(p->model->params[i], p->gradients);
     if (p->training) finish_adapters(p);
 }

@@ -396,6 +396,7 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     if (p->adapted.data) text_add(&id, "%s", p->adapted.data);
     if (rondo_recipe_get(r, "class_weight"))
         text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
+    text_put(&id, p->adapted.data ? p->adapted.data : "", p->adapted.size);
     p->identity = id.data;
     return id.status;
 }
