@@ -343,6 +343,20 @@ static void update_run(void *user, int64_t at, int64_t n)
     if (r->share > 0) k->approach(o->slots[o->average] + at, (real)r->share, w, n);
 }
 
+static void average_run(void *user, int64_t at, int64_t n)
+{
+    const run *r = user;
+    const optimizer *o = r->optimizer;
+    kernel_table()->approach(o->slots[o->average] + at, (real)r->share,
+                             r->w + r->stretch.ahead + at, n);
+}
+
+static void average_piece(void *arg, int i)
+{
+    run *r = arg;
+    each_run(&r->stretch, i, average_run, r);
+}
+
 static void update_piece(void *arg, int i)
 {
     run *r = arg;
@@ -373,7 +387,6 @@ static optimizer_terms terms(const optimizer *o)
 static bool rests(const optimizer *o)
 {
     const optimizer_options *p = &o->options;
-    if (average_share(o) > 0) return false;
     return p->lazy || (o->row->slots(p) == 0 && !(p->weight_decay > 0) && !(p->lambd > 0));
 }
 
@@ -387,10 +400,8 @@ void optimizer_update(optimizer *o, real *weights, const real *gradients, param 
                       int n_params, pool *threads)
 {
     const double norm = (double)o->options.clipnorm, all = (double)o->options.global_clipnorm;
-    run r = {
-        .optimizer = o, .w = weights, .g = gradients, .terms = terms(o), .share = average_share(o)
-    };
-    const double rate = r.terms.rate;
+    run r = { .optimizer = o, .w = weights, .g = gradients, .terms = terms(o) };
+    const double rate = r.terms.rate, share = average_share(o);
     double squares_sum = 0;
     for (int i = 0; all > 0 && i < n_params; i++)
         if (params[i]->gradient >= 0) squares_sum += sum_squares(gradients, params[i], threads);
@@ -406,7 +417,12 @@ void optimizer_update(optimizer *o, real *weights, const real *gradients, param 
                 const param *next = params[++i];
                 r.stretch.n = next->gradient + shape_size(&next->shape) - r.stretch.first;
             }
+        r.share = r.stretch.rows ? 0 : share;
         pool_run(threads, update_piece, &r, (int)pieces(&r.stretch));
+        if (!r.stretch.rows || !(share > 0)) continue;
+        r.stretch = of_param(params[i], false); /* those that rest are averaged, too */
+        r.share = share;
+        pool_run(threads, average_piece, &r, (int)pieces(&r.stretch));
     }
     o->iterations++;
 }

@@ -303,6 +303,44 @@ static void few_rows(void **state)
     }
 }
 
+/* What rests is averaged with the rest, and rests no less for it. */
+static void few_rows_averaged(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "sgd", "sgd use_ema" },
+        { "adam lazy", "adam lazy use_ema" },
+        { "sgd", "asgd t0=3 lambd=0 alpha=0" },
+    };
+    static real plain[N], w[N];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        train_rows(plain, cases[i][0], true, 1);
+        for (int threads = 1; threads <= 3; threads++) {
+            train_rows(w, cases[i][1], true, threads);
+            assert_memory_equal(plain, w, sizeof w);
+        }
+    }
+    static real average[N];
+    param matrix = { .shape = { 2, { 4, 3 } }, .sparse = true, .rate = 1 };
+    param *const one = &matrix;
+    optimizer o;
+    assert_int_equal(row_set_reserve(&matrix.touched, 4), RONDO_OK);
+    open_optimizer(&o, "sgd learning_rate=1 use_ema ema_momentum=0.5");
+    memset(weights, 0, sizeof weights);
+    memset(gradients, 0, sizeof gradients);
+    for (int t = 0; t < 3;
+         t++) { /* row 1 moves in the second update alone: to 1, half of it counts */
+        row_set_clear(&matrix.touched);
+        if (t == 1) row_set_add(&matrix.touched, (int64_t[]){ 1 }, 1);
+        for (int i = 3; i < 6; i++) gradients[i] = t == 1 ? -1 : 0;
+        optimizer_update(&o, weights, gradients, &one, 1, NULL);
+    }
+    memcpy(average, o.slots[o.average], sizeof average);
+    assert_true(weights[4] == 1 && average[4] == (real)0.75 && average[0] == 0);
+    row_set_free(&matrix.touched);
+    optimizer_free(&o);
+}
+
 /* lazy: a row rests, slots and all, while it has no gradient. */
 static void lazy_rows(void **state)
 {
@@ -510,11 +548,17 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas),           cmocka_unit_test(walk),
-        cmocka_unit_test(clipping),           cmocka_unit_test(few_rows),
-        cmocka_unit_test(lazy_rows),          cmocka_unit_test(schedules),
-        cmocka_unit_test(schedules_of_a_run), cmocka_unit_test(averages_when_stuck),
-        cmocka_unit_test(rates_of_arrays),    cmocka_unit_test(refuses),
+        cmocka_unit_test(formulas),
+        cmocka_unit_test(walk),
+        cmocka_unit_test(clipping),
+        cmocka_unit_test(few_rows),
+        cmocka_unit_test(few_rows_averaged),
+        cmocka_unit_test(lazy_rows),
+        cmocka_unit_test(schedules),
+        cmocka_unit_test(schedules_of_a_run),
+        cmocka_unit_test(averages_when_stuck),
+        cmocka_unit_test(rates_of_arrays),
+        cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
