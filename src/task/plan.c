@@ -455,6 +455,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
 {
     head h;
     *p = (plan){ 0 };
+    RONDO_TRY(preset_check(r));
     const char *layers = rondo_recipe_get(r, "model");
     if (!layers)
         return rondo_fail(RONDO_E_ARG,

@@ -130,6 +130,13 @@ const char *preset_value(const rondo_recipe *r, const char *key)
     return NULL;
 }
 
+rondo_status preset_check(const rondo_recipe *r)
+{
+    const void *row;
+    const char *name = recipe_given(r, "preset");
+    return name ? registry_get(REGISTRY_PRESET, name, &row) : RONDO_OK;
+}
+
 void preset_note(const rondo_recipe *r, text_buffer *notes)
 {
     const preset_row *row = preset_of(r);

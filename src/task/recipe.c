@@ -427,8 +427,6 @@ rondo_status rondo_recipe_set(rondo_recipe *r, const char *verb, const char *key
     if (!row) return RONDO_E_NAME;
     const int i = (int)(row - table.keys);
     RONDO_TRY(check_value(verb, i, text));
-    const void *preset;
-    if (!strcmp(row->name, "preset")) RONDO_TRY(registry_get(REGISTRY_PRESET, text, &preset));
     char *copy = alloc_text(text);
     if (!copy) return RONDO_E_NOMEM;
     alloc_free(r->values[i]);

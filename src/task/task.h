@@ -46,6 +46,7 @@ const char *recipe_given(const rondo_recipe *, const char *key); /* by itself, n
 /* preset.c: what a preset says of a key that the recipe does not set; NULL: nothing. */
 void preset_register_all(void);
 const char *preset_value(const rondo_recipe *, const char *key);
+rondo_status preset_check(const rondo_recipe *); /* E_NAME: there is no such preset */
 void preset_note(const rondo_recipe *,
                  text_buffer *notes); /* the keys that it brings, a line each */
 const char *preset_line(const char *name);
