@@ -183,6 +183,7 @@ typedef enum registry_kind {
     REGISTRY_FORMAT,
     REGISTRY_TASK,
     REGISTRY_ADAPTER,
+    REGISTRY_PRESET,
     REGISTRY_KINDS
 } registry_kind;
 /* Rows are borrowed and live forever.  E_ARG when the name is taken by another row. */

@@ -93,6 +93,7 @@ typedef struct call { /* one application in one pass */
     const real *carry_in; /* states before, [state][batch][units], or NULL: as layers begin … */
     bool begins;          /* … which is what they are */
     real *carry_out;      /* where to leave the states after, or NULL */
+    double penalty;       /* that it adds to what is minimised in training, not to the loss */
     pool *pool;
 } call;
 

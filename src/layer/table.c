@@ -2,14 +2,16 @@
 #include "layer.h"
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
-    layer_layer_normalization, layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu,
-    layer_pool;
+    layer_spatial_dropout1d, layer_activity_regularization, layer_layer_normalization,
+    layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu, layer_pool;
 
 static const layer_type *const rows[] = {
     &layer_dense,
     &layer_activation,
     &layer_embedding,
     &layer_dropout,
+    &layer_spatial_dropout1d,
+    &layer_activity_regularization,
     &layer_layer_normalization,
     &layer_masking,
     &layer_merges[0],

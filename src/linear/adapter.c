@@ -10,7 +10,8 @@ rondo_status param_init(param *p, const char *name, rondo_shape shape, const cha
                   .initializer = alloc_text(initializer),
                   .offset = -1,
                   .gradient = -1,
-                  .trainable = true };
+                  .trainable = true,
+                  .rate = 1 };
     return p->name && p->initializer ? RONDO_OK : RONDO_E_NOMEM;
 }
 

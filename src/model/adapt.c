@@ -58,8 +58,7 @@ static rondo_status no_match(const rondo_model *m, const char *pattern)
     return s;
 }
 
-/* Which of the listed params are named so. */
-static rondo_status match(bool **matches, int *n, const rondo_model *m, const char *pattern)
+rondo_status model_match(bool **matches, int *n, const rondo_model *m, const char *pattern)
 {
     *n = 0;
     *matches = alloc_array(m->n_params + 1, sizeof **matches);
@@ -161,7 +160,7 @@ rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *text)
     while (word < WORDS && strcmp(text, words[word]) != 0) word++;
     if (word == WORDS && !is_adapter(text)) return unknown(text);
     if (word == WORDS) RONDO_TRY(model_check_idle(m));
-    RONDO_TRY(match(&matches, &n, m, pattern));
+    RONDO_TRY(model_match(&matches, &n, m, pattern));
     rondo_status s = word < WORDS ? set_training(m, matches, (training_word)word)
                                   : put_all(m, matches, text, &n);
     alloc_free(matches);

@@ -85,6 +85,8 @@ rondo_status model_check_idle(const rondo_model *);
 rondo_status model_settle(rondo_model *);
 /* Weights listed anew get their places: those that were there keep their values. */
 rondo_status model_place_again(rondo_model *);
+/* Which of the listed params are named so, and how many; E_NAME: none. */
+rondo_status model_match(bool **matches, int *n, const rondo_model *, const char *pattern);
 rondo_status model_stick(rondo_model *, rondo_status); /* as a builder's failure; passes it on */
 /* Brings packed copies up to date; any thread. needs [n_nodes]: where gradients go, which want
  * transposes; NULL: forward only. Masks over weights as drawn. */
@@ -114,6 +116,11 @@ void model_start_states(const rondo_model *, real *states, int64_t batch, bool a
 void model_start_row(const rondo_model *, const node *, int k, real *row); /* of its k-th state */
 rondo_status model_read_weights(rondo_model *, const tensor_file *);       /* every one, by name */
 rondo_status model_can_stream(const rondo_model *);
+
+/* ---- groups.c: layers with weights, from the bottom; those behind the last state are one ---- */
+int model_groups(const rondo_model *);
+/* So many of them, from the top, train as far as they are not frozen, the others rest; 0: none does. */
+rondo_status model_thaw(rondo_model *, int64_t groups);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */
 rondo_status model_to_json(const rondo_model *, json_t **);
@@ -206,6 +213,7 @@ rondo_status pass_repeat(pass *, const feed *);
 value *pass_output(const pass *, int i);
 call *pass_maker(const pass *p, int i); /* the call that makes output i */
 value *pass_input(const pass *, int i);
+double pass_penalty(const pass *); /* Σ of what layers add to what is minimised */
 void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */
 void pass_free(pass *);
 

@@ -306,6 +306,13 @@ rondo_status pass_repeat(pass *p, const feed *f)
     return RONDO_OK;
 }
 
+double pass_penalty(const pass *p)
+{
+    double sum = 0;
+    for (int i = 0; i < p->model->n_nodes; i++) sum += p->calls[i].penalty;
+    return sum;
+}
+
 /* Where masks lay over weights, sums become gradients. */
 static void finish_adapters(const pass *p)
 {

@@ -43,12 +43,14 @@ void bench_train(void *training_)
     if (status) b->status = status;
 }
 
-/* The step that comes is on the first batch: its loss is that of the weights as they are. */
+/* The step that comes is on the first batch: its loss is that of the weights as they are, but for what
+ * bf16 rounds off. */
 static rondo_status check_loss(bench_training *t, const char *letter, double plain)
 {
     bench_train(t);
     RONDO_TRY(t->status);
-    if (fabs(t->loss - plain) <= 1e-3 * (1 + plain)) return RONDO_OK;
+    const double most = t->model->compute == STORAGE_F32 ? 1e-3 : 2e-2;
+    if (fabs(t->loss - plain) <= most * (1 + plain)) return RONDO_OK;
     return rondo_fail(RONDO_E_STATE, "%s: the loss is %g, expected %g; the figure is not believed",
                       letter, t->loss, plain);
 }

@@ -305,6 +305,8 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     p->bptt_vary = recipe_flag(r, "bptt_vary");
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
     RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
+    RONDO_TRY(recipe_int(r, "unfreeze", 0, 0, &p->unfreeze));
+    p->rates = rondo_recipe_get(r, "rates");
     RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
@@ -357,6 +359,19 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
     return RONDO_OK;
 }
 
+/* A schedule over the whole run gives other rates, from the first epoch on, in a longer one. */
+static rondo_status identify_rates(const plan *p, text_buffer *id)
+{
+    optimizer o;
+    RONDO_TRY(optimizer_parse(&o, p->optimizer));
+    if (schedule_spans_run(o.schedule, &o.schedule_options))
+        text_add(id, "\nepochs %lld (the schedule spans them)", (long long)p->epochs);
+    optimizer_free(&o);
+    if (p->rates) text_add(id, "\nrates %s", p->rates);
+    if (p->unfreeze) text_add(id, "\nunfreeze %lld", (long long)p->unfreeze);
+    return RONDO_OK;
+}
+
 /* What two runs must share to be one: all that changes a weight. Later keys are named only where
  * they are set, so that older runs still go on. */
 static rondo_status identify(plan *p, const rondo_recipe *r)
@@ -375,7 +390,8 @@ static rondo_status identify(plan *p, const rondo_recipe *r)
     if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
     if (p->bucket) text_add(&id, "\nbucket %lld", (long long)p->bucket);
     if (p->until) text_add(&id, "\nuntil %s", p->until);
-    const rondo_status status = plan_identify_tokens(p, &id);
+    rondo_status status = plan_identify_tokens(p, &id);
+    if (!status) status = identify_rates(p, &id);
     if (!id.status) id.status = status;
     language_identify(p, &id);
     if (rondo_recipe_get(r, "class_weight"))
@@ -439,6 +455,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
 {
     head h;
     *p = (plan){ 0 };
+    RONDO_TRY(preset_check(r));
     const char *layers = rondo_recipe_get(r, "model");
     if (!layers)
         return rondo_fail(RONDO_E_ARG,
@@ -457,6 +474,7 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(make_model(p, r, &h));
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));
+    preset_note(r, &p->notes);
     note_decisions(p);
     for (int i = 0; i < p->pipeline->model->n_layers; i++)
         note_formulas(p, p->pipeline->model->layers[i]);

@@ -18,6 +18,9 @@ typedef struct own_key {
 static const own_key own_keys[] = {
     { { "model", "SPEC", NULL, "layers, as in \"gru 64; dense softmax\"", "train", "; " },
       OPTION_TEXT },
+    { { "preset", "NAME", NULL,
+        "a published recipe, for all keys that are not set here: rondo help presets", "train", "" },
+      OPTION_TEXT },
     { { "task", "NAME", "auto", "what it is: classify (or sentiment), regress, forecast, language",
         "train", "" },
       OPTION_TEXT },
@@ -80,6 +83,14 @@ static const own_key own_keys[] = {
         "train", "" },
       OPTION_INT },
     { { "bptt", "N", "0", "truncate backpropagation to so many steps; 0: never", "train", "" },
+      OPTION_INT },
+    { { "rates", "LIST", NULL,
+        "factors of the learning rate: \"embedding*=0.1\", or discriminative: 1/2.6 for each layer "
+        "down",
+        "train", " " },
+      OPTION_TEXT },
+    { { "unfreeze", "N", "0",
+        "the last layers train first, one more after every N epochs; 0: all at once", "train", "" },
       OPTION_INT },
     { { "compute", "KIND", "f32",
         "matrix products in f32 or bf16: wide layers train faster; weights stay f32", "train bench",
@@ -376,6 +387,18 @@ static rondo_status check_choice(const rondo_recipe_key *key, const char *text)
     return rondo_fail(RONDO_E_ARG, "%s is \"%s\", expected %s", key->name, text, key->argument);
 }
 
+const char *recipe_given(const rondo_recipe *r, const char *key)
+{
+    const int i = find_key(key);
+    return i >= 0 ? r->values[i] : NULL;
+}
+
+/* What the recipe says of the i-th key, or its preset; NULL: neither. */
+static const char *value_of(const rondo_recipe *r, int i)
+{
+    return r->values[i] ? r->values[i] : preset_value(r, table.keys[i].name);
+}
+
 /* The value must be one of its kind; the options code says what is wrong when it is not. */
 static rondo_status check_value(const char *verb, int i, const char *text)
 {
@@ -410,7 +433,7 @@ const char *rondo_recipe_get(const rondo_recipe *r, const char *key)
     int n;
     rondo_recipe_keys(&n);
     const int i = find_key(key);
-    return r && i >= 0 ? r->values[i] : NULL;
+    return r && i >= 0 ? value_of(r, i) : NULL;
 }
 
 void rondo_recipe_free(rondo_recipe *r)
@@ -453,7 +476,7 @@ rondo_status recipe_spec(char **out, const rondo_recipe *r, key_source from, con
 {
     *out = alloc_text(first ? first : "");
     for (int i = 0; *out && i < table.n; i++) {
-        const char *text = r->values[i];
+        const char *text = value_of(r, i);
         if (!text || table.sources[i] != from) continue;
         const bool plain = *text && !strpbrk(text, " \t'\"();=");
         const char *quote = plain ? "" : strchr(text, '\'') ? "\"" : "'";
@@ -493,7 +516,7 @@ json_t *recipe_to_json(const rondo_recipe *r)
 {
     json_t *object = json_object();
     for (int i = 0; object && i < table.n; i++)
-        if (r->values[i] && json_put(object, table.keys[i].name, json_string(r->values[i]))) {
+        if (value_of(r, i) && json_put(object, table.keys[i].name, json_string(value_of(r, i)))) {
             json_decref(object);
             return NULL;
         }

@@ -274,6 +274,11 @@ static rondo_status tell_initializer(const teller *to, const char *name)
     return RONDO_OK;
 }
 
+static rondo_status tell_preset(const teller *to, const char *name)
+{
+    return preset_tell(name, to->fact, to->user);
+}
+
 /* ---- Kinds ---- */
 static const struct kind {
     const char *name;
@@ -286,6 +291,7 @@ static const struct kind {
     { "layers", REGISTRY_LAYER, layer_line, tell_layer },
     { "initializers", REGISTRY_INITIALIZER, initializer_line, tell_initializer },
     { "adapters", REGISTRY_ADAPTER, adapter_line, tell_adapter },
+    { "presets", REGISTRY_PRESET, preset_line, tell_preset },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -303,7 +309,7 @@ static rondo_status find_kind(const struct kind **found, const char *name)
         }
     return rondo_fail(RONDO_E_NAME,
                       "nothing is called \"%s\"; there are activations, cells, layers, "
-                      "initializers and adapters",
+                      "initializers, adapters and presets",
                       name);
 }
 
@@ -329,7 +335,7 @@ rondo_status rondo_reference_entry(const char *kind, const char *name, rondo_fac
         if (registry_find(kinds[i].registry, name)) k = &kinds[i];
     if (!k)
         return rondo_fail(RONDO_E_NAME,
-                          "no activation, cell, layer, initializer or adapter is called "
+                          "no activation, cell, layer, initializer, adapter or preset is called "
                           "\"%s\"",
                           name);
     const layer_type *type;

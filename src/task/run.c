@@ -221,6 +221,7 @@ static rondo_status prepare(run *r)
                             .metrics = p->metrics, .seed = p->seed, .threads = (int)p->threads,
                             .compute = p->compute));
     RONDO_TRY(load_vectors(p));
+    RONDO_TRY(rondo_set_rates(line->model, p->rates));
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);
     if (!line->loss || !line->metrics) return RONDO_E_NOMEM;
@@ -302,7 +303,8 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
         .bptt = p->bptt, .bptt_vary = p->bptt_vary, .steps_per_epoch = p->steps_per_epoch,
         .validation = p->validation, .callbacks = r->callbacks, .n_callbacks = r->n_callbacks,
         .checkpoint = r->checkpoint, .identity = p->identity,
-        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many);
+        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many,
+        .unfreeze = p->unfreeze);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->steps = r->diary.steps;

@@ -43,6 +43,15 @@ rondo_status recipe_int(const rondo_recipe *, const char *key, int64_t initial, 
                         int64_t *value);
 rondo_status recipe_real(const rondo_recipe *, const char *key, double initial, double *value);
 /* "first key=value …" of the keys that are set and come from there; alloc_free it. */
+const char *recipe_given(const rondo_recipe *, const char *key); /* by itself, not by its preset */
+/* preset.c: what a preset says of a key that the recipe does not set; NULL: nothing. */
+void preset_register_all(void);
+const char *preset_value(const rondo_recipe *, const char *key);
+rondo_status preset_check(const rondo_recipe *); /* E_NAME: there is no such preset */
+void preset_note(const rondo_recipe *,
+                 text_buffer *notes); /* the keys that it brings, a line each */
+const char *preset_line(const char *name);
+rondo_status preset_tell(const char *name, rondo_fact *, void *user);
 rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const char *first);
 /* The columns that `by` names; text_list_free them. */
 rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *);
@@ -301,8 +310,9 @@ typedef struct plan {
     int n_tests;
     rondo_pipeline *pipeline;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience;
+    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience, unfreeze;
     bool bptt_vary;
+    const char *rates;               /* of weights; NULL: 1 */
     const char *until;               /* of the recipe; NULL: none */
     const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;

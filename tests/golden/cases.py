@@ -228,6 +228,10 @@ def optimizers():
         "sgd_exponential": "sgd learning_rate=0.2 schedule='exponential decay_steps=4 decay_rate=0.5'",
         "rmsprop_staircase":
             "rmsprop learning_rate=0.01 schedule='exponential decay_steps=4 decay_rate=0.5 staircase'",
+        "sgd_ema": "sgd learning_rate=0.2 use_ema ema_momentum=0.7",
+        "adam_ema": "adam learning_rate=0.02 use_ema",
+        "asgd": "asgd learning_rate=0.2 t0=3", "asgd_at_once": "asgd learning_rate=0.2 t0=0 lambd=0",
+        "asgd_decay": "asgd learning_rate=0.1 lambd=0.1 alpha=0.5 t0=5 weight_decay=0.05",
     }
     for name, spec in specs.items():
         yield case(f"optimizer_{name}", "embedding 3 input_dim=6; simple_rnn 4; dense 2",

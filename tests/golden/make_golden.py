@@ -71,7 +71,7 @@ class Watch:
 def split_spec(spec):
     """"lstm 4 tanh stateful merge=sum" → "lstm", [4, "tanh"], {"stateful": True, "merge": "sum"}"""
     flags = {"return_sequences", "return_state", "go_backwards", "stateful", "no_bias", "nesterov",
-             "staircase", "mask_zero"}
+             "staircase", "mask_zero", "use_ema"}
     kind, *words = shlex.split(spec)
     plain, options = [], {}
     for word in words:
@@ -174,8 +174,37 @@ def make_loss(spec):
                 dtype="float64", **options)
 
 
+class TorchASGD:
+    """PyTorch's, by the names and numbers of a spec, with the two methods of Keras' that are called."""
+    def __init__(self, learning_rate, **options):
+        self.options = dict(lr=learning_rate, **options)
+        self.optimizer = None
+
+    def apply(self, gradients, variables):
+        values = [v.value for v in variables]
+        if self.optimizer is None:
+            self.optimizer = torch.optim.ASGD(values, **self.options)
+        for value, gradient in zip(values, gradients):
+            value.grad = gradient
+        self.optimizer.step()
+        for value in values:
+            value.grad = None
+
+    def averages(self, variables):
+        return [self.optimizer.state[v.value]["ax"] for v in variables]
+
+
+def averages(optimizer, variables):
+    """Of the weights, in the order of variables; None when the optimizer keeps none."""
+    if isinstance(optimizer, TorchASGD):
+        return optimizer.averages(variables)
+    return [v.value for v in optimizer._model_variables_moving_average] if optimizer.use_ema else None
+
+
 def make_optimizer(spec):
     kind, _, options = split_spec(spec)
+    if kind == "asgd":
+        return TorchASGD(**options)
     cls = {"sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam,
            "adamw": keras.optimizers.AdamW}[kind]
     if "schedule" in options:
@@ -365,6 +394,8 @@ def record(case, seed):
         history.append(float(loss.detach()))
     tensors["losses"] = np.array(history)
     save_weights(tensors, model, "weight10:")
+    if averages(optimizer, variables):
+        save_weights(tensors, model, "average10:", averages(optimizer, variables))
     return tensors if np.abs(history).max() < 2 * history[0] else None
 
 

@@ -19,6 +19,8 @@ static int64_t lengths[COUNT];
 static float sample_weight[COUNT];
 static char folder[256], checkpoint[300], log_path[300];
 static const char *compute; /* of all models; NULL: f32 */
+static const char *how = "adam learning_rate=0.01 clipnorm=1 "
+                         "schedule='exponential decay_steps=20 decay_rate=0.9'";
 
 static inline int set_up(void **state)
 {
@@ -84,9 +86,7 @@ static inline bench open_bench(enum kind kind, const char *layers, int threads)
     text_list_free(part);
     if (rondo_compile(b.model, .loss = "sparse_categorical_crossentropy",
                       .metrics = "accuracy perplexity", .seed = 7, .threads = threads,
-                      .compute = compute,
-                      .optimizer = "adam learning_rate=0.01 clipnorm=1 "
-                                   "schedule='exponential decay_steps=20 decay_rate=0.9'"))
+                      .compute = compute, .optimizer = how))
         fail_msg("%s", rondo_error());
     return b;
 }
