@@ -3,7 +3,7 @@
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
     layer_layer_normalization, layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu,
-    layer_pool;
+    layer_adaptive_softmax, layer_pool;
 
 static const layer_type *const rows[] = {
     &layer_dense,
@@ -19,6 +19,7 @@ static const layer_type *const rows[] = {
     &layer_glu,
     &layer_maxout,
     &layer_rrelu,
+    &layer_adaptive_softmax,
     &layer_pool,
 };
 
