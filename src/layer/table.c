@@ -3,7 +3,8 @@
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
     layer_spatial_dropout1d, layer_activity_regularization, layer_layer_normalization,
-    layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu, layer_pool;
+    layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu, layer_adaptive_softmax,
+    layer_pool;
 
 static const layer_type *const rows[] = {
     &layer_dense,
@@ -21,6 +22,7 @@ static const layer_type *const rows[] = {
     &layer_glu,
     &layer_maxout,
     &layer_rrelu,
+    &layer_adaptive_softmax,
     &layer_pool,
 };
 

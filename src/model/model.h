@@ -65,6 +65,7 @@ struct rondo_model {
 rondo_value model_output(const rondo_model *, int i);
 int model_output_count(const rondo_model *);
 const value_shape *model_output_shape(const rondo_model *, int i);
+bool model_is_used(const rondo_model *, int node); /* some node takes what it makes */
 const rondo_function *model_output_activation(const rondo_model *,
                                               int i); /* NULL: none to take logits of */
 rondo_status model_allocate(rondo_model *);           /* the weights, zero; once */
@@ -174,6 +175,8 @@ typedef struct pass {
     bool watched;           /* layers keep what a view shows, see layer_view */
     bool fused[MAX_PORTS];  /* output i leaves its activation to the loss … */
     bool blocks[MAX_PORTS]; /* … and is then, where it can, made a block of rows at a time */
+    bool unseen
+        [MAX_PORTS]; /* nobody looks at output i: it is not made where its loss can do without */
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
     uint64_t seed;   /* of dropout masks … */
     uint32_t step;   /* … at this step */
@@ -199,7 +202,7 @@ typedef struct pass {
     bool ready;            /* calls are as the last forward set them */
     struct plan_key {      /* what the layout was made for */
         int64_t steps[MAX_PORTS], batch[MAX_PORTS], adapted;
-        bool ragged[MAX_PORTS], fused[MAX_PORTS], blocks[MAX_PORTS];
+        bool ragged[MAX_PORTS], fused[MAX_PORTS], blocks[MAX_PORTS], unseen[MAX_PORTS];
         bool training, backward, input_gradients, watched, planned;
     } key;
 } pass;
@@ -225,7 +228,8 @@ bool stream_gives_logits(const rondo_stream *);
 /* ---- objective.c: outputs, losses, truths: the value at the top of the graph ---- */
 typedef struct objective {
     loss losses[MAX_PORTS];
-    int n; /* as the model's outputs */
+    bool by_label[MAX_PORTS]; /* the layer has the cross-entropy of labels itself */
+    int n;                    /* as the model's outputs */
 } objective;
 rondo_status objective_parse(objective *, const rondo_model *,
                              const char *losses); /* "mse" or one per output: "mse; bce" */

@@ -349,8 +349,8 @@ rondo_status plan_judge(const plan *, const char *folder, json_t *result);
 
 /* ---- head.c: the last layer of a spec, before there is a model ---- */
 typedef struct head {
-    bool dense, has_units;
-    char activation[64]; /* "softmax"; "" none */
+    bool dense, has_units; /* dense, or another that ends in the data's classes */
+    char activation[64];   /* "softmax"; "" none */
 } head;
 rondo_status head_parse(head *, const char *spec);
 /* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */

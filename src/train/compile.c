@@ -86,6 +86,7 @@ static rondo_status fill(training *t, rondo_model *m, const rondo_compile_option
     t->pass->training = true;
     t->pass->gradients = m->gradients;
     objective_apply(&t->objective, t->pass);
+    for (int i = 0; i < t->objective.n; i++) t->pass->unseen[i] = !scores_look(&t->scores, i);
     t->stateful = t->carries = model_stateful(m);
     return RONDO_OK;
 }

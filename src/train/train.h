@@ -113,6 +113,7 @@ void scores_reset(scores *);
 /* Keras weighs a batch's loss by its rows, metrics by the weights of what they count. */
 void scores_add_loss(scores *, double mean, double rows);
 void scores_see(scores *, int output, const real *y, const truth *, double loss_sum);
+bool scores_look(const scores *, int output);        /* whether a metric reads what it is */
 void scores_result(const scores *, double values[]); /* the loss, then each metric */
 int64_t scores_size(const scores *);                 /* doubles that scores_save writes */
 void scores_save(const scores *, double state[]);

@@ -166,6 +166,10 @@ def layers():
                "layer_normalization epsilon=0.01; dense 2")
     yield case("layer_normalization_vector", "dense 5; layer_normalization; dense 2", inputs=(VECTOR,))
     yield case("glu", "simple_rnn 6 linear return_sequences; glu; dense 2")
+    for name, spec in (("adaptive_softmax", "adaptive_softmax 20 cutoffs='6 13' div_value=2"),
+                       ("adaptive_softmax_bias", "adaptive_softmax 9 cutoffs='2' head_bias")):
+        yield case(name, f"lstm 6 return_sequences; {spec}", loss="sparse_categorical_crossentropy",
+                   optimizer="adam learning_rate=0.01", rows=4)
     yield case("concat", [("lstm 3 return_sequences", [(0, 0)]), ("gru 4 return_sequences", [(0, 0)]),
                           ("concat", [(1, 0), (2, 0)]), ("simple_rnn 3", [(3, 0)])])
     yield case("concat_vectors", [("lstm 3", [(0, 0)]), ("dense 3 tanh", [(1, 0)]),

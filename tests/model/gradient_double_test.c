@@ -223,6 +223,8 @@ static void recurrent_options(void **state)
         "gru 3 merge=concat return_sequences; pool last max average; dense 2",
         "masking mask_value=9; simple_rnn 3 return_sequences; pool last average",
         "embedding 3 input_dim=4; pool max average; dense 2",
+        "lstm 5 return_sequences; adaptive_softmax 12 cutoffs='4 9' div_value=2 head_bias",
+        "gru 4; adaptive_softmax 9 cutoffs=3",
         "dense 6; glu \"b*tanh(a*x) with a=1, b=0.5\"; lstm 2",
     };
     (void)state;
@@ -252,6 +254,12 @@ static void every_loss(void **state)
                      heads[h]);
             check_spec(text, name, h % 2);
         }
+    static const char *const adaptive = "simple_rnn 3 return_sequences; "
+                                        "adaptive_softmax 4 cutoffs='1 3' div_value=2";
+    for (int ragged = 0; ragged < 2; ragged++) {
+        check_spec(adaptive, "sparse_categorical_crossentropy", ragged);
+        check_spec(adaptive, "categorical_crossentropy", ragged);
+    }
 }
 
 /* Encoder and decoder: initial states, returned states, a shared layer, merges of all kinds, two
