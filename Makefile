@@ -3,7 +3,7 @@ BUILD = build
 PREFIX = /usr/local
 JOBS = $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-kill check-ulp check-bf16 bench-peers \
+.PHONY: all deps demo test check-asan check-ubsan check-tsan check-fuzz check-tokenizers check-kill check-ulp check-bf16 bench-peers \
 	bench reference format install clean help
 
 all: # the program and the libraries, into build/
@@ -32,6 +32,11 @@ check-tsan: deps # the tests under ThreadSanitizer
 
 check-fuzz: check-asan # thousands of spoilt inputs for every reader of files and specs
 	@$(BUILD)/asan/tests/test_fuzz_mutation all 20000
+
+TOKENIZER_DATA = ../shared/data
+check-tokenizers: all # our token ids and those of the Python package tokenizers, over every text of a folder: 20 minutes
+	@python=build/golden/bin/python; [ -x $$python ] || python=python3; \
+		$$python -B tools/check-tokenizers --rondo $(BUILD)/rondo $(TOKENIZER_DATA) || [ $$? -eq 77 ]
 
 check-kill: all # training killed at 20 random moments ends in the same bits, 20 times
 	@RONDO=$(CURDIR)/$(BUILD)/rondo KILL_ROUNDS=20 tests/cli/run kill

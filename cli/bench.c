@@ -9,7 +9,7 @@ typedef struct bench {
     const call *c;
     const char *cases, *cell; /* which ones; NULL: all */
     const char *activation;   /* in place of those listed; NULL: each of them */
-    const char *compute;      /* of training a layer, and then nothing else; NULL: f32 */
+    const char *compute;      /* of training (d, f), and then nothing else; NULL: f32 */
     int threads[2], n_threads;
     char machine[128];
     const char *title; /* of the rows shown last */
@@ -46,7 +46,7 @@ static bool listed(const char *list, const char *word)
 static bool wanted(const bench *b, const rondo_bench_case *c)
 {
     return (!b->cases || listed(b->cases, c->letter)) &&
-           (!b->compute || strcmp(c->letter, "d") == 0) &&
+           (!b->compute || (listed("d f", c->letter) && !c->numbers)) &&
            (!b->activation || (strcmp(c->letter, "activations") == 0 && !c->activation)) &&
            (!b->cell || strcmp(b->cell, c->cell) == 0);
 }
@@ -55,8 +55,18 @@ static void show_case(FILE *out, const rondo_bench_case *c)
 {
     fprintf(out, "%s,%s,%lld,%lld,%lld,%lld,%s%s%s\n", c->letter, c->cell, (long long)c->batch,
             (long long)c->steps, (long long)c->inputs, (long long)c->units,
-            c->activation ? c->activation : "", c->weights ? "," : "",
-            c->weights ? c->weights : "");
+            c->activation ? c->activation : "", c->numbers ? "," : "",
+            c->numbers ? c->numbers : "");
+}
+
+static bool is_language(const rondo_bench_case *c)
+{
+    return strcmp(c->letter, "f") == 0;
+}
+
+static double words_per_second(const rondo_bench_case *c, const rondo_bench_result *r)
+{
+    return 1e6 * (double)(c->batch * c->steps) / r->us;
 }
 
 static bool is_memory(const rondo_bench_case *c)
@@ -72,8 +82,7 @@ static void begin_json(const rondo_bench_case *c, int threads)
         json_text(stdout, c->activation);
         putchar(',');
     }
-    if (c->compute) printf("\"compute\":\"%s\",", c->compute);
-    if (c->weights) printf("\"weights\":\"%s\",", c->weights);
+    if (c->numbers) printf("\"numbers\":\"%s\",", c->numbers);
     printf("\"B\":%lld,\"T\":%lld,\"I\":%lld,\"H\":%lld,\"threads\":%d,", (long long)c->batch,
            (long long)c->steps, (long long)c->inputs, (long long)c->units, threads);
 }
@@ -86,6 +95,7 @@ static void show_json(const rondo_bench_case *c, int threads, const rondo_bench_
         return;
     }
     printf("\"us\":%.6g,\"gflops\":%.6g,", r->us, r->gflops);
+    if (is_language(c)) printf("\"words_per_second\":%.6g,", words_per_second(c, r));
     if (r->relative > 0) printf("\"relative\":%.4g,", r->relative);
     printf("\"peak\":%.6g,\"isa\":\"%s\"}\n", r->peak, rondo_isa());
 }
@@ -105,7 +115,7 @@ static void show_row(bench *b, const rondo_bench_case *c, int threads, const ron
                       memory[] = "case            cell          B    T     I     H numbers th"
                                  "          MiB";
     const bool relative = strcmp(c->letter, "activations") == 0;
-    const char *numbers = c->compute ? c->compute : c->weights ? c->weights : "f32";
+    const char *numbers = c->numbers ? c->numbers : "f32";
     if (strcmp(c->letter, "peak") == 0) {
         printf("# peak, fp32, %d thread%s: %.0f GFLOP/s\n", threads, threads == 1 ? "" : "s",
                r->peak);
@@ -118,12 +128,17 @@ static void show_row(bench *b, const rondo_bench_case *c, int threads, const ron
                            : "(usual)",
            c->cell, (long long)c->batch, (long long)c->steps, (long long)c->inputs,
            (long long)c->units, numbers, threads);
-    if (is_memory(c))
+    if (is_memory(c)) {
         printf("%12.1f\n", r->bytes / (1 << 20));
-    else if (relative)
-        printf("%12.5g %8.2f\n", r->us, r->relative);
+        return;
+    }
+    printf("%12.5g ", r->us);
+    if (relative)
+        printf("%8.2f", r->relative);
     else
-        printf("%12.5g %8.1f %4.0f%%\n", r->us, r->gflops, 100 * r->gflops / r->peak);
+        printf("%8.1f %4.0f%%", r->gflops, 100 * r->gflops / r->peak);
+    if (is_language(c)) printf("  %.0f words/s", words_per_second(c, r));
+    putchar('\n');
 }
 
 /* One line on a terminal that keeps changing; none elsewhere. */
@@ -159,7 +174,7 @@ static int measure(bench *b, const rondo_bench_case *asked, int which, double se
     rondo_bench_result r;
     rondo_bench_case copy = *asked;
     const rondo_bench_case *c = &copy;
-    copy.compute = b->compute;
+    if (b->compute) copy.numbers = b->compute;
     if (b->activation) copy.activation = b->activation;
     const rondo_status status = rondo_bench(&r, c, b->threads[which], seconds);
     clear_progress(b);
@@ -191,7 +206,7 @@ static int measure_all(bench *b, double seconds)
     return EXIT_OK;
 }
 
-/* case,cell,B,T,I,H[,[activation][,weights]], as --list writes them; answers each before the next is read. */
+/* case,cell,B,T,I,H[,[activation][,numbers]], as --list writes them; answers each before the next is read. */
 static int measure_lines(bench *b, FILE *in, double seconds)
 {
     char line[256], letter[16], cell[32], more[128];
@@ -201,11 +216,11 @@ static int measure_lines(bench *b, FILE *in, double seconds)
         if (sscanf(line, "%15[^,],%31[^,],%lld,%lld,%lld,%lld,%127[^\n]", letter, cell, &size[0],
                    &size[1], &size[2], &size[3], more) < 6)
             return complain(EXIT_INPUT, "line %d is no case,cell,B,T,I,H: %s", n, line);
-        char *weights = strchr(more, ',');
-        if (weights) *weights++ = 0;
+        char *numbers = strchr(more, ',');
+        if (numbers) *numbers++ = 0;
         const rondo_bench_case c = { letter,  cell,    *more ? more : NULL,
                                      size[0], size[1], size[2],
-                                     size[3], NULL,    weights };
+                                     size[3], numbers };
         for (int k = 0; k < b->n_threads; k++) {
             const int code = measure(b, &c, k, seconds);
             if (code) return code;

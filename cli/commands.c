@@ -124,10 +124,11 @@ static const command commands[] = {
       "Every figure is the median of at least five samples; what was computed is compared with a\n"
       "plain computation, and figures above the machine's measured peak are refused (exit 1).\n"
       "Cases: a one step of a stream; b a sequence, batch 1; c sequences, batched; d training a\n"
-      "layer; e training the tutorial's network; activations, in all gates of an LSTM that\n"
-      "trains, each in turn with the usual ones; memory, what steps of training two layers and a\n"
-      "dense one take above the idle process. a and b come with weights in f32, bf16 and int8;\n"
-      "numbers says which, and with --compute bf16 what d multiplies.\n"
+      "layer; e training the tutorial's network; f training a language model, where I is the\n"
+      "vocabulary; activations, in all gates of an LSTM that trains, each in turn with the usual\n"
+      "ones; memory, what steps of training two layers and a dense one take above the idle\n"
+      "process. numbers: what weights are kept in (a, b, c: f32, bf16, int8), or what is\n"
+      "multiplied in training (d with --compute bf16, f in both).\n"
       "\n"
       "Examples:\n"
       "  rondo bench\n"
@@ -197,7 +198,8 @@ static const command commands[] = {
       "  RONDO_ISA=scalar rondo doctor --json\n",
       command_doctor },
     { "help", "[WHAT] [NAME]", 0, 2, "this, or all about a command, an activation, a cell …",
-      "Activations, cells, layers and initializers are listed by kind, with a line each; with a\n"
+      "Activations, cells, layers, initializers and adapters are listed by kind, with a line each; "
+      "with a\n"
       "name, all about one: formula, derivative, range, parameters, source.\n"
       "\n"
       "Examples:\n"

@@ -11,9 +11,11 @@ void help_all(FILE *out)
     const command *c;
     for (int i = 0; (c = command_at(i)) != NULL; i++)
         fprintf(out, "  %-8s %-14s %s\n", c->name, c->words, c->help);
-    fprintf(out, "\nEvery command takes --help and --json. A first try:\n"
-                 "  rondo new classify gestures && rondo train gestures/recipe.yaml\n"
-                 "rondo help activations (cells, layers, initializers) lists what is built in.\n");
+    fprintf(
+        out,
+        "\nEvery command takes --help and --json. A first try:\n"
+        "  rondo new classify gestures && rondo train gestures/recipe.yaml\n"
+        "rondo help activations (cells, layers, initializers, presets) lists what is built in.\n");
 }
 
 static bool has_word(const char *list, const char *word)
@@ -64,7 +66,7 @@ static void show_entry(const char *name, const char *text, bool list, void *user
 {
     enum { NAME = 15 };
     FILE *out = user;
-    fprintf(out, "%-*s", NAME, name);
+    fprintf(out, "%-*s ", NAME - 1, name);
     for (const char *c = text; *c; c++)
         if (list && *c == '\t')
             fprintf(out, "\n%*s", NAME, "");

@@ -84,7 +84,9 @@ static void what_next(const session *s, const rondo_run_report *r)
                         : "FILE");
     free(file);
     free(second);
-    if (!data)
+    if (strcmp(r->task, "language") == 0)
+        remark(c, "      rondo generate %s --prompt TEXT, rondo inspect %s", r->output, r->output);
+    else if (!data)
         remark(c, "      rondo predict %s --data FILE, rondo inspect %s", r->output, r->output);
 }
 

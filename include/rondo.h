@@ -150,6 +150,11 @@ rondo_status rondo_adapt(rondo_model *, const char *pattern, const char *spec);
 rondo_status rondo_adapter_enable(rondo_model *, const char *name, bool on);
 rondo_status rondo_adapter_merge(rondo_model *, const char *name);
 rondo_status rondo_adapter_remove(rondo_model *, const char *name);
+/* Factors of the learning rate, by name pattern: "embedding*=0.1 lstm*=0.4", the last that matches counts;
+ * or "discriminative=2.6": groups of layers, each at 1/2.6 of the rate of the one above it (2.6 may be left
+ * out). A group is a layer with weights; those behind the last recurrent one are one group. NULL: 1 for
+ * all. Not in model files. E_NAME: no such weight. */
+rondo_status rondo_set_rates(rondo_model *, const char *rates);
 /* LoRA adapters of that name (save, NULL: the only one there is; load, NULL: "lora") in the files of
  * Hugging Face's PEFT: FOLDER/adapter_config.json and adapter_model.safetensors. Loading refuses
  * tensors that belong to no weight, by name, and changes nothing then. */
@@ -265,10 +270,13 @@ typedef struct rondo_fit_options {
     bool checkpoint_rarely;    /* not at the end of every epoch either, but after as long */
     /* Of streams: windows of lengths drawn around bptt, each with the learning rate in proportion. */
     bool bptt_vary;
+    /* Sorts each so many batches of an epoch by length, so that a batch's samples are of like lengths;
+     * 0: none. */
+    int64_t bucket;
+    /* Gradual unfreezing: at first the top group of layers trains alone (see rondo_set_rates), and after
+     * every so many epochs one more; 0: all train from the start. What is frozen stays so. */
+    int64_t unfreeze;
     const rondo_judge *judge; /* borrowed; NULL: none */
-    int64_t
-        bucket; /* sorts each so many batches of an epoch by length, so that a batch's samples are
-                     * of like lengths; 0: none */
 } rondo_fit_options;
 
 rondo_status rondo_compile_with(rondo_model *, const rondo_compile_options *);
@@ -291,6 +299,10 @@ rondo_status rondo_check_gradients(const rondo_model *, const rondo_batch *, dou
 rondo_status rondo_reset_states(rondo_model *); /* of stateful layers, as Keras' reset_states() */
 double rondo_learning_rate(const rondo_model *);
 rondo_status rondo_set_learning_rate(rondo_model *, double);
+/* Of an optimizer that averages weights (use_ema, asgd, ntasgd): exchanges them with their averages, and
+ * back, once there are any. rondo_fit validates and saves with the averages and leaves them in the model.
+ * E_STATE: it does not average. */
+rondo_status rondo_swap_average(rondo_model *);
 
 /* ---- Streaming: one step at a time; many streams may share one model --------------------- */
 typedef struct rondo_stream rondo_stream;

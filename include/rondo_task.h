@@ -141,7 +141,7 @@ rondo_status rondo_study_write(const char *folder, rondo_study_report *);
 /* What made it, for the pages. */
 rondo_status rondo_study_command(rondo_study *, const char *command);
 
-/* ---- Tokenizers: text to token ids and back, docs/TEXT.md -------------------------------- */
+/* ---- Tokenizers: text to token ids and back, docs/TOKENIZERS.md -------------------------------- */
 typedef struct rondo_tokenizer rondo_tokenizer; /* used by one thread at a time */
 /* A Hugging Face tokenizer.json (any path that ends in .json), or the one in a model file or run
  * directory. E_FORMAT when it is malformed, E_ABSENT when it asks for what Rondo has not. */
@@ -470,13 +470,14 @@ rondo_status rondo_report(const char *run, const rondo_recipe *, const char *pat
 /* ---- Speed ------------------------------------------------------------------------------ */
 typedef struct rondo_bench_case {
     const char *letter;     /* a stream's step; b a sequence; c sequences, batched; d training of a
-                             * layer; e training of a network; "activations"; "memory" of the
-                             * training of two such layers and a dense one; "peak" */
-    const char *cell;       /* "lstm"; "network" for e, "fma" for peak */
+                             * layer; e training of a network; f training of a language model;
+                             * "activations"; "memory" of the training of two such layers and a
+                             * dense one; "peak" */
+    const char *cell;       /* "lstm"; "network" for e, "language" for f, "fma" for peak */
     const char *activation; /* of all gates; NULL: the cell's own */
-    int64_t batch, steps, inputs, units;
-    const char *compute; /* of d: "bf16" products; NULL: f32 */
-    const char *weights; /* of a, b and c: as rondo_set_weight_storage has them; NULL: f32 */
+    int64_t batch, steps, inputs, units; /* of f: inputs is the vocabulary */
+    const char *numbers; /* of d and f: products in "bf16"; of a, b and c: the weights, as
+                          * rondo_set_weight_storage has them; NULL: f32 */
 } rondo_bench_case;
 typedef struct rondo_bench_result {
     double us;     /* of one call, the median of the samples */

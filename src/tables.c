@@ -24,5 +24,6 @@ void rondo_tables(void)
     generator_register_all();
     format_register_all();
     task_register_all();
+    preset_register_all();
     insight_register_all();
 }

@@ -288,6 +288,17 @@ static void write_layer(const char *name, const char *line, bool list, void *use
     facts_free(&f);
 }
 
+static void write_adapter(const char *name, const char *line, bool list, void *user)
+{
+    page *p = user;
+    facts f = { 0 };
+    (void)list;
+    fail_with(p, facts_of(&f, "adapters", name));
+    text_add(&p->text, "### adapter %s\n\n%s\n\n", name, line);
+    add_table(&p->text, &f);
+    facts_free(&f);
+}
+
 static void write_initializer(const char *name, const char *line, bool list, void *user)
 {
     page *p = user;
@@ -363,6 +374,9 @@ static void write_page(page *p)
     facts_free(&recurrent);
     text_add(&p->text, "## Layers\n\nBesides the cells, each of which is a layer.\n\n");
     fail_with(p, rondo_reference("layers", write_layer, p));
+    text_add(&p->text, "## Adapters\n\nOf weights: `--adapt \"PATTERN=ADAPTER\"`; "
+                       "[ADAPTING.md](ADAPTING.md). Each also takes `name=…`.\n\n");
+    fail_with(p, rondo_reference("adapters", write_adapter, p));
     text_add(&p->text,
              "## Initialisers\n\n| initialiser | parameters | weights |\n|:---|:---|:---|\n");
     fail_with(p, rondo_reference("initializers", write_initializer, p));

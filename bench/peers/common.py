@@ -1,7 +1,7 @@
 """What the peers in Python share: the protocol, the clock, and a plain reference.
 
 A peer is started with `--threads N --seconds S`.  It says who it is on one line, then answers each
-case ("letter,cell,B,T,I,H,activation,weights" on standard input) with one line: {"us": …, "setting": …},
+case ("letter,cell,B,T,I,H,activation,numbers" on standard input) with one line: {"us": …, "setting": …},
 {"bytes": …, "own_bytes": …, "setting": …}, {"skip": why} or {"error": what was wrong}.
 """
 
@@ -123,10 +123,10 @@ def measure_memory(network, cell, b, t, i, h):
 
 
 def parse(line):
-    """[letter, cell, B, T, I, H, activation], weights"""
+    """[letter, cell, B, T, I, H, activation], numbers"""
     letter, cell, *more = line.strip().split(",")
-    activation, weights = (more[4:] + ["", ""])[:2]
-    return [letter, cell, *(int(s) for s in more[:4]), activation], weights
+    activation, numbers = (more[4:] + ["", ""])[:2]
+    return [letter, cell, *(int(s) for s in more[:4]), activation], numbers
 
 
 def measure_time(variants, case):
@@ -139,20 +139,20 @@ def measure_time(variants, case):
     return answer
 
 
-def serve(peer, version, settings, variants, network=None, weights=()):
-    """variants(letter, cell, B, T, I, H, activation[, weights]) yields (setting, once, check).
+def serve(peer, version, settings, variants, network=None, numbers=()):
+    """variants(letter, cell, B, T, I, H, activation[, numbers]) yields (setting, once, check).
 
-    network: as measure_memory wants it; weights: the kinds that variants knows beside fp32."""
+    network: as measure_memory wants it; numbers: the kinds that variants knows beside fp32."""
     print(json.dumps({"peer": peer, "version": version, "settings": settings}), flush=True)
     for line in sys.stdin:
-        case, kept = parse(line)
+        case, kind = parse(line)
         try:
-            if kept and kept not in weights or case[0] == "memory" and not network:
+            if kind and kind not in numbers or case[0] == "memory" and not network:
                 answer = {"skip": "no such case"}
             elif case[0] == "memory":
                 answer = measure_memory(network, *case[1:6])
             else:
-                answer = measure_time(variants, [*case, kept] if kept else case)
+                answer = measure_time(variants, [*case, kind] if kind else case)
         except Skip as reason:
             answer = {"skip": str(reason)}
         except Exception as problem:  # the next case may do better

@@ -63,14 +63,14 @@ def forward(b, t, i, h, kind):
     yield "mkldnn_rnn_layer, weights reordered", once, check
 
 
-def variants(letter, cell, b, t, i, h, activation, weights=""):
+def variants(letter, cell, b, t, i, h, activation, numbers=""):
     if cell != "lstm":
         raise Skip("PyTorch gives oneDNN no other cell")
     if letter == "a":
-        return stream(i, h, TYPES[weights])
+        return stream(i, h, TYPES[numbers])
     if letter not in ("b", "c"):
         raise Skip("nn.LSTM, in PyTorch's column, is this already")
-    return forward(b, t, i, h, TYPES[weights])
+    return forward(b, t, i, h, TYPES[numbers])
 
 
 version = next(line for line in torch.__config__.show().split("\n") if "MKL-DNN" in line)
@@ -79,5 +79,5 @@ serve(
     f"{version.split('MKL-DNN v')[1].split()[0]}, torch {torch.__version__}",
     f"torch.set_num_threads({options.threads}); weights reordered once, not timed",
     variants,
-    weights=("bf16",),
+    numbers=("bf16",),
 )

@@ -1,9 +1,13 @@
-"""PyTorch: nn.RNN, nn.LSTM, nn.GRU and their cells, and the tutorial's network.
+"""PyTorch: nn.RNN, nn.LSTM, nn.GRU and their cells, the tutorial's network, and a language model.
 
 torch.compile leaves nn.RNN and its like as they are; of the network with its steps written out it
-takes a minute to compile, and was no faster than two nn.RNN with a fused Adam."""
+takes a minute to compile, and was no faster than two nn.RNN with a fused Adam. For the language model
+torch.set_float32_matmul_precision("medium") took a third longer than autocast."""
 
 from common import Skip, check_gradients, check_outputs, options, reference, serve
+
+import ctypes
+import shutil
 
 import numpy as np
 import torch
@@ -161,6 +165,103 @@ def network(b, t, i, h):
             yield f"{layers}, Adam {adam}", once, check
 
 
+class LanguageModel(nn.Module):
+    def __init__(self, words, units, sparse):
+        super().__init__()
+        self.embedding = nn.Embedding(words, units, sparse=sparse)
+        self.lstm = nn.LSTM(units, units, num_layers=2)
+        self.dense = nn.Linear(units, words)
+
+    def forward(self, x, labels):
+        logits = self.dense(self.lstm(self.embedding(x))[0])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+
+def language_loss(model, tokens, labels):
+    """In double precision; tokens and labels [B][T]."""
+    y = model.embedding.weight.detach().numpy()[tokens]
+    for layer in ("_l0", "_l1"):
+        weights = plain("lstm", model.lstm, layer)
+        y = np.array([reference("lstm", *weights, row) for row in y])
+    w, bias = (p.detach().numpy().astype(np.float64) for p in model.dense.parameters())
+    logits = y @ w.T + bias
+    logits -= logits.max(-1, keepdims=True)
+    right = np.take_along_axis(logits, labels[..., None], -1)[..., 0]
+    return float((np.log(np.exp(logits).sum(-1)) - right).mean())
+
+
+def clip_sparse(parameters, most):
+    """nn.utils.clip_grad_norm_ takes no sparse gradients."""
+    for p in parameters:
+        if p.grad.is_sparse:
+            p.grad = p.grad.coalesce()
+    values = [p.grad._values() if p.grad.is_sparse else p.grad for p in parameters]
+    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(values)))
+    torch._foreach_mul_(values, (most / (norm + 1e-6)).clamp(max=1.0))
+
+
+def keep_memory():
+    """malloc gives nothing back: a step's large arrays are not fetched from the system anew."""
+    trim_threshold, mmap_max = -1, -4
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(mmap_max, 0)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+
+
+def language(b, t, words, h, numbers):
+    """From tokens in memory to changed weights; gradient descent, clipped; zero states."""
+    rng = np.random.default_rng(1)
+    tokens = (words * rng.random((8 * b, t)) ** 3).astype(np.int64)
+    labels = (7 * tokens + 1) % words
+    x, y = (torch.from_numpy(a) for a in (tokens, labels))
+    keep_memory()
+    for sparse in (False, True):
+        for compiled in (False, True) if shutil.which("g++") else (False,):
+            yield language_variant(x, y, b, words, h, numbers, sparse, compiled)
+
+
+def language_variant(x, y, b, words, h, numbers, sparse, compiled):
+    model = LanguageModel(words, h, sparse)
+    parameters = list(model.parameters())
+    run = {"at": 0, "loss": None, "first": None}
+    torch._dynamo.reset()  # what was compiled for another model
+    forward = torch.compile(model) if compiled else model
+    optimizer = torch.optim.SGD(parameters, 1.0, **({} if sparse else {"fused": True}))
+
+    def once():
+        first = run["at"] % 8 * b
+        run["at"] += 1
+        with torch.autocast("cpu", torch.bfloat16, enabled=numbers == "bf16"):
+            loss = forward(x[first : first + b].t(), y[first : first + b].t())
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if sparse:
+            clip_sparse(parameters, 5.0)
+        else:
+            nn.utils.clip_grad_norm_(parameters, 5.0, foreach=True)
+        optimizer.step()
+        run["loss"] = loss
+        if run["first"] is None:
+            run["first"] = float(loss.detach())
+
+    def check():
+        while run["at"] < 64 or run["at"] % 8:
+            once()
+        expected = language_loss(model, x[:b].numpy(), y[:b].numpy())
+        once()
+        found = float(run["loss"].detach())
+        if not abs(found - expected) <= 1e-3 * (1 + expected):
+            raise ValueError(f"the loss is {found:.6g}, expected {expected:.6g}")
+        if not found < 0.97 * run["first"]:
+            raise ValueError("it does not learn")
+
+    embedding = "sparse" if sparse else "dense"
+    kind = "autocast bf16" if numbers else "fp32"
+    how = ", compiled" if compiled else f", SGD {'for-loop' if sparse else 'fused'}"
+    return f"language model in {kind}, {embedding} embedding{how}", once, check
+
+
 def trained(cell, b, t, i, h):
     """Two layers and a dense one, for measure_memory; the optimizer that makes no copies."""
     low, dense = LAYERS[cell](i, h, num_layers=2, batch_first=True), nn.Linear(h, 10)
@@ -178,7 +279,11 @@ def trained(cell, b, t, i, h):
     return f"nn.{type(low).__name__} of 2 layers, Adam fused", once
 
 
-def variants(letter, cell, b, t, i, h, activation):
+def variants(letter, cell, b, t, i, h, activation, numbers=""):
+    if letter == "f":
+        return language(b, t, i, h, numbers)
+    if numbers:
+        raise Skip("bf16 is measured where it trains a language model")
     if letter == "e":
         return network(b, t, i, h)
     if letter == "activations" and activation:
@@ -194,4 +299,5 @@ serve(
     f"torch.set_num_threads({options.threads}); the best of nn modules, as named",
     variants,
     network=trained,
+    numbers=("bf16",),
 )

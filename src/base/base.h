@@ -166,8 +166,6 @@ int text_columns(const char *); /* of a terminal: a Chinese letter takes two */
 /* ---- utf8.c ---- */
 /* How many bytes from the beginning are UTF-8: n when all are. */
 size_t utf8_valid(const char *text, size_t n);
-/* E_FORMAT for a file's text that is no UTF-8: "what: line 3, byte 17: 0xE9 is …", from 1. */
-rondo_status utf8_check(const char *what, const char *text, size_t n);
 
 /* ---- registry.c: every table by kind; look-ups across folders ---- */
 typedef enum registry_kind {
@@ -185,6 +183,7 @@ typedef enum registry_kind {
     REGISTRY_FORMAT,
     REGISTRY_TASK,
     REGISTRY_ADAPTER,
+    REGISTRY_PRESET,
     REGISTRY_KINDS
 } registry_kind;
 /* Rows are borrowed and live forever.  E_ARG when the name is taken by another row. */
@@ -227,7 +226,16 @@ double rng_normal(rng *);            /* Box-Muller, double; two draws a call */
 int64_t rng_below(rng *, int64_t n); /* 0 … n-1, unbiased */
 void rng_shuffle(rng *, int64_t *items, int64_t n);
 /* Streams that this project uses, so that none is used twice. */
-enum { RNG_INIT = 1, RNG_SHUFFLE, RNG_DROPOUT, RNG_DATA, RNG_CHECK, RNG_WINDOW = 16, RNG_GENERATE, RNG_REPLAY };
+enum {
+    RNG_INIT = 1,
+    RNG_SHUFFLE,
+    RNG_DROPOUT,
+    RNG_DATA,
+    RNG_CHECK,
+    RNG_WINDOW = 16,
+    RNG_GENERATE,
+    RNG_REPLAY
+};
 static inline uint64_t rng_stream(uint32_t use, uint32_t index)
 {
     return (uint64_t)use << 32 | index;

@@ -111,10 +111,11 @@ const char *registry_name(registry_kind kind, int i)
 
 const char *registry_kind_name(registry_kind kind)
 {
-    static const char *const names[REGISTRY_KINDS] = {
-        "activation", "cell",     "layer",  "initializer",    "loss",   "metric", "optimizer",
-        "schedule",   "callback", "reader", "generated task", "format", "task",   "adapter"
-    };
+    static const char *const names[REGISTRY_KINDS] = { "activation",  "cell",           "layer",
+                                                       "initializer", "loss",           "metric",
+                                                       "optimizer",   "schedule",       "callback",
+                                                       "reader",      "generated task", "format",
+                                                       "task",        "adapter",        "preset" };
     return names[kind];
 }
 

@@ -35,19 +35,3 @@ size_t utf8_valid(const char *text, size_t n)
     }
     return n;
 }
-
-rondo_status utf8_check(const char *what, const char *text, size_t n)
-{
-    const size_t bad = utf8_valid(text, n);
-    if (bad == n) return RONDO_OK;
-    size_t line = 1, start = 0;
-    for (size_t i = 0; i < bad; i++)
-        if (text[i] == '\n') {
-            line++;
-            start = i + 1;
-        }
-    return rondo_fail(RONDO_E_FORMAT,
-                      "%s: line %zu, byte %zu: 0x%02X is no UTF-8 there; convert the text, as with "
-                      "iconv -f latin1 -t utf-8",
-                      what, line, bad - start + 1, (unsigned char)text[bad]);
-}

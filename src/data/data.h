@@ -83,6 +83,9 @@ rondo_status dataset_new(rondo_dataset **, int64_t count); /* zeroed, for reader
 /* A view: some samples of another dataset (split for validation). Borrows it; copies the items. */
 rondo_status dataset_subset(rondo_dataset **, const rondo_dataset *of, const int64_t *items,
                             int64_t n);
+/* A view of streams as samples like others, for those who look at some: of so many steps each, but the
+ * last of a stream. Borrows it. */
+rondo_status dataset_windows(rondo_dataset **, const rondo_dataset *streams, int64_t steps);
 /* *d becomes such a view, which owns what it was. It stays as it is when it fails. */
 rondo_status dataset_part(rondo_dataset **d, const int64_t *items, int64_t n);
 

@@ -168,3 +168,87 @@ rondo_status dataset_part(rondo_dataset **d, const int64_t *items, int64_t n)
     *d = part;
     return RONDO_OK;
 }
+
+/* ---- A view of streams in pieces ---- */
+typedef struct windows {
+    const rondo_dataset *of;
+    int64_t steps;
+    int64_t first[]; /* [streams] the number of its first piece */
+} windows;
+
+static int64_t pieces_of(const windows *w, int64_t stream)
+{
+    return (w->of->length(w->of, stream) + w->steps - 1) / w->steps;
+}
+
+/* The stream that piece i is of, and where it begins there. */
+static int64_t find_piece(const windows *w, int64_t i, int64_t *at)
+{
+    int64_t stream = 0;
+    while (stream + 1 < w->of->count && w->first[stream + 1] <= i) stream++;
+    *at = (i - w->first[stream]) * w->steps;
+    return stream;
+}
+
+static int64_t piece_length(const rondo_dataset *d, int64_t i)
+{
+    const windows *w = d->self;
+    int64_t at;
+    const int64_t stream = find_piece(w, i, &at), left = w->of->length(w->of, stream) - at;
+    return left < w->steps ? left : w->steps;
+}
+
+static void cut_field(const field_shape *shape, field *f, int64_t at, int64_t steps)
+{
+    if (!field_is_sequence(shape)) return;
+    if (f->data) f->data += at * field_features(shape);
+    if (f->tokens) f->tokens += at;
+    f->steps = steps;
+}
+
+static rondo_status piece_get(const rondo_dataset *d, cursor *c, int64_t i, sample *out)
+{
+    const windows *w = d->self;
+    int64_t at;
+    const int64_t stream = find_piece(w, i, &at), steps = piece_length(d, i);
+    RONDO_TRY(w->of->get(w->of, c, stream, out));
+    for (int k = 0; k < d->n_inputs; k++) cut_field(&d->input[k], &out->input[k], at, steps);
+    for (int k = 0; k < d->n_targets; k++) cut_field(&d->target[k], &out->target[k], at, steps);
+    return RONDO_OK;
+}
+
+static void pieces_close(rondo_dataset *d)
+{
+    alloc_free(d->self);
+    d->classes = d->features = d->targets = NULL; /* borrowed */
+}
+
+rondo_status dataset_windows(rondo_dataset **out, const rondo_dataset *streams, int64_t steps)
+{
+    *out = NULL;
+    windows *w = alloc_new(sizeof *w + (size_t)streams->count * sizeof *w->first);
+    rondo_dataset *d;
+    if (!w || dataset_new(&d, 0)) {
+        alloc_free(w);
+        return RONDO_E_NOMEM;
+    }
+    w->of = streams;
+    w->steps = steps;
+    *d = *streams;
+    d->count = 0;
+    for (int64_t r = 0; r < streams->count; r++) {
+        w->first[r] = d->count;
+        d->count += pieces_of(w, r);
+    }
+    d->streams = false;
+    d->text_bytes = 0;
+    d->length = piece_length;
+    d->get = piece_get;
+    d->text = NULL;
+    d->close = pieces_close;
+    d->groups = NULL;
+    d->n_groups = 0;
+    d->self = w;
+    *out = d;
+    return RONDO_OK;
+}

@@ -3,7 +3,7 @@
 #include "data/data.h"
 
 extern const reader_row idx_reader, npy_reader, ts_reader, piano_roll_reader, json_text_reader,
-    lines_reader, csv_reader;
+    conllu_reader, lines_reader, csv_reader;
 extern const generator_row adding_generator, copy_generator, cycle_navigation_generator,
     digits_generator, even_pairs_generator, modular_arithmetic_generator, parity_generator,
     sine_generator, temporal_order_generator;
@@ -11,8 +11,8 @@ extern const generator_row adding_generator, copy_generator, cycle_navigation_ge
 void reader_register_all(void)
 {
     static const reader_row *const rows[] = { &npy_reader,        &idx_reader,       &ts_reader,
-                                              &piano_roll_reader, &json_text_reader, &lines_reader,
-                                              &csv_reader };
+                                              &piano_roll_reader, &json_text_reader, &conllu_reader,
+                                              &lines_reader,      &csv_reader };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         registry_add(REGISTRY_READER, rows[i]->name, rows[i]);
 }

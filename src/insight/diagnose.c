@@ -112,8 +112,12 @@ rondo_status rondo_diagnose(rondo_pipeline *p, const rondo_dataset *data,
     if (given) memcpy(o, given, given->size && given->size < sizeof *o ? given->size : sizeof *o);
     if (o->samples < 1) o->samples = SAMPLES;
     if (o->batch < 1) o->batch = ROWS;
-    const rondo_status status = examine(s, out);
+    rondo_dataset *pieces = NULL;
+    rondo_status status = data->streams ? dataset_windows(&pieces, data, STREAM_PIECE) : RONDO_OK;
+    if (pieces) s->data = pieces;
+    if (!status) status = examine(s, out);
     close(s);
+    rondo_dataset_free(pieces);
     alloc_free(s);
     return status;
 }

@@ -143,7 +143,7 @@ static void note_update(course *s, const rondo_model *m)
         const param *p = m->params[i];
         const int64_t n = shape_size(&p->shape);
         real *before = s->before + p->offset;
-        if (!p->trainable || p->shape.rank < 2) continue;
+        if (p->gradient < 0 || p->shape.rank < 2) continue;
         const double size = sqrt(k->sum_squares(before, n));
         k->axpy(before, -1, m->weights + p->offset, n);
         if (!(size > 0)) continue;

@@ -61,9 +61,11 @@ static void copy_weights(stepper *st, const rondo_model *m, const rondo_layer *l
     const rondo_layer *own = st->model->layers[0];
     for (int i = 0; i < own->n_params; i++) {
         const param *to = &own->params[i], *from = source(l, direction, to->name);
-        if (from)
-            memcpy(st->model->weights + to->offset, m->weights + from->offset,
-                   (size_t)shape_size(&to->shape) * sizeof(real));
+        if (!from) continue;
+        real *w = st->model->weights + to->offset;
+        memcpy(w, m->weights + from->offset, (size_t)shape_size(&to->shape) * sizeof(real));
+        for (const adapter *a = from->adapters; a; a = a->next)
+            if (!a->off) adapter_merge(a, w, m->weights);
     }
     model_weights_changed(st->model);
 }
@@ -230,9 +232,9 @@ rondo_status jacobian_measure(jacobian *j, const rondo_model *m, const call *c, 
     }
     if (!status) status = exponent(&st, &j->exponent);
     if (!status) status = radius(&st, &j->radius);
+    const param *u = status ? NULL : source(st.model->layers[0], 0, "recurrent_kernel");
+    if (u && cell->row->h_gates == 1 && !cell->row->made_gates)
+        status = kernel_radius(st.model, u, cell->units, &j->kernel_radius);
     release(&st);
-    const param *u = source(c->layer, direction, "recurrent_kernel");
-    if (!status && u && cell->row->h_gates == 1 && !cell->row->made_gates)
-        status = kernel_radius(m, u, cell->units, &j->kernel_radius);
     return status;
 }

@@ -244,7 +244,10 @@ rondo_status rondo_explain(rondo_explanation **out, rondo_pipeline *p, const ron
     memcpy(&o, options, given && given < sizeof o ? given : sizeof o);
     *out = alloc_new(sizeof **out);
     if (!*out) return RONDO_E_NOMEM;
-    const rondo_status s = explain(*out, p, d, &o);
+    rondo_dataset *pieces = NULL;
+    rondo_status s = d->streams ? dataset_windows(&pieces, d, STREAM_PIECE) : RONDO_OK;
+    if (!s) s = explain(*out, p, pieces ? pieces : d, &o);
+    rondo_dataset_free(pieces);
     if (!s) return RONDO_OK;
     rondo_explanation_free(*out);
     *out = NULL;

@@ -17,6 +17,8 @@
 void insight_register_all(void); /* callbacks: diagnose */
 
 /* ---- diagnose_spread.c: how large many numbers are, by their logarithm, in fixed memory ---- */
+enum { STREAM_PIECE = 100 }; /* steps of a sample, where the data are streams */
+
 enum { SPREAD_BINS = 1024 };
 typedef struct spread {
     int64_t n, zeros; /* not finite or below 0 count as nothing */

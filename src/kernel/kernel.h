@@ -149,10 +149,11 @@ typedef struct kernels {
 
     /* ---- vectors of n ---- */
     void (*fill)(real *y, real value, int64_t n);
-    void (*add)(real *y, const real *x, int64_t n);                /* y += x */
-    void (*scale)(real *y, const real *x, real factor, int64_t n); /* y = factor x; y may be x */
-    void (*axpy)(real *y, real factor, const real *x, int64_t n);  /* y += factor x */
-    void (*mul)(real *y, const real *a, const real *b, int64_t n); /* y = a b; y may be a or b */
+    void (*add)(real *y, const real *x, int64_t n);                  /* y += x */
+    void (*scale)(real *y, const real *x, real factor, int64_t n);   /* y = factor x; y may be x */
+    void (*axpy)(real *y, real factor, const real *x, int64_t n);    /* y += factor x */
+    void (*approach)(real *y, real share, const real *x, int64_t n); /* y += share (x - y) */
+    void (*mul)(real *y, const real *a, const real *b, int64_t n);   /* y = a b; y may be a or b */
     void (*mul_add)(real *y, const real *a, const real *b, int64_t n); /* y += a b */
     /* x is `parts` vectors of n, one after another. y[i]: the largest x[j*n+i]; dx[j*n+i]: dy[i] at
      * the first of the largest, else 0. */

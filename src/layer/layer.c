@@ -238,10 +238,11 @@ bool layer_trains(const rondo_layer *l)
 
 bool layer_multiplies(const rondo_layer *l, const param *p)
 {
-    bool yes = p->looked_up;
+    bool own = false, used = p->looked_up;
+    for (int i = 0; i < l->n_params; i++) own |= p == &l->params[i];
     for (int i = 0; i < l->n_linears; i++)
-        yes |= l->places[i].kernel >= 0 && p == &l->params[l->places[i].kernel];
-    return yes;
+        used |= l->places[i].kernel >= 0 && p == &l->params[l->places[i].kernel];
+    return own && used;
 }
 
 json_t *layer_to_json(const rondo_layer *l)

@@ -32,6 +32,7 @@ typedef struct value { /* of one batch; time-major [steps][batch][features] */
     real *grad;             /* as data; NULL when nobody needs it */
     bool passed_on;         /* who made it wants the gradient; else it is the loss's alone */
     int64_t block;          /* data holds so many rows at a time, and becomes grad; 0: all */
+    bool unmade;            /* data is never there: the loss does without */
     bool grad_written;      /* somebody has already put his share there: add */
 } value;
 static inline int64_t value_rows(const value *v)
@@ -93,6 +94,7 @@ typedef struct call { /* one application in one pass */
     const real *carry_in; /* states before, [state][batch][units], or NULL: as layers begin … */
     bool begins;          /* … which is what they are */
     real *carry_out;      /* where to leave the states after, or NULL */
+    double penalty;       /* that it adds to what is minimised in training, not to the loss */
     pool *pool;
 } call;
 
@@ -123,6 +125,11 @@ typedef struct layer_type {
     void (*forward_rows)(const call *, real *y, int64_t first, int64_t n);
     void (*backward_rows)(const call *, real *dx, bool add, const real *dy, int64_t first,
                           int64_t n);
+    /* For rows [first, first+n) of the only output, with forward_rows: the cross-entropy of labels, and
+     * where the call goes backward what comes of it, times each row's share (0 leaves it out): to dx
+     * (all rows of in[0]->grad, or NULL) and gradients. Less work than all outputs. NULL: it is not. */
+    void (*label_loss)(const call *, double *loss, real *dx, bool add, const int32_t *label,
+                       const real *share, int64_t first, int64_t n);
     /* Elements of carried state per row; NULL: none. E_ARG in *why… when it cannot run step by
      * step. */
     int64_t (*state_size)(const rondo_layer *);

@@ -2,7 +2,8 @@
 #include "layer.h"
 
 extern const layer_type layer_dense, layer_activation, layer_embedding, layer_dropout,
-    layer_layer_normalization, layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu,
+    layer_spatial_dropout1d, layer_activity_regularization, layer_layer_normalization,
+    layer_masking, layer_glu, layer_maxout, layer_merges[4], layer_rrelu, layer_adaptive_softmax,
     layer_pool;
 
 static const layer_type *const rows[] = {
@@ -10,6 +11,8 @@ static const layer_type *const rows[] = {
     &layer_activation,
     &layer_embedding,
     &layer_dropout,
+    &layer_spatial_dropout1d,
+    &layer_activity_regularization,
     &layer_layer_normalization,
     &layer_masking,
     &layer_merges[0],
@@ -19,6 +22,7 @@ static const layer_type *const rows[] = {
     &layer_glu,
     &layer_maxout,
     &layer_rrelu,
+    &layer_adaptive_softmax,
     &layer_pool,
 };
 

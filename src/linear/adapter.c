@@ -10,7 +10,8 @@ rondo_status param_init(param *p, const char *name, rondo_shape shape, const cha
                   .initializer = alloc_text(initializer),
                   .offset = -1,
                   .gradient = -1,
-                  .trainable = true };
+                  .trainable = true,
+                  .rate = 1 };
     return p->name && p->initializer ? RONDO_OK : RONDO_E_NOMEM;
 }
 
@@ -25,7 +26,7 @@ void param_free(param *p)
 
 void param_settle(param *p, real *gradients)
 {
-    if (p->gradient < 0 || p->stale != gradients) return;
+    if (p->gradient < 0 || !p->stale || p->stale != gradients) return;
     kernel_table()->fill(gradients + p->gradient, 0, shape_size(&p->shape));
     p->stale = NULL;
 }

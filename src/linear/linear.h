@@ -33,6 +33,8 @@ typedef struct param {        /* of a layer; the model gives it its places */
     int64_t gradient; /* in the vectors of what trains: gradients, slots; -1: it does not */
     int64_t id;       /* no other param of the model has it, or had */
     bool trainable;
+    bool rests;        /* while others train, it does not yet */
+    double rate;       /* times the optimizer's; 1 */
     bool looked_up;    /* its rows are taken by number: an embedding's */
     bool sparse;       /* … and only so: few of them have a gradient … */
     row_set touched;   /* … these, in the model's own gradients */

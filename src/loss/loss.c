@@ -172,6 +172,32 @@ static void share_out(work *w, pool *threads)
     pool_run(threads, work_part, w, w->parts);
 }
 
+bool loss_is_of_labels(const loss *l)
+{
+    return l->row == &loss_sparse_categorical_crossentropy;
+}
+
+real *loss_shares(const truth *t, double valid, void *scratch)
+{
+    const kernels *k = kernel_table();
+    real *shares = (real *)((double *)scratch + t->rows);
+    const real share = valid > 0 ? (real)(1 / valid) : 0;
+    if (t->weight)
+        k->scale(shares, t->weight, share, t->rows);
+    else
+        k->fill(shares, share, t->rows);
+    return shares;
+}
+
+double loss_sum(const truth *t, const double losses[])
+{
+    double sum = 0;
+    for (int64_t r = 0; r < t->rows; r++)
+        if (!t->weight || t->weight[r] != 0)
+            sum += (t->weight ? (double)t->weight[r] : 1.0) * losses[r];
+    return sum;
+}
+
 double loss_run(const loss *l, const truth *t, double valid, real *dx, real *y, const real *x,
                 void *scratch, pool *threads)
 {
@@ -180,22 +206,13 @@ double loss_run(const loss *l, const truth *t, double valid, real *dx, real *y, 
     work w = { .kernel = l->row->kernel(k, l->fused),
                .truth = *t,
                .losses = losses,
-               .scaled = (real *)(losses + t->rows),
+               .scaled = loss_shares(t, valid, scratch),
                .dx = dx,
                .y = y,
                .x = x,
                .parameter = l->parameter };
-    const real share = valid > 0 ? (real)(1 / valid) : 0;
-    if (t->weight)
-        k->scale(w.scaled, t->weight, share, t->rows);
-    else
-        k->fill(w.scaled, share, t->rows);
     share_out(&w, threads);
-    double sum = 0;
-    for (int64_t r = 0; r < t->rows; r++)
-        if (!t->weight || t->weight[r] != 0)
-            sum += (t->weight ? (double)t->weight[r] : 1.0) * losses[r];
-    return sum;
+    return loss_sum(t, losses);
 }
 
 void loss_slope(const loss *l, const truth *t, real *y, void *scratch, pool *threads)

@@ -45,6 +45,11 @@ rondo_status loss_check(const loss *, const truth *, int64_t width);
 size_t loss_scratch(int64_t rows);
 double loss_run(const loss *, const truth *, double valid, real *dx, real *y, const real *x,
                 void *scratch, pool *);
+/* Of a loss that a layer works out itself: each row's weight / valid, after room for its losses in the
+ * scratch; and their weighted sum. */
+bool loss_is_of_labels(const loss *); /* -log of the label's probability */
+real *loss_shares(const truth *, double valid, void *scratch);
+double loss_sum(const truth *, const double losses[]);
 /* After a loss_run that was fused and without dx: makes that of its y, in place. */
 void loss_slope(const loss *, const truth *, real *y, void *scratch, pool *);
 
@@ -59,7 +64,8 @@ typedef struct metric_row {
                    const double *batch_loss_sum_and_weight);
     double (*result)(const double *state, int64_t width);
     bool higher_is_better;
-    bool share; /* of rows that are right: has the intervals of a share */
+    bool share;     /* of rows that are right: has the intervals of a share */
+    bool of_losses; /* reads no outputs */
 } metric_row;
 typedef struct metric {
     const metric_row *row;

@@ -224,6 +224,7 @@ const metric_row metric_perplexity = {
     .resolve = cross_entropies_only,
     .state = state,
     .update = update_loss,
+    .of_losses = true,
     .result = exponential,
 };
 const metric_row metric_bits = {
@@ -233,6 +234,7 @@ const metric_row metric_bits = {
     .resolve = cross_entropies_only,
     .state = state,
     .update = update_loss,
+    .of_losses = true,
     .result = bits,
 };
 const metric_row metric_nll = {
@@ -241,6 +243,7 @@ const metric_row metric_nll = {
     .resolve = nll_for,
     .state = state,
     .update = update_loss,
+    .of_losses = true,
     .result = mean,
 };
 const metric_row metric_binary_nll = {
@@ -249,5 +252,6 @@ const metric_row metric_binary_nll = {
     .resolve = cross_entropies_only,
     .state = state,
     .update = update_loss,
+    .of_losses = true,
     .result = summed,
 };

@@ -58,8 +58,7 @@ static rondo_status no_match(const rondo_model *m, const char *pattern)
     return s;
 }
 
-/* Which of the listed params are named so. */
-static rondo_status match(bool **matches, int *n, const rondo_model *m, const char *pattern)
+rondo_status model_match(bool **matches, int *n, const rondo_model *m, const char *pattern)
 {
     *n = 0;
     *matches = alloc_array(m->n_params + 1, sizeof **matches);
@@ -74,10 +73,20 @@ static rondo_status match(bool **matches, int *n, const rondo_model *m, const ch
     return no_match(m, pattern);
 }
 
+/* What is switched off does not train, whatever its name matches. */
+static rondo_status rest_one(rondo_model *m, param *p, adapter *a, const void *arg)
+{
+    (void)m, (void)p, (void)arg;
+    for (int i = 0; i < a->n_params && a->off; i++) a->params[i].trainable = false;
+    return RONDO_OK;
+}
+
 static rondo_status set_training(rondo_model *m, const bool *matches, training_word word)
 {
     for (int i = 0; i < m->n_params; i++)
         if (matches[i] || word == ONLY) m->params[i]->trainable = matches[i] && word != FROZEN;
+    int n;
+    RONDO_TRY(each_adapter(m, &(visitor){ NULL, rest_one, NULL }, &n));
     return model_stick(m, model_follow(m));
 }
 
@@ -151,7 +160,7 @@ rondo_status rondo_adapt(rondo_model *m, const char *pattern, const char *text)
     while (word < WORDS && strcmp(text, words[word]) != 0) word++;
     if (word == WORDS && !is_adapter(text)) return unknown(text);
     if (word == WORDS) RONDO_TRY(model_check_idle(m));
-    RONDO_TRY(match(&matches, &n, m, pattern));
+    RONDO_TRY(model_match(&matches, &n, m, pattern));
     rondo_status s = word < WORDS ? set_training(m, matches, (training_word)word)
                                   : put_all(m, matches, text, &n);
     alloc_free(matches);

@@ -1,4 +1,5 @@
-/* Gradients against central differences. Meant for the double build; four step sizes, the best
+/* Gradients against central differences, of what training minimises: with the masks of its first step
+ * and all that layers add to the loss. Meant for the double build; four step sizes, the best
  * agreement counts, and where the function itself has a kink within reach (its differences disagree
  * with each other) the point is left out. */
 #include "model.h"
@@ -20,7 +21,7 @@ static rondo_status total_loss(const checker *c, pass *p, double *total)
 {
     double values[MAX_PORTS];
     RONDO_TRY(objective_forward(c->objective, p, c->n, c->feeds, c->truths, c->valid, values));
-    *total = 0;
+    *total = pass_penalty(p);
     for (int i = 0; i < c->objective->n; i++) *total += values[i];
     return RONDO_OK;
 }
@@ -140,6 +141,8 @@ rondo_status check_gradients(rondo_model *m, const objective *o, int n, const fe
     real *gradients = s ? NULL : alloc_aligned((size_t)(m->n_weights + 1) * sizeof *gradients);
     if (!s && !gradients) s = RONDO_E_NOMEM;
     if (!s) {
+        p->training = c.forward->training = true;
+        p->seed = c.forward->seed = m->seed;
         p->gradients = gradients;
         p->input_gradients = inputs;
         s = total_loss(&c, p, &loss_value);

@@ -319,13 +319,19 @@ const value_shape *model_output_shape(const rondo_model *m, int i)
     return &m->nodes[v.node].out[v.port];
 }
 
+bool model_is_used(const rondo_model *m, int at)
+{
+    for (int n = 0; n < m->n_nodes; n++)
+        for (int k = 0; k < m->nodes[n].n_in; k++)
+            if (m->nodes[n].in[k].node == at) return true;
+    return false;
+}
+
 const rondo_function *model_output_activation(const rondo_model *m, int i)
 {
     const rondo_value v = model_output(m, i);
     const rondo_layer *l = m->nodes[v.node].layer;
-    for (int n = 0; n < m->n_nodes; n++) /* its activation is wanted by somebody else too */
-        for (int k = 0; k < m->nodes[n].n_in; k++)
-            if (m->nodes[n].in[k].node == v.node) return NULL;
+    if (model_is_used(m, v.node)) return NULL; /* its activation is wanted by somebody else too */
     return l && l->type->activation ? l->type->activation(l) : NULL;
 }
 

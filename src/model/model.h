@@ -65,6 +65,7 @@ struct rondo_model {
 rondo_value model_output(const rondo_model *, int i);
 int model_output_count(const rondo_model *);
 const value_shape *model_output_shape(const rondo_model *, int i);
+bool model_is_used(const rondo_model *, int node); /* some node takes what it makes */
 const rondo_function *model_output_activation(const rondo_model *,
                                               int i); /* NULL: none to take logits of */
 rondo_status model_allocate(rondo_model *);           /* the weights, zero; once */
@@ -85,6 +86,8 @@ rondo_status model_check_idle(const rondo_model *);
 rondo_status model_settle(rondo_model *);
 /* Weights listed anew get their places: those that were there keep their values. */
 rondo_status model_place_again(rondo_model *);
+/* Which of the listed params are named so, and how many; E_NAME: none. */
+rondo_status model_match(bool **matches, int *n, const rondo_model *, const char *pattern);
 rondo_status model_stick(rondo_model *, rondo_status); /* as a builder's failure; passes it on */
 /* Brings packed copies up to date; any thread. needs [n_nodes]: where gradients go, which want
  * transposes; NULL: forward only. Masks over weights as drawn. */
@@ -114,6 +117,11 @@ void model_start_states(const rondo_model *, real *states, int64_t batch, bool a
 void model_start_row(const rondo_model *, const node *, int k, real *row); /* of its k-th state */
 rondo_status model_read_weights(rondo_model *, const tensor_file *);       /* every one, by name */
 rondo_status model_can_stream(const rondo_model *);
+
+/* ---- groups.c: layers with weights, from the bottom; those behind the last state are one ---- */
+int model_groups(const rondo_model *);
+/* So many of them, from the top, train as far as they are not frozen, the others rest; 0: none does. */
+rondo_status model_thaw(rondo_model *, int64_t groups);
 
 /* ---- config.c: layers, graph and shapes as JSON, and back ---- */
 rondo_status model_to_json(const rondo_model *, json_t **);
@@ -167,6 +175,8 @@ typedef struct pass {
     bool watched;           /* layers keep what a view shows, see layer_view */
     bool fused[MAX_PORTS];  /* output i leaves its activation to the loss … */
     bool blocks[MAX_PORTS]; /* … and is then, where it can, made a block of rows at a time */
+    bool unseen
+        [MAX_PORTS]; /* nobody looks at output i: it is not made where its loss can do without */
     real *gradients; /* where weight gradients are added; NULL: forward only, nothing is kept */
     uint64_t seed;   /* of dropout masks … */
     uint32_t step;   /* … at this step */
@@ -192,7 +202,7 @@ typedef struct pass {
     bool ready;            /* calls are as the last forward set them */
     struct plan_key {      /* what the layout was made for */
         int64_t steps[MAX_PORTS], batch[MAX_PORTS], adapted;
-        bool ragged[MAX_PORTS], fused[MAX_PORTS], blocks[MAX_PORTS];
+        bool ragged[MAX_PORTS], fused[MAX_PORTS], blocks[MAX_PORTS], unseen[MAX_PORTS];
         bool training, backward, input_gradients, watched, planned;
     } key;
 } pass;
@@ -206,6 +216,7 @@ rondo_status pass_repeat(pass *, const feed *);
 value *pass_output(const pass *, int i);
 call *pass_maker(const pass *p, int i); /* the call that makes output i */
 value *pass_input(const pass *, int i);
+double pass_penalty(const pass *); /* Σ of what layers add to what is minimised */
 void pass_backward(pass *); /* the caller has filled pass_output(i)->grad and set grad_written */
 void pass_free(pass *);
 
@@ -217,7 +228,8 @@ bool stream_gives_logits(const rondo_stream *);
 /* ---- objective.c: outputs, losses, truths: the value at the top of the graph ---- */
 typedef struct objective {
     loss losses[MAX_PORTS];
-    int n; /* as the model's outputs */
+    bool by_label[MAX_PORTS]; /* the layer has the cross-entropy of labels itself */
+    int n;                    /* as the model's outputs */
 } objective;
 rondo_status objective_parse(objective *, const rondo_model *,
                              const char *losses); /* "mse" or one per output: "mse; bce" */

@@ -1,6 +1,14 @@
 #include "model.h"
 #include <string.h>
 
+/* Whether the layer that makes output i, for nobody but its loss, can give that of labels itself. */
+static bool takes_labels(const rondo_model *m, int i)
+{
+    const rondo_value v = model_output(m, i);
+    const rondo_layer *l = m->nodes[v.node].layer;
+    return l && l->type->label_loss && !model_is_used(m, v.node);
+}
+
 rondo_status objective_parse(objective *o, const rondo_model *m, const char *losses)
 {
     char **parts;
@@ -16,6 +24,7 @@ rondo_status objective_parse(objective *o, const rondo_model *m, const char *los
         const rondo_function *f = model_output_activation(m, i);
         s = loss_parse(l, parts[n == 1 ? 0 : i]);
         l->fused = !s && l->row->fused && f && activation_is(f, l->row->fused);
+        o->by_label[i] = !s && takes_labels(m, i) && loss_is_of_labels(l);
     }
     text_list_free(parts);
     return s;
@@ -25,7 +34,7 @@ void objective_apply(const objective *o, pass *p)
 {
     for (int i = 0; i < o->n; i++) {
         p->fused[i] = o->losses[i].fused;
-        p->blocks[i] = o->losses[i].fused && o->losses[i].row->slope;
+        p->blocks[i] = (o->losses[i].fused && o->losses[i].row->slope) || o->by_label[i];
     }
 }
 
@@ -57,6 +66,28 @@ static double run_output(const loss *l, pass *p, int i, const truth *all, double
     return valid > 0 ? sum / valid : 0;
 }
 
+/* The same where the layer gives the loss of labels: outputs are made only to be seen. */
+static double run_labels(pass *p, int i, const truth *all, double valid, const observer *o)
+{
+    value *y = pass_output(p, i);
+    const call *maker = pass_maker(p, i);
+    bool add = false;
+    real *dx = maker->gradients ? value_grad(maker->in[0], &add) : NULL;
+    double sum = 0;
+    for (int64_t first = 0; first < all->rows; first += y->block) {
+        const truth part = truth_rows(all, first,
+                                      all->rows - first < y->block ? all->rows - first : y->block);
+        double *losses = p->loss_scratch[i];
+        const real *share = loss_shares(&part, valid, losses);
+        maker->layer->type->label_loss(maker, losses, dx, add, part.label, share, first, part.rows);
+        const double one = loss_sum(&part, losses);
+        if (o && !y->unmade) maker->layer->type->forward_rows(maker, y->data, first, part.rows);
+        if (o) o->see(o->user, i, y->data, &part, one);
+        sum += one;
+    }
+    return valid > 0 ? sum / valid : 0;
+}
+
 /* Whole outputs first: one of them may feed another, and then its loss is the first to write its
  * gradient. */
 void objective_run(const objective *o, pass *p, const truth truths[], const double valid[],
@@ -65,7 +96,9 @@ void objective_run(const objective *o, pass *p, const truth truths[], const doub
     for (int blocks = 0; blocks < 2; blocks++)
         for (int i = 0; i < o->n; i++)
             if ((pass_output(p, i)->block > 0) == blocks)
-                values[i] = run_output(&o->losses[i], p, i, &truths[i], valid[i], watcher);
+                values[i] = blocks && o->by_label[i]
+                                ? run_labels(p, i, &truths[i], valid[i], watcher)
+                                : run_output(&o->losses[i], p, i, &truths[i], valid[i], watcher);
 }
 
 rondo_status objective_forward(const objective *o, pass *p, int n, const feed feeds[],

@@ -59,8 +59,9 @@ void model_place_gradients(rondo_model *m)
     int64_t at = 0;
     for (int i = 0; i < m->n_params; i++) {
         param *p = m->params[i];
-        p->gradient = p->trainable ? at : -1;
-        if (p->trainable) at += (shape_size(&p->shape) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        const bool trains = p->trainable && !p->rests;
+        p->gradient = trains ? at : -1;
+        if (trains) at += (shape_size(&p->shape) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
     m->n_gradients = at;
     m->gradient_room = -1; /* what lies there is another weight's */

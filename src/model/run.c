@@ -140,7 +140,7 @@ static void lay_out_value(const pass *p, arena *a, int i, int port)
 {
     value *v = &p->calls[i].out[port];
     const bool wanted = p->needs[i] || (p->gradients && is_output(p->model, i, port));
-    const int64_t rows = v->block ? v->block : value_rows(v);
+    const int64_t rows = v->unmade ? 0 : v->block ? v->block : value_rows(v);
     const size_t bytes = (size_t)(rows * v->shape.features) * sizeof(real);
     if (p->calls[i].layer) v->data = v->block ? arena_scratch(a, bytes) : arena_keep(a, bytes);
     v->grad = wanted && !v->block ? arena_keep(a, bytes) : NULL;
@@ -164,6 +164,7 @@ static void lay_out(pass *p, arena *a)
             c->layer->type->plan(c, a);
             const bool blocks = c->layer->type->forward_rows && makes(p, i, p->blocks);
             c->out[0].block = blocks ? block_rows(&c->out[0]) : 0;
+            c->out[0].unmade = blocks && c->layer->type->label_loss && makes(p, i, p->unseen);
         }
         for (int k = 0; k < c->n_out; k++) lay_out_value(p, a, i, k);
         arena_release(a, mark);
@@ -204,6 +205,7 @@ static struct plan_key key_of(const pass *p, int n, const feed feeds[])
     }
     memcpy(key.fused, p->fused, sizeof key.fused);
     memcpy(key.blocks, p->blocks, sizeof key.blocks);
+    memcpy(key.unseen, p->unseen, sizeof key.unseen);
     key.adapted = p->model->adapted;
     key.training = p->training;
     key.backward = p->gradients != NULL;
@@ -304,6 +306,13 @@ rondo_status pass_repeat(pass *p, const feed *f)
         if (c->layer) RONDO_TRY(c->layer->type->forward(c));
     }
     return RONDO_OK;
+}
+
+double pass_penalty(const pass *p)
+{
+    double sum = 0;
+    for (int i = 0; i < p->model->n_nodes; i++) sum += p->calls[i].penalty;
+    return sum;
 }
 
 /* Where masks lay over weights, sums become gradients. */

@@ -31,33 +31,42 @@ static rondo_status put_one(rondo_model *m, const char *text)
     return s;
 }
 
-static rondo_status put_all(rondo_model *m, const char *specs)
+/* where_fits: a pattern that names none of this model's weights is passed over. */
+static rondo_status put_all(rondo_model *m, const char *specs, bool where_fits)
 {
     char **part;
     int n;
     RONDO_TRY(text_split(&part, &n, specs, ';'));
     rondo_status s = RONDO_OK;
     for (int i = 0; i < n && !s; i++)
-        if (*part[i]) s = put_one(m, part[i]);
+        if (*part[i] && (s = put_one(m, part[i])) == RONDO_E_NAME && where_fits) s = RONDO_OK;
     text_list_free(part);
     return s;
 }
 
-rondo_status recipe_adapt(text_buffer *identity, rondo_model *m, const rondo_recipe *r)
+rondo_status recipe_put_adapters(rondo_model *m, const rondo_recipe *r, bool where_fits)
 {
-    static const char *const keys[] = { "freeze", "train", "adapt" };
-    const char *freeze = rondo_recipe_get(r, "freeze"), *train = rondo_recipe_get(r, "train"),
-               *adapt = rondo_recipe_get(r, "adapt");
+    const char *specs = rondo_recipe_get(r, "adapt");
+    return specs ? rondo_fail_in(put_all(m, specs, where_fits), "adapt") : RONDO_OK;
+}
+
+rondo_status recipe_adapt(rondo_model *m, const rondo_recipe *r)
+{
+    const char *freeze = rondo_recipe_get(r, "freeze"), *train = rondo_recipe_get(r, "train");
     if (train && !freeze) freeze = "*";
     if (freeze) RONDO_TRY(rondo_fail_in(each_pattern(m, freeze, "frozen"), "freeze"));
     if (train) RONDO_TRY(rondo_fail_in(each_pattern(m, train, "trainable"), "train"));
-    if (adapt) RONDO_TRY(rondo_fail_in(put_all(m, adapt), "adapt"));
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (rondo_recipe_get(r, keys[i]))
-            text_add(identity, "\n%s %s", keys[i], rondo_recipe_get(r, keys[i]));
-    if (identity->status) return identity->status;
+    RONDO_TRY(recipe_put_adapters(m, r, false));
     if (rondo_parameter_count(m, true)) return RONDO_OK;
     return rondo_fail(RONDO_E_ARG,
                       "all weights are frozen, so there is nothing to train; say which "
                       "are to: --train \"*.bias\"");
+}
+
+void adapt_identify(const rondo_recipe *r, text_buffer *identity)
+{
+    static const char *const keys[] = { "freeze", "train", "adapt" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (rondo_recipe_get(r, keys[i]))
+            text_add(identity, "\n%s %s", keys[i], rondo_recipe_get(r, keys[i]));
 }

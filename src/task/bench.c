@@ -21,16 +21,16 @@ enum {
 #define CELLS(X, ...) X("simple_rnn", __VA_ARGS__), X("lstm", __VA_ARGS__), X("gru", __VA_ARGS__)
 #define ROW(cell, letter, b, t, i, h)                                                              \
     {                                                                                              \
-        letter, cell, NULL, b, t, i, h, NULL, NULL                                                 \
+        letter, cell, NULL, b, t, i, h, NULL                                                       \
     }
-#define STORED(cell, letter, t, h, weights)                                                        \
+#define STORED(cell, letter, t, h, numbers)                                                        \
     {                                                                                              \
-        letter, cell, NULL, 1, t, h, h, NULL, weights                                              \
+        letter, cell, NULL, 1, t, h, h, numbers                                                    \
     }
-#define WIDTHS(letter, t, weights)                                                                 \
-    CELLS(STORED, letter, t, 32, weights), CELLS(STORED, letter, t, 64, weights),                  \
-        CELLS(STORED, letter, t, 128, weights), CELLS(STORED, letter, t, 256, weights),            \
-        CELLS(STORED, letter, t, 512, weights)
+#define WIDTHS(letter, t, numbers)                                                                 \
+    CELLS(STORED, letter, t, 32, numbers), CELLS(STORED, letter, t, 64, numbers),                  \
+        CELLS(STORED, letter, t, 128, numbers), CELLS(STORED, letter, t, 256, numbers),            \
+        CELLS(STORED, letter, t, 512, numbers)
 
 static rondo_bench_case cases[MAX_CASES] = {
     ROW("fma", "peak", 0, 0, 0, 0),
@@ -50,6 +50,8 @@ static rondo_bench_case cases[MAX_CASES] = {
     CELLS(ROW, "d", 64, 28, 28, 128),
     CELLS(ROW, "d", 16, 400, 2, 100),
     ROW("network", "e", 32, 28, 28, 64),
+    ROW("language", "f", 20, 20, 10000, 200),
+    { "f", "language", NULL, 20, 20, 10000, 200, "bf16" },
     ROW("simple_rnn", "memory", 32, 28, 28, 64),
     ROW("lstm", "memory", 20, 35, 650, 650),
     ROW("lstm", "memory", 32, 100, 64, 64),
@@ -195,6 +197,7 @@ static rondo_status measure(rondo_bench_result *result, const rondo_bench_case *
                             double seconds)
 {
     if (strcmp(c->letter, "e") == 0) return bench_network(result, threads, seconds);
+    if (strcmp(c->letter, "f") == 0) return bench_language(result, c, threads, seconds);
     if (strcmp(c->letter, "peak") != 0) return bench_layer(result, c, threads, seconds);
     result->gflops = result->peak;
     result->us = 0;
@@ -211,6 +214,7 @@ static double work(const rondo_bench_case *c)
     const int of_x = row ? row->x_gates : 1, of_h = row ? row->h_gates + row->made_gates : 1;
     const bool trains = !strchr("abc", c->letter[0]) || c->letter[1];
     double sum = 2 * b * t * h * (of_x * i + of_h * h);
+    if (strcmp(c->cell, "language") == 0) sum = 2 * b * t * h * (2 * 4 * 2 * h + i);
     if (strcmp(c->cell, "network") == 0) sum += 2 * b * (t * h * 2 * h + h * 10);
     return 1e-9 * sum * (trains ? 3 : 1);
 }
@@ -218,35 +222,47 @@ static double work(const rondo_bench_case *c)
 /* What the letter says of a case. */
 typedef struct case_kind {
     const char *letter;
-    bool fixed;    /* all is known: what else the case says does not count */
-    bool stored;   /* its weights may be kept in fewer bytes */
-    bool computes; /* its products may be computed in bf16 */
+    bool sizes, cell; /* these can be chosen; what cannot does not count */
+    bool stored;      /* its weights may be kept in fewer bytes */
+    bool computes;    /* its products may be computed in bf16 */
 } case_kind;
 static const case_kind kinds[] = {
-    { "a", false, true, false },       { "b", false, true, false },
-    { "c", false, true, false },       { "d", false, false, true },
-    { "e", true, false, false },       { "activations", false, false, false },
-    { "memory", false, false, false }, { "peak", true, false, false },
+    { "a", true, true, true, false },
+    { "b", true, true, true, false },
+    { "c", true, true, true, false },
+    { "d", true, true, false, true },
+    { "e", false, false, false, false },
+    { "f", true, false, false, true },
+    { "activations", true, true, false, false },
+    { "memory", true, true, false, false },
+    { "peak", false, false, false, false },
 };
+
+static rondo_status check_numbers(const case_kind *kind, const rondo_bench_case *c)
+{
+    int storage;
+    if (!c->numbers) return RONDO_OK;
+    if (kind->computes && strcmp(c->numbers, "int8") != 0)
+        return linear_compute(&storage, c->numbers);
+    RONDO_TRY(linear_storage(&storage, c->numbers));
+    if (kind->stored) return RONDO_OK;
+    return rondo_fail(RONDO_E_ARG,
+                      "%s %s: not in %s; weights in bf16 and int8 are for inference (a, b, c), "
+                      "products in bf16 for training (d, f)",
+                      c->letter, c->cell, c->numbers);
+}
 
 static rondo_status check_case(const rondo_bench_case *c)
 {
     enum { KINDS = sizeof kinds / sizeof *kinds };
-    int i = 0, storage;
+    int i = 0;
     while (i < KINDS && strcmp(kinds[i].letter, c->letter) != 0) i++;
     if (i == KINDS)
         return rondo_fail(RONDO_E_NAME,
-                          "unknown case \"%s\"; there are a to e, activations, memory, peak",
+                          "unknown case \"%s\"; there are a to f, activations, memory, peak",
                           c->letter);
-    if (c->compute) RONDO_TRY(linear_compute(&storage, c->compute));
-    if (c->compute && !kinds[i].computes)
-        return rondo_fail(RONDO_E_ARG, "%s %s: compute is for case d, training of a layer",
-                          c->letter, c->cell);
-    if (c->weights) RONDO_TRY(linear_storage(&storage, c->weights));
-    if (c->weights && !kinds[i].stored)
-        return rondo_fail(RONDO_E_ARG, "%s %s: weights in %s are for inference: a, b and c",
-                          c->letter, c->cell, c->weights);
-    if (kinds[i].fixed) return RONDO_OK;
+    RONDO_TRY(check_numbers(&kinds[i], c));
+    if (!kinds[i].sizes) return RONDO_OK;
     if (c->batch < 1 || c->steps < 1 || c->inputs < 1 || c->units < 1)
         return rondo_fail(RONDO_E_ARG, "%s %s: B, T, I and H are at least 1", c->letter, c->cell);
     int64_t size, widest = c->inputs > c->units ? c->inputs : c->units;
@@ -254,7 +270,7 @@ static rondo_status check_case(const rondo_bench_case *c)
         !size_mul(widest, 4 * widest, &size))
         return rondo_fail(RONDO_E_LIMIT, "%s %s: too large to measure", c->letter, c->cell);
     const void *row;
-    return registry_get(REGISTRY_CELL, c->cell, &row);
+    return kinds[i].cell ? registry_get(REGISTRY_CELL, c->cell, &row) : RONDO_OK;
 }
 
 /* How many times the fp32 peak a single row with such weights may reach: bf16 and int8 have
@@ -262,7 +278,7 @@ static rondo_status check_case(const rondo_bench_case *c)
 static int times_peak(const rondo_bench_case *c)
 {
     int storage = STORAGE_F32;
-    if (c->weights) linear_storage(&storage, c->weights);
+    if (c->numbers && strchr("abc", c->letter[0])) linear_storage(&storage, c->numbers);
     return storage == STORAGE_INT8 ? 4 : storage == STORAGE_BF16 ? 2 : 1;
 }
 
@@ -278,7 +294,7 @@ rondo_status rondo_bench(rondo_bench_result *result, const rondo_bench_case *c, 
     pool_free(all);
     if (strcmp(c->letter, "memory") == 0) return bench_memory(result, c, threads);
     if (threads > PEAK_THREADS) threads = PEAK_THREADS;
-    const bool bf16 = c->compute && strcmp(c->compute, "bf16") == 0;
+    const bool bf16 = c->numbers && strchr("df", c->letter[0]) && strcmp(c->numbers, "bf16") == 0;
     double *peak = &peaks[bf16][threads];
     if (*peak <= 0) RONDO_TRY(measure_peak(threads, bf16, peak));
     result->peak = *peak;

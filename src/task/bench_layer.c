@@ -82,11 +82,12 @@ static rondo_status build(bench *b, int threads)
     if (!b->model) return RONDO_E_NOMEM;
     rondo_input(b->model, RONDO_F32, RONDO_SHAPE(0, c->inputs));
     rondo_add(b->model, rondo_rnn_new(c->cell, &options));
-    if (c->compute) RONDO_TRY(model_set_compute(b->model, c->compute));
+    const bool trains = strcmp(c->letter, "d") == 0;
+    if (c->numbers && trains) RONDO_TRY(model_set_compute(b->model, c->numbers));
     RONDO_TRY(model_prepare(b->model, 1));
     RONDO_TRY(model_threads(b->model, threads));
     if (strcmp(c->letter, "activations") == 0) tame(b->model, c->inputs, c->units, c->activation);
-    return c->weights ? rondo_set_weight_storage(b->model, c->weights) : RONDO_OK;
+    return c->numbers && !trains ? rondo_set_weight_storage(b->model, c->numbers) : RONDO_OK;
 }
 
 static rondo_status prepare(bench *b, int threads)

@@ -1,6 +1,5 @@
-/* bench_network - a whole network learns, from samples in memory to changed weights: gather, forward,
- * loss, backward, Adam; packing comes with the next forward.  Case e times the tutorial's network,
- * "memory" says what such steps take. */
+/* bench_network - two layers of a cell and a dense one that tells classes. Case e times the
+ * tutorial's network, "memory" says what such steps take. */
 #define _POSIX_C_SOURCE 200809L
 #include "task/task.h"
 #include <math.h>
@@ -8,27 +7,13 @@
 #include <string.h>
 
 enum { CLASSES = 10, BATCHES = 8 };
-enum { ENOUGH = 96 }; /* steps after which the loss has to be much lower */
-
-/* Two layers of the cell and a dense one that tells classes. */
-typedef struct network {
-    int64_t batch, steps, inputs, samples, done;
-    rondo_model *model;
-    rondo_dataset *data;
-    real *x;        /* [samples][steps][inputs] */
-    int32_t *label; /* [samples] */
-    int64_t *items; /* [samples] */
-    double loss;
-    rondo_status status;
-} network;
 
 /* Waves, their length the class, in noise. */
-static void draw(network *n)
+static void draw(bench_training *n)
 {
     rng r = rng_new(7, rng_stream(RNG_CHECK, 1));
     for (int64_t i = 0; i < n->samples; i++) {
         n->label[i] = (int32_t)rng_below(&r, CLASSES);
-        n->items[i] = i;
         for (int64_t t = 0; t < n->steps; t++)
             for (int64_t f = 0; f < n->inputs; f++)
                 n->x[(i * n->steps + t) * n->inputs + f] =
@@ -37,7 +22,7 @@ static void draw(network *n)
     }
 }
 
-static rondo_status build(network *n, const rondo_bench_case *c, int threads)
+static rondo_status build(bench_training *n, const rondo_bench_case *c, int threads)
 {
     char layers[256];
     snprintf(layers, sizeof layers, "%s %lld return_sequences; %s %lld; dense %d softmax", c->cell,
@@ -48,16 +33,10 @@ static rondo_status build(network *n, const rondo_bench_case *c, int threads)
                          .seed = 1, .threads = threads);
 }
 
-static rondo_status network_open(network *n, const rondo_bench_case *c, int64_t batches,
+static rondo_status network_open(bench_training *n, const rondo_bench_case *c, int64_t batches,
                                  int threads)
 {
-    *n = (network){ .batch = c->batch, .steps = c->steps, .inputs = c->inputs };
-    n->samples = batches * c->batch;
-    n->x = alloc_array(n->samples * c->steps * c->inputs, sizeof *n->x);
-    n->label = alloc_array(n->samples, sizeof *n->label);
-    n->items = alloc_array(n->samples, sizeof *n->items);
-    n->model = rondo_model_new();
-    if (!n->x || !n->label || !n->items || !n->model) return RONDO_E_NOMEM;
+    RONDO_TRY(bench_training_new(n, c, batches, 1, false));
     draw(n);
     const rondo_array x = { n->x, RONDO_F32, { 3, { n->samples, c->steps, c->inputs } }, NULL };
     const rondo_array y = { n->label, RONDO_I32, { 1, { n->samples } }, NULL };
@@ -65,57 +44,15 @@ static rondo_status network_open(network *n, const rondo_bench_case *c, int64_t 
     return build(n, c, threads);
 }
 
-static void network_close(network *n)
-{
-    rondo_dataset_free(n->data);
-    rondo_model_free(n->model);
-    alloc_free(n->x);
-    alloc_free(n->label);
-    alloc_free(n->items);
-}
-
-static void train(void *user)
-{
-    network *n = user;
-    training *t = n->model->training;
-    const int64_t *items = n->items + n->done++ * n->batch % n->samples;
-    rondo_status status = batch_gather(&t->batch, n->data, items, n->batch, NULL, NULL);
-    if (!status) status = train_windows(n->model, &t->batch, 0, &n->loss);
-    if (status) n->status = status;
-}
-
-/* ---- e ---- */
-/* Before and after: what was learnt, and the loss of the weights it ended with. */
-static rondo_status check(network *n, double first)
-{
-    while (n->done < ENOUGH || n->done % BATCHES != 0) train(n);
-    RONDO_TRY(n->status);
-    const double expected = bench_network_loss(n->model, n->x, n->label, n->batch, n->steps);
-    train(n);
-    if (!(fabs(n->loss - expected) <= 1e-3 * (1 + expected)))
-        return rondo_fail(RONDO_E_STATE,
-                          "e: the loss is %g, expected %g; the figure is not believed", n->loss,
-                          expected);
-    if (n->loss < 0.8 * first) return RONDO_OK;
-    return rondo_fail(RONDO_E_STATE,
-                      "e: the loss went from %g to %g in %lld steps, which is not learning; the "
-                      "figure is not believed",
-                      first, n->loss, (long long)n->done);
-}
-
 rondo_status bench_network(rondo_bench_result *result, int threads, double seconds)
 {
     static const rondo_bench_case tutorial = {
         .cell = "simple_rnn", .batch = 32, .steps = 28, .inputs = 28, .units = 64
     };
-    network n;
+    bench_training n;
     rondo_status status = network_open(&n, &tutorial, BATCHES, threads);
-    if (!status) {
-        const double first = bench_network_loss(n.model, n.x, n.label, n.batch, n.steps);
-        bench_time(result, train, &n, seconds);
-        status = check(&n, first);
-    }
-    network_close(&n);
+    if (!status) status = bench_training_run(result, &n, "e", bench_network_loss, 0.8, seconds);
+    bench_training_free(&n);
     return status;
 }
 
@@ -147,12 +84,12 @@ static rondo_status most_of_steps(double *bytes, const rondo_bench_case *c, int 
                                   double before)
 {
     enum { FEW = 12 };
-    network n;
+    bench_training n;
     double first = 0;
     forget_peak();
     rondo_status status = network_open(&n, c, 1, threads);
     for (int i = 0; i < FEW && !status; i++) {
-        train(&n);
+        bench_train(&n);
         status = n.status;
         if (i == 0) first = n.loss;
     }
@@ -162,7 +99,7 @@ static rondo_status most_of_steps(double *bytes, const rondo_bench_case *c, int 
                             "memory %s: the loss went from %g to %g in %d steps, which is not "
                             "learning; the figure is not believed",
                             c->cell, first, n.loss, FEW);
-    network_close(&n);
+    bench_training_free(&n);
     alloc_trim();
     return status;
 }

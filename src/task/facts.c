@@ -157,6 +157,17 @@ static rondo_status try_folder(rondo_fact *fact, void *user)
     return status;
 }
 
+/* What some tokenizers want. */
+static void tell_regex(rondo_fact *fact, void *user)
+{
+    char text[128] = "none (libpcre2-dev was not there at build time)";
+    const rondo_regex_engine *engine = regex_engine();
+    if (engine)
+        snprintf(text, sizeof text, "%s %s", engine->name,
+                 engine->version ? engine->version() : "");
+    fact("regex", text, false, user);
+}
+
 rondo_status rondo_doctor(rondo_fact *fact, void *user)
 {
     char text[256];
@@ -173,6 +184,7 @@ rondo_status rondo_doctor(rondo_fact *fact, void *user)
     snprintf(text, sizeof text, "jansson %s\tzlib %s\tutf8proc %s", jansson_version_str(),
              zlibVersion(), utf8proc_version());
     fact("libraries", text, true, user);
+    tell_regex(fact, user);
     tell_registry(fact, user);
     clock_getres(CLOCK_MONOTONIC, &resolution);
     snprintf(text, sizeof text, "%ld ns", resolution.tv_nsec);

@@ -137,8 +137,8 @@ static rondo_status read_lines(rondo_generator *g, token_list *list, const char 
         text += *text != 0;
     }
     if (g->n_prompt) return RONDO_OK;
-    const rondo_status status = read_segment(g, list, "\n", 1);
-    if (!status && g->n_prompt && !g->remark.size) return RONDO_OK;
+    RONDO_TRY(read_segment(g, list, "\n", 1));
+    if (g->n_prompt && !g->remark.size) return RONDO_OK;
     return rondo_fail(RONDO_E_ARG, "what shall it go on with? The model has no token that a text "
                                    "begins with: say --prompt TEXT");
 }

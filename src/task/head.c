@@ -46,7 +46,9 @@ rondo_status head_parse(head *h, const char *text)
                                                            "--model \"gru 64; dense softmax\"")
                                  : spec_parse(&last, parts[n - 1]);
     if (!status) {
-        h->dense = last.kind && strcmp(last.kind, "dense") == 0;
+        const bool adaptive = last.kind && strcmp(last.kind, "adaptive_softmax") == 0;
+        h->dense = adaptive || (last.kind && strcmp(last.kind, "dense") == 0);
+        if (adaptive) memcpy(h->activation, "softmax", sizeof "softmax");
         for (int i = 0; i < last.n; i++) read_word(h, &last.words[i]);
         if (last.kind && strcmp(last.kind, "activation") == 0) h->has_units = true;
     }
@@ -63,10 +65,10 @@ rondo_status head_fill(char **filled, const char *text, int64_t units)
     while (n > 0 && !*parts[n - 1]) n--;
     *filled = alloc_text("");
     for (int i = 0; *filled && i < n; i++) {
-        const size_t kind = strlen("dense");
+        const int kind = (int)strcspn(parts[i], " ");
         char *longer = i < n - 1 ? alloc_format("%s%s; ", *filled, parts[i])
-                                 : alloc_format("%sdense %lld%s", *filled, (long long)units,
-                                                parts[i] + kind);
+                                 : alloc_format("%s%.*s %lld%s", *filled, kind, parts[i],
+                                                (long long)units, parts[i] + kind);
         alloc_free(*filled);
         *filled = longer;
     }

@@ -249,7 +249,7 @@ static rondo_status sample_village(file_writer *w, rng *draw)
 {
     static const char *const ages[] = { "old", "young", "quiet", "clever", "tired", "small" };
     static const char *const folk[] = { "miller", "fox",   "heron", "baker",
-                                        "sailor", "goose", "clerk", "hedgehog" };
+                                        "sailor", "otter", "clerk", "hedgehog" };
     static const char *const behind[] = { "by the river", "with the red hat", "from the hill",
                                           "behind the mill" };
     static const char *const one[] = { "reads", "carries", "forgets", "paints",

@@ -231,7 +231,7 @@ static rondo_status read_json(rondo_pipeline *p, const json_t *o)
                           (long long)version, PIPELINE_VERSION);
     RONDO_TRY(json_want_text(o, "task", &name));
     RONDO_TRY(registry_get(REGISTRY_TASK, name, &row));
-    p->task = row;
+    p->task = ((const task_row *)row)->as ? ((const task_row *)row)->as : row;
     RONDO_TRY(get_text(o, "reader", &p->reader_spec));
     RONDO_TRY(get_text(o, "loss", &p->loss));
     RONDO_TRY(get_text(o, "metrics", &p->metrics));
@@ -309,6 +309,7 @@ rondo_status rondo_pipeline_open(rondo_pipeline **out, const char *path, int thr
     rondo_status status = pipeline_new(&p, NULL);
     if (!status) status = rondo_load(&p->model, file);
     if (!status) status = rondo_fail_in(read_metadata(p), "%s", file);
+    if (!status) status = rondo_fail_in(pipeline_check_tokens(p), "%s", file);
     if (!status) status = model_threads(p->model, threads);
     if (!status) status = name_columns(p);
     if (!status && file_is_folder(path) && !(p->folder = alloc_text(path))) status = RONDO_E_NOMEM;

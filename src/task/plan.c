@@ -25,7 +25,7 @@ static rondo_status first_guess(const task_row **task, const rondo_recipe *r, co
     *task = NULL;
     if (name && strcmp(name, "auto") != 0) {
         RONDO_TRY(registry_get(REGISTRY_TASK, name, &row));
-        *task = row;
+        *task = ((const task_row *)row)->as ? ((const task_row *)row)->as : row;
     } else if (strcmp(h->activation, "softmax") == 0) {
         *task = &task_classify;
     } else if (rondo_recipe_get(r, "window") || rondo_recipe_get(r, "horizon")) {
@@ -276,7 +276,8 @@ static rondo_status make_model(plan *p, const rondo_recipe *r, const head *h)
     if (open) RONDO_TRY(head_fill(&filled, layers, one ? 1 : classes));
     if (layers && !filled) return RONDO_E_NOMEM;
     RONDO_TRY(p->transfer.base ? take_model(p, r, filled) : build_model(p, filled));
-    RONDO_TRY(recipe_adapt(&p->adapted, p->pipeline->model, r));
+    RONDO_TRY(recipe_adapt(p->pipeline->model, r));
+    RONDO_TRY(pipeline_check_tokens(p->pipeline));
     return check_output(p);
 }
 
@@ -321,6 +322,8 @@ static rondo_status choose_numbers(plan *p, const rondo_recipe *r)
     p->bptt_vary = recipe_flag(r, "bptt_vary");
     RONDO_TRY(recipe_int(r, "threads", 0, 0, &p->threads));
     RONDO_TRY(recipe_int(r, "patience", 0, 0, &p->patience));
+    RONDO_TRY(recipe_int(r, "unfreeze", 0, 0, &p->unfreeze));
+    p->rates = rondo_recipe_get(r, "rates");
     RONDO_TRY(recipe_int(r, "seed", 0, 0, &seed));
     RONDO_TRY(recipe_real(r, "checkpoint_seconds", 60, &p->checkpoint_seconds));
     p->seed = (uint64_t)seed;
@@ -372,38 +375,6 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
                                  "rondo eval and predict give the data's own"
                                : "");
     return RONDO_OK;
-}
-
-/* What two runs must share to be one: all that changes a weight. Later keys are named only where
- * they are set, so that older runs still go on. */
-static rondo_status identify(plan *p, const rondo_recipe *r)
-{
-    const char *scale = rondo_recipe_get(r, "scale"), *more = rondo_recipe_get(r, "callbacks");
-    const rondo_dataset *v = p->validation;
-    static const char *const replayed[] = { "replay", "replay_share" };
-    text_buffer id = { 0 };
-    text_add(&id,
-             "task %s\nreader %s\ndata %016llx\nvalidation %016llx\nmodel %s\noptimizer %s\n"
-             "loss %s\nmetrics %s\nbatch %lld\nbptt %lld\ncompute %s\nseed %llu\nscale %s\n"
-             "patience %lld\ncallbacks %s",
-             p->task->name, p->reader_spec, (unsigned long long)p->train->digest,
-             (unsigned long long)(v ? v->digest : 0), p->spec, p->optimizer, p->loss, p->metrics,
-             (long long)p->batch, (long long)p->bptt, p->compute, (unsigned long long)p->seed,
-             scale ? scale : "none", (long long)p->patience, more ? more : "");
-    if (p->steps_per_epoch) text_add(&id, "\nsteps_per_epoch %lld", (long long)p->steps_per_epoch);
-    if (p->bucket) text_add(&id, "\nbucket %lld", (long long)p->bucket);
-    if (p->until) text_add(&id, "\nuntil %s", p->until);
-    for (size_t i = 0; i < sizeof replayed / sizeof *replayed; i++)
-        if (rondo_recipe_get(r, replayed[i]))
-            text_add(&id, "\n%s %s", replayed[i], rondo_recipe_get(r, replayed[i]));
-    const rondo_status status = plan_identify_tokens(p, &id);
-    if (!id.status) id.status = status;
-    language_identify(p, &id);
-    if (rondo_recipe_get(r, "class_weight"))
-        text_add(&id, "\nclass_weight %s", rondo_recipe_get(r, "class_weight"));
-    text_put(&id, p->adapted.data ? p->adapted.data : "", p->adapted.size);
-    p->identity = id.data;
-    return id.status;
 }
 
 static void note_decisions(plan *p)
@@ -460,7 +431,9 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
 {
     head h;
     *p = (plan){ 0 };
+    RONDO_TRY(preset_check(r));
     const char *layers = rondo_recipe_get(r, "model");
+    if (!rondo_recipe_get(r, "base")) RONDO_TRY(transfer_refuse(r));
     if (rondo_recipe_get(r, "base"))
         RONDO_TRY(transfer_open(p, r, &h));
     else if (layers)
@@ -481,13 +454,14 @@ rondo_status plan_make(plan *p, const rondo_recipe *r)
     RONDO_TRY(make_model(p, r, &h));
     RONDO_TRY(plan_check_tests(p));
     RONDO_TRY(choose_objective(p, r, &h));
+    preset_note(r, &p->notes);
     note_decisions(p);
     for (int i = 0; i < p->pipeline->model->n_layers; i++)
         note_formulas(p, p->pipeline->model->layers[i]);
     note_steps(p);
     RONDO_TRY(fit_scalers(p, r));
     if (p->notes.status || p->warnings.status) return RONDO_E_NOMEM;
-    return identify(p, r);
+    return plan_identify(p, r);
 }
 
 void plan_free(plan *p)
@@ -505,7 +479,6 @@ void plan_free(plan *p)
     alloc_free(p->metrics);
     alloc_free(p->reader_spec);
     alloc_free(p->identity);
-    text_free(&p->adapted);
     text_free(&p->notes);
     text_free(&p->warnings);
     *p = (plan){ 0 };

@@ -221,25 +221,43 @@ static rondo_status tell_cell(const teller *to, const char *name)
     return RONDO_OK;
 }
 
-/* ---- Layers and initializers ---- */
+/* ---- Layers, adapters and initializers ---- */
 static const char *layer_line(const char *name)
 {
     return ((const layer_type *)registry_find(REGISTRY_LAYER, name))->help;
 }
 
-static rondo_status tell_layer(const teller *to, const char *name)
+static rondo_status tell_options(const teller *to, const option_table *options)
 {
-    const layer_type *type;
     text_buffer list = { 0 };
-    RONDO_TRY(layer_type_find(&type, name));
-    tell(to, "name", name);
-    tell(to, "help", type->help);
-    for (int i = 0; i < type->options.n; i++) {
-        const option_field *o = &type->options.fields[i];
+    for (int i = 0; i < options->n; i++) {
+        const option_field *o = &options->fields[i];
         text_add(&list, "%s%s%s%s%s%s", i ? "\t" : "", o->name, o->initial ? "=" : "",
                  o->initial ? o->initial : "", *o->help ? ": " : "", o->help);
     }
     return tell_list(to, "options", &list);
+}
+
+static rondo_status tell_layer(const teller *to, const char *name)
+{
+    const layer_type *type;
+    RONDO_TRY(layer_type_find(&type, name));
+    tell(to, "name", name);
+    tell(to, "help", type->help);
+    return tell_options(to, &type->options);
+}
+
+static const char *adapter_line(const char *name)
+{
+    return ((const adapter_row *)registry_find(REGISTRY_ADAPTER, name))->help;
+}
+
+static rondo_status tell_adapter(const teller *to, const char *name)
+{
+    const adapter_row *row = registry_find(REGISTRY_ADAPTER, name);
+    tell(to, "name", row->name);
+    tell(to, "help", row->help);
+    return tell_options(to, &row->options);
 }
 
 static const char *initializer_line(const char *name)
@@ -256,6 +274,11 @@ static rondo_status tell_initializer(const teller *to, const char *name)
     return RONDO_OK;
 }
 
+static rondo_status tell_preset(const teller *to, const char *name)
+{
+    return preset_tell(name, to->fact, to->user);
+}
+
 /* ---- Kinds ---- */
 static const struct kind {
     const char *name;
@@ -267,6 +290,8 @@ static const struct kind {
     { "cells", REGISTRY_CELL, cell_line, tell_cell },
     { "layers", REGISTRY_LAYER, layer_line, tell_layer },
     { "initializers", REGISTRY_INITIALIZER, initializer_line, tell_initializer },
+    { "adapters", REGISTRY_ADAPTER, adapter_line, tell_adapter },
+    { "presets", REGISTRY_PRESET, preset_line, tell_preset },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -283,8 +308,8 @@ static rondo_status find_kind(const struct kind **found, const char *name)
             return RONDO_OK;
         }
     return rondo_fail(RONDO_E_NAME,
-                      "nothing is called \"%s\"; there are activations, cells, layers and "
-                      "initializers",
+                      "nothing is called \"%s\"; there are activations, cells, layers, "
+                      "initializers, adapters and presets",
                       name);
 }
 
@@ -310,7 +335,7 @@ rondo_status rondo_reference_entry(const char *kind, const char *name, rondo_fac
         if (registry_find(kinds[i].registry, name)) k = &kinds[i];
     if (!k)
         return rondo_fail(RONDO_E_NAME,
-                          "no activation, cell, layer or initializer is called "
+                          "no activation, cell, layer, initializer, adapter or preset is called "
                           "\"%s\"",
                           name);
     const layer_type *type;

@@ -34,28 +34,29 @@ struct replay {
     unsigned char *saved; /* what the last save gave */
 };
 
+static bool is_of_body(const rondo_model *m, const param *p, int layers)
+{
+    for (int i = 0; i < layers && i < m->n_layers; i++)
+        if (m->layers[i] == p->layer) return true;
+    return false;
+}
+
 static rondo_status find_pairs(replay *r, int layers)
 {
     const rondo_model *m = r->model;
     r->pairs = alloc_array(m->n_params + 1, sizeof *r->pairs);
     if (!r->pairs) return RONDO_E_NOMEM;
-    for (int i = 0; i < m->n_layers && i < layers; i++)
-        for (int k = 0; k < m->layers[i]->n_params; k++) {
-            const param *p = &m->layers[i]->params[k];
-            char *name = alloc_format("%s.%s", m->layers[i]->name, p->name);
-            if (!name) return RONDO_E_NOMEM;
-            const param *theirs = model_param(r->base->model, name);
-            const bool same = theirs && shape_size(&theirs->shape) == shape_size(&p->shape);
-            if (same) r->pairs[r->n_pairs++] = (pair){ theirs, p };
-            const rondo_status status =
-                same ? RONDO_OK
-                     : rondo_fail(RONDO_E_ARG,
-                                  "the base has no weight %s of this size: a base that is replayed "
-                                  "or judged keeps its vocabulary",
-                                  name);
-            alloc_free(name);
-            RONDO_TRY(status);
-        }
+    for (int i = 0; i < m->n_params; i++) {
+        const param *p = m->params[i];
+        if (!is_of_body(m, p, layers)) continue;
+        const param *theirs = model_param(r->base->model, rondo_weight_name(m, i));
+        if (!theirs || shape_size(&theirs->shape) != shape_size(&p->shape))
+            return rondo_fail(RONDO_E_ARG,
+                              "the base has no weight %s of this size: a base that is replayed or "
+                              "judged keeps its vocabulary and its functions' parameters",
+                              rondo_weight_name(m, i));
+        r->pairs[r->n_pairs++] = (pair){ theirs, p };
+    }
     return RONDO_OK;
 }
 
@@ -109,7 +110,7 @@ static rondo_status step(replay *r)
     rondo_model *base = r->base->model;
     training *t = base->training;
     const rondo_dataset *d = r->data;
-    double loss;
+    double mean;
     if (r->at >= steps_of_turn(r)) {
         r->turn++;
         RONDO_TRY(begin_turn(r));
@@ -119,15 +120,15 @@ static rondo_status step(replay *r)
         const int64_t first = r->cuts.at[i], n = r->cuts.at[i + 1] - first;
         RONDO_TRY(batch_gather_steps(&r->batch, d, r->order, d->count, first, n, t->scale_in,
                                      t->scale_out));
-        RONDO_TRY(train_stream(base, &r->batch, &loss));
+        RONDO_TRY(train_stream(base, &r->batch, &mean));
     } else {
         const int64_t left = d->count - i * r->rows, n = left < r->rows ? left : r->rows;
         RONDO_TRY(batch_gather(&r->batch, d, r->order + i * r->rows, n, t->scale_in, t->scale_out));
-        RONDO_TRY(train_windows(base, &r->batch, 0, &loss));
+        RONDO_TRY(train_windows(base, &r->batch, 0, &mean));
     }
-    if (isfinite(loss)) return RONDO_OK;
+    if (isfinite(mean)) return RONDO_OK;
     return rondo_fail(RONDO_E_NAN, "the loss of the base is %s; a lower learning rate may help",
-                      isnan(loss) ? "not a number" : "infinite");
+                      isnan(mean) ? "not a number" : "infinite");
 }
 
 static rondo_status take_turns(replay *r)
@@ -337,8 +338,7 @@ static rondo_status open_all(replay *r, const plan *p, const rondo_recipe *recip
                           "replay_share is %g, expected steps of the base for each of "
                           "the new task, over 0 and up to 64",
                           r->share);
-    if (r->guard && !judged)
-        return rondo_fail(RONDO_E_ARG, "guard watches the base's loss: say --base-data FILE, too");
+    RONDO_TRY(recipe_put_adapters(r->base->model, recipe, true));
     RONDO_TRY(compile_base(r, p));
     RONDO_TRY(find_pairs(r, layers));
     if (again) RONDO_TRY(rondo_fail_in(open_data(&r->data, r, again, true), "replay"));
@@ -354,9 +354,11 @@ static rondo_status open_all(replay *r, const plan *p, const rondo_recipe *recip
 
 rondo_status replay_open(replay **out, const plan *p, const rondo_recipe *recipe, int layers)
 {
+    const char *judged = rondo_recipe_get(recipe, "base_data");
     *out = NULL;
-    if (!rondo_recipe_get(recipe, "replay") && !rondo_recipe_get(recipe, "base_data"))
-        return RONDO_OK;
+    if (rondo_recipe_get(recipe, "guard") && !judged)
+        return rondo_fail(RONDO_E_ARG, "guard watches the base's loss: say --base-data FILE, too");
+    if (!rondo_recipe_get(recipe, "replay") && !judged) return RONDO_OK;
     replay *r = alloc_new(sizeof *r);
     if (!r) return RONDO_E_NOMEM;
     r->base = p->transfer.base;

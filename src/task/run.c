@@ -224,6 +224,7 @@ static rondo_status prepare(run *r, const rondo_recipe *recipe)
                             .compute = p->compute));
     RONDO_TRY(transfer_weights(p));
     RONDO_TRY(load_vectors(p));
+    RONDO_TRY(rondo_set_rates(line->model, p->rates));
     if (p->transfer.base) RONDO_TRY(replay_open(&r->replay, p, recipe, p->transfer.layers));
     RONDO_TRY(replay_note(r->replay, &p->notes));
     line->loss = alloc_text(p->loss);
@@ -321,7 +322,8 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
         .bptt = p->bptt, .bptt_vary = p->bptt_vary, .steps_per_epoch = p->steps_per_epoch,
         .validation = p->validation, .judge = replay_judge(r->replay), .callbacks = r->callbacks,
         .n_callbacks = r->n_callbacks, .checkpoint = r->checkpoint, .identity = p->identity,
-        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many);
+        .checkpoint_seconds = p->checkpoint_seconds, .checkpoint_rarely = r->one_of_many,
+        .unfreeze = p->unfreeze);
     report->first_epoch = r->diary.first_epoch;
     if (r->diary.begun) report->epochs = r->diary.epochs;
     report->steps = r->diary.steps;

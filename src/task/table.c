@@ -3,7 +3,7 @@
 #include <stdarg.h>
 
 static const task_row *const rows[] = { &task_classify, &task_regress, &task_forecast,
-                                        &task_language };
+                                        &task_sentiment, &task_language };
 
 void task_register_all(void)
 {

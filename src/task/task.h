@@ -18,10 +18,10 @@ enum {
 };
 
 typedef struct plan plan;
-
 /* ---- table.c: one row per task ---- */
 typedef struct task_row {
     const char *name, *help;
+    const struct task_row *as; /* another one, of which it is a beginning; NULL: it is its own */
     target_kind target;
     const char *metrics; /* the default ones */
     int64_t batch, bptt; /* the default ones; 0: 32, and never */
@@ -30,13 +30,19 @@ typedef struct task_row {
     const char *data;    /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast, task_language;
+extern const task_row task_classify, task_regress, task_forecast, task_sentiment, task_language;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* ---- recipe.c ---- */
+/* ---- recipe.c, recipe_keys.c ---- */
+/* Verbs that open data as a model has them. */
+#define READS_DATA "train eval predict diagnose explain report"
+typedef struct own_key {
+    rondo_recipe_key key;
+    option_type type;
+} own_key;
+const own_key *recipe_own_keys(int *n);
 typedef enum key_source { KEY_OWN, KEY_READER, KEY_OPTIMIZER } key_source;
 bool recipe_flag(const rondo_recipe *, const char *key);
 /* The value, or `initial` when the key is not set; E_ARG when it is under `least`. */
@@ -44,11 +50,19 @@ rondo_status recipe_int(const rondo_recipe *, const char *key, int64_t initial, 
                         int64_t *value);
 rondo_status recipe_real(const rondo_recipe *, const char *key, double initial, double *value);
 /* "first key=value …" of the keys that are set and come from there; alloc_free it. */
+const char *recipe_given(const rondo_recipe *, const char *key); /* by itself, not by its preset */
+/* preset.c: what a preset says of a key that the recipe does not set; NULL: nothing. */
+void preset_register_all(void);
+const char *preset_value(const rondo_recipe *, const char *key);
+rondo_status preset_check(const rondo_recipe *); /* E_NAME: there is no such preset */
+void preset_note(const rondo_recipe *,
+                 text_buffer *notes); /* the keys that it brings, a line each */
+const char *preset_line(const char *name);
+rondo_status preset_tell(const char *name, rondo_fact *, void *user);
 rondo_status recipe_spec(char **spec, const rondo_recipe *, key_source, const char *first);
 /* The columns that `by` names; text_list_free them. */
 rondo_status recipe_groups(char ***names, int *n, const rondo_recipe *);
 json_t *recipe_to_json(const rondo_recipe *); /* what is set; NULL when memory is out */
-
 /* ---- path.c ---- */
 /* The bytes of the label in "256=FILE"; 0: a path alone. */
 size_t path_label(const char *item);
@@ -58,7 +72,6 @@ rondo_status path_place(char **placed, const rondo_recipe_key *, const char *tex
 
 /* Whether a tokenizer is named by its file, a tokenizer.json, rather than by a spec. */
 bool path_is_tokenizer(const char *text);
-
 /* ---- text_data.c ---- */
 typedef struct text_cut { /* what stays of a long text: */
     int64_t most;         /* so many tokens; 0: all … */
@@ -80,7 +93,6 @@ typedef enum text_ends {
 /* ---- vectors.c ---- */
 /* The model's embedding begins with the vectors in a file; *found of *tokens are there, others stay. */
 rondo_status vectors_load(rondo_pipeline *, const char *path, int64_t *found, int64_t *tokens);
-
 /* ---- pipeline.c ---- */
 struct rondo_pipeline {
     rondo_model *model;
@@ -109,6 +121,8 @@ struct rondo_pipeline {
 rondo_status pipeline_new(rondo_pipeline **, const task_row *); /* takes no model yet */
 /* What was opened as raw text becomes tokens; other data stay as they are. Frees it when it fails. */
 rondo_status pipeline_tokens(const rondo_pipeline *, rondo_dataset **, int64_t streams);
+/* E_SHAPE when the tokenizer knows more tokens than the model's embedding has rows. */
+rondo_status pipeline_check_tokens(const rondo_pipeline *);
 /* What of its text each token of sample i is, ended by NULL; text_list_free it. NULL: no text. */
 rondo_status pipeline_pieces(const rondo_pipeline *, const rondo_dataset *, int64_t i,
                              char ***pieces);
@@ -127,7 +141,6 @@ rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, i
                               int64_t n);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
-
 /* ---- corpus.c: text as streams of tokens ---- */
 typedef struct corpus_cut {
     bool training; /* else to judge: no token is dropped */
@@ -267,6 +280,13 @@ rondo_status beam_search(beam *, rondo_generator *);
 rondo_status beam_next(beam *, rondo_generator *, rondo_piece *, bool *more);
 void beam_close(beam *);
 /* ---- threshold.c ---- */
+typedef struct threshold_row { /* of a sample */
+    double p;                  /* the probability of the second class … */
+    bool yes;                  /* … and whether it is it */
+} threshold_row;
+/* The one that does best by "accuracy", "f1" or "balanced_accuracy": between two neighbours, or 0.5; of
+ * equally good ones that nearest to 0.5. Sorts the rows. */
+double threshold_best(threshold_row *, int64_t n, const char *by);
 /* E_ARG when it is no probability, or the model does not tell two classes apart; NULL: nothing. */
 rondo_status threshold_set(rondo_pipeline *, const char *text);
 /* Of training: a probability, which is set, or what to choose it by, "f1". */
@@ -277,8 +297,8 @@ rondo_status threshold_choose_file(const char *file, const plan *, const char *t
 
 /* ---- head.c: the last layer of a spec, before there is a model ---- */
 typedef struct head {
-    bool dense, has_units;
-    char activation[64]; /* "softmax"; "" none */
+    bool dense, has_units; /* dense, or another that ends in the data's classes */
+    char activation[64];   /* "softmax"; "" none */
 } head;
 rondo_status head_parse(head *, const char *spec);
 /* The spec with units filled into its last layer, "…; dense 10 softmax"; alloc_free it. */
@@ -294,6 +314,7 @@ typedef struct transfer {
     bool keeps_head;      /* it tells what the base told */
     int layers;           /* the first of the model's, which are the base's */
 } transfer;
+rondo_status transfer_refuse(const rondo_recipe *); /* keys that want a base; there is none */
 /* Opens what the recipe calls base; its task, and what its end is, where that is kept. */
 rondo_status transfer_open(plan *, const rondo_recipe *, head *);
 void transfer_names(const transfer *, reader_request *); /* that the data must have */
@@ -314,9 +335,8 @@ rondo_callback replay_callback(replay *);
 const rondo_judge *replay_judge(const replay *);      /* NULL: none */
 rondo_status replay_scores(const replay *, json_t *); /* of the base before, into the object */
 rondo_status replay_note(const replay *, text_buffer *notes);
-bool replay_stopped(const replay *); /* by the guard */
-rondo_status replay_save(const replay *,
-                         const char *path); /* the base with its body as it is now */
+bool replay_stopped(const replay *);                        /* by the guard */
+rondo_status replay_save(const replay *, const char *path); /* the base with its body as it is */
 void replay_close(replay *);
 
 /* ---- plan.c ---- */
@@ -340,13 +360,13 @@ struct plan {
     rondo_pipeline *pipeline;
     transfer transfer;
     char *identity; /* what must agree to go on: data, model, options; not epochs, nor threads */
-    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience;
+    int64_t epochs, steps_per_epoch, batch, bucket, bptt, threads, patience, unfreeze;
     bool bptt_vary;
+    const char *rates;               /* of weights; NULL: 1 */
     const char *until;               /* of the recipe; NULL: none */
     const char *threshold, *vectors; /* the same */
     double checkpoint_seconds;
     uint64_t seed;
-    text_buffer adapted;         /* of the identity: what is frozen, trained, adapted */
     text_buffer notes, warnings; /* lines for the user, see rondo_run_report */
 };
 rondo_status plan_make(plan *, const rondo_recipe *);
@@ -354,6 +374,7 @@ rondo_status plan_make(plan *, const rondo_recipe *);
 rondo_status plan_open(rondo_dataset **, const plan *, const char *path, const char *labels,
                        const rondo_dataset *known, target_kind);
 void plan_free(plan *);
+rondo_status plan_identify(plan *, const rondo_recipe *); /* identity.c */
 /* text_data.c: the tokenizer that the recipe asks for, made from the training data; text becomes tokens
  * everywhere. Nothing where the data are no text. */
 rondo_status plan_tokenize(plan *, const rondo_recipe *);
@@ -364,9 +385,11 @@ rondo_status plan_identify_tokens(const plan *, text_buffer *identity);
 rondo_status language_plan(plan *, const rondo_recipe *);
 void language_identify(const plan *, text_buffer *identity);
 void language_note(const plan *, text_buffer *notes);
-/* adapt.c: freezes, thaws and adapts weights as the recipe has it, and adds what it says to the
- * identity of a run. */
-rondo_status recipe_adapt(text_buffer *identity, rondo_model *, const rondo_recipe *);
+/* adapt.c: freezes, thaws and adapts weights as the recipe has it. */
+rondo_status recipe_adapt(rondo_model *, const rondo_recipe *);
+/* Its adapters alone; where_fits: those that name none of the model's weights are passed over. */
+rondo_status recipe_put_adapters(rondo_model *, const rondo_recipe *, bool where_fits);
+void adapt_identify(const rondo_recipe *, text_buffer *identity);
 
 /* ---- test.c ---- */
 rondo_status plan_open_tests(plan *,
@@ -421,8 +444,8 @@ rondo_status folder_start_over(const char *folder);
 rondo_status folder_settle(const char *folder);
 rondo_status folder_forget(const char *folder, const char *name); /* one file, if it is there */
 
-/* ---- bench.c, bench_layer.c, bench_network.c: what is measured … ---- */
-/* Calls once(user) until `seconds` are over, at least five times: the median of the samples. */
+/* ---- bench.c, bench_layer.c, bench_training.c and its networks: what is measured … ---- */
+/* Calls once(user) until `seconds` are over, at least five times: their median. */
 void bench_time(rondo_bench_result *, void (*once)(void *user), void *user, double seconds);
 /* Samples of once(user) and of once(other) in turn: the median of the first, and of its ratios to the
  * second, which other work of the machine disturbs less. */
@@ -434,7 +457,31 @@ rondo_status bench_layer(rondo_bench_result *, const rondo_bench_case *, int thr
 /* The bias with which a gate of this activation (NULL: sigmoid) is smallest; false when it is
  * never much below 1. */
 bool bench_closing_bias(double *bias, const char *activation);
+typedef struct bench_training { /* a model that learns from samples in memory, a batch at a time */
+    int64_t batch, steps, inputs, samples;
+    rondo_model *model;
+    rondo_dataset *data;
+    real *x;        /* [samples][steps][inputs], or … */
+    int32_t *token; /* [samples][steps] */
+    int32_t *label; /* a class for each, or for each step */
+    int64_t *items; /* [samples] */
+    int64_t done;   /* steps of training */
+    double loss;    /* of the last */
+    rondo_status status;
+} bench_training;
+/* The samples' memory, items and an empty model: x is asked for, or else tokens. */
+rondo_status bench_training_new(bench_training *, const rondo_bench_case *, int64_t batches,
+                                int64_t labels, bool tokens);
+void bench_training_free(bench_training *);
+void bench_train(void *training); /* on the next batch */
+/* Times it, and holds it to the plain loss of the first batch before and after, which has to fall
+ * to that share. */
+rondo_status bench_training_run(rondo_bench_result *, bench_training *, const char *letter,
+                                double (*plain)(const bench_training *), double share,
+                                double seconds);
 rondo_status bench_network(rondo_bench_result *, int threads, double seconds);
+rondo_status bench_language(rondo_bench_result *, const rondo_bench_case *, int threads,
+                            double seconds);
 rondo_status bench_memory(rondo_bench_result *, const rondo_bench_case *, int threads);
 
 /* ---- … bench_check.c: and by what it is judged, in plain loops and double precision ---- */
@@ -446,7 +493,7 @@ typedef struct bench_layer_data {
 } bench_layer_data;
 /* Some units of some rows, over all steps, each from the step before it: E_STATE if one differs. */
 rondo_status bench_check_forward(const bench_layer_data *);
-/* Of the tutorial's network, weights in order: the loss of rows x [B][T][I]. */
-double bench_network_loss(const rondo_model *, const real *x, const int32_t *label, int64_t rows,
-                          int64_t steps);
+/* The loss of the first batch: of the tutorial's network, weights in order; of a language model. */
+double bench_network_loss(const bench_training *);
+double bench_language_loss(const bench_training *);
 #endif

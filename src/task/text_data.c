@@ -62,7 +62,7 @@ static rondo_status check_labels(const rondo_dataset *raw, cursor *c, int64_t i,
     if (s.target[0].steps == tokens) return RONDO_OK;
     return rondo_fail(RONDO_E_SHAPE,
                       "text %lld has %lld labels and %lld tokens; labels of words want a tokenizer "
-                      "that leaves words whole (--tokenizer \"word split=whitespace\"), and no "
+                      "that leaves words whole (--tokenizer \"word standardize=lower\"), and no "
                       "max_length",
                       (long long)i + 1, (long long)s.target[0].steps, (long long)tokens);
 }
@@ -128,6 +128,23 @@ rondo_status text_data(rondo_dataset **out, rondo_dataset *raw, const tokenizer 
     rondo_dataset_free(*out);
     *out = NULL;
     return s;
+}
+
+rondo_status pipeline_check_tokens(const rondo_pipeline *p)
+{
+    if (!p->tokenizer) return RONDO_OK;
+    const int64_t tokens = tokenizer_size(p->tokenizer);
+    for (int i = 0; i < p->model->n_layers; i++) {
+        const rondo_layer *l = p->model->layers[i];
+        if (strcmp(l->type->name, "embedding") != 0 || l->params[0].shape.dim[0] >= tokens)
+            continue;
+        return rondo_fail(
+            RONDO_E_SHAPE,
+            "the tokenizer has %lld tokens, %s rows for %lld; where input_dim is left "
+            "out it is filled in",
+            (long long)tokens, l->name, (long long)l->params[0].shape.dim[0]);
+    }
+    return RONDO_OK;
 }
 
 /* ---- Words for people ---- */

@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct score_row { /* a sample: the probability of the second class, and whether it is it */
-    double p;
-    bool yes;
-} score_row;
-
 typedef double score_of(double right_yes, double right_no, double yes, double no);
 
 static double accuracy(double right_yes, double right_no, double yes, double no)
@@ -73,26 +68,26 @@ rondo_status threshold_check(const plan *p, const char *text)
 }
 
 /* ---- Choosing ---- */
-typedef struct sweep {
+typedef struct told_rows {
     const rondo_dataset *data;
     cursor cursor;
-    score_row *rows; /* [data->count] */
-} sweep;
+    threshold_row *rows; /* [data->count] */
+} told_rows;
 
 static rondo_status keep(const rondo_prediction *told, void *user)
 {
-    sweep *s = user;
+    told_rows *s = user;
     sample one;
     RONDO_TRY(s->data->get(s->data, &s->cursor, told->sample, &one));
     const field *y = &one.target[0];
     const bool yes = y->tokens ? y->tokens[0] > 0 : y->data[0] > 0;
-    s->rows[told->sample] = (score_row){ (double)told->values[1], yes };
+    s->rows[told->sample] = (threshold_row){ (double)told->values[1], yes };
     return RONDO_OK;
 }
 
 static int by_probability(const void *a, const void *b)
 {
-    const score_row *x = a, *y = b;
+    const threshold_row *x = a, *y = b;
     return (x->p > y->p) - (x->p < y->p);
 }
 
@@ -101,9 +96,10 @@ static double from_half(double p)
     return p < 0.5 ? 0.5 - p : p - 0.5;
 }
 
-/* Between each two neighbours, and 0.5; of equally good ones that nearest to 0.5. */
-static double best_cut(const score_row *rows, int64_t n, score_of *score)
+double threshold_best(threshold_row *rows, int64_t n, const char *by)
 {
+    score_of *score = find_choice(by);
+    qsort(rows, (size_t)n, sizeof *rows, by_probability);
     double yes = 0, best = 0.5, most = -1;
     for (int64_t i = 0; i < n; i++) yes += rows[i].yes;
     const double no = (double)n - yes;
@@ -128,15 +124,13 @@ static double best_cut(const score_row *rows, int64_t n, score_of *score)
 
 rondo_status threshold_choose(rondo_pipeline *p, const plan *by, const char *text)
 {
-    score_of *score = find_choice(text);
     const rondo_dataset *data = by->validation;
-    if (!score) return RONDO_OK;
-    sweep s = { .data = data, .rows = alloc_array(data->count, sizeof *s.rows) };
+    if (!find_choice(text)) return RONDO_OK;
+    told_rows s = { .data = data, .rows = alloc_array(data->count, sizeof *s.rows) };
     rondo_status status = s.rows ? rondo_pipeline_predict(p, data, by->batch, keep, &s)
                                  : RONDO_E_NOMEM;
     if (!status) {
-        qsort(s.rows, (size_t)data->count, sizeof *s.rows, by_probability);
-        p->threshold = best_cut(s.rows, data->count, score);
+        p->threshold = threshold_best(s.rows, data->count, text);
         status = pipeline_note(p);
     }
     cursor_free(&s.cursor);

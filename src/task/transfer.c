@@ -11,6 +11,19 @@ static void head_of_base(head *h, const rondo_pipeline *base)
     if (f) snprintf(h->activation, sizeof h->activation, "%s", f->row->name);
 }
 
+rondo_status transfer_refuse(const rondo_recipe *r)
+{
+    static const char *const keys[] = { "head",      "cut",   "replay",    "replay_share",
+                                        "base_data", "guard", "activation" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (rondo_recipe_get(r, keys[i]))
+            return rondo_fail(RONDO_E_ARG,
+                              "%s is for a model that begins as another: rondo finetune "
+                              "MODEL, or base: MODEL in a recipe",
+                              keys[i]);
+    return RONDO_OK;
+}
+
 rondo_status transfer_open(plan *p, const rondo_recipe *r, head *h)
 {
     transfer *t = &p->transfer;
@@ -162,8 +175,11 @@ rondo_status transfer_model(plan *p, const rondo_recipe *r, const char *end)
         status = rondo_fail_in(model_from_json(&p->pipeline->model, model), "the base's layers");
     json_decref(model);
     RONDO_TRY(status);
-    t->layers = p->pipeline->model->n_layers;
-    return end ? rondo_add_spec(p->pipeline->model, end) : RONDO_OK;
+    rondo_model *m = p->pipeline->model;
+    t->layers = m->n_layers;
+    if (!end) return RONDO_OK;
+    m->n_outputs = 0; /* what comes last, again */
+    return rondo_add_spec(m, end);
 }
 
 /* ---- The weights ---- */

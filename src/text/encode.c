@@ -361,7 +361,7 @@ static rondo_status check(const char *text, size_t n)
 {
     const size_t bad = utf8_valid(text, n);
     if (bad == n) return RONDO_OK;
-    return rondo_fail(RONDO_E_FORMAT, "the text is no UTF-8 at byte %zu: 0x%02X", bad,
+    return rondo_fail(RONDO_E_FORMAT, "byte %zu of the text (0x%02X) is not UTF-8", bad + 1,
                       (unsigned char)text[bad]);
 }
 

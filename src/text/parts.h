@@ -162,7 +162,6 @@ typedef struct cutter {
 void cutter_span(cutter *, int64_t begin, int64_t end, bool match);
 
 struct step {
-    const char *name; /* "Lowercase" */
     /* One of the two. */
     void (*rewrite)(const step *, const aligned *in, const piece *, aligned *out);
     rondo_status (*cut)(const step *, const char *text, cutter *);
@@ -183,7 +182,7 @@ typedef struct step_list {
 /* From "normalizer" or "pre_tokenizer"; NULL and null are none. */
 rondo_status steps_read_normalizer(step_list *, const json_t *);
 rondo_status steps_read_pre_tokenizer(step_list *, const json_t *);
-step *step_add(step_list *, const char *name); /* NULL: no memory, or E_FORMAT: too many */
+step *step_add(step_list *); /* NULL: no memory, or E_FORMAT: too many */
 void steps_free(step_list *);
 
 /* ---- fields.c: members of an object, each named in the sentence; absent or null: the default ---- */

@@ -1,7 +1,7 @@
 /* steps - the normalizers and pre-tokenizers that tokenizer.json names, as lists of steps. */
 #include "text/rewrite.h"
 
-step *step_add(step_list *list, const char *name)
+step *step_add(step_list *list)
 {
     if (list->n == LIMIT_STEPS) {
         rondo_fail(RONDO_E_FORMAT, "there are over %d steps", LIMIT_STEPS);
@@ -14,7 +14,7 @@ step *step_add(step_list *list, const char *name)
         list->at = grown;
     }
     step *s = &list->at[list->n++];
-    *s = (step){ .name = name };
+    *s = (step){ 0 };
     return s;
 }
 
@@ -35,10 +35,10 @@ static rondo_status no_step(const step_list *list)
     return list->n == LIMIT_STEPS ? RONDO_E_FORMAT : RONDO_E_NOMEM;
 }
 
-static rondo_status add_rewrite(step_list *list, const char *name, rewrite_function *rewrite,
-                                idle_function *idle, step **out)
+static rondo_status add_rewrite(step_list *list, rewrite_function *rewrite, idle_function *idle,
+                                step **out)
 {
-    step *s = step_add(list, name);
+    step *s = step_add(list);
     if (!s) return no_step(list);
     s->rewrite = rewrite;
     s->idle = idle;
@@ -46,10 +46,9 @@ static rondo_status add_rewrite(step_list *list, const char *name, rewrite_funct
     return RONDO_OK;
 }
 
-static rondo_status add_cut(step_list *list, const char *name, cut_function *cut,
-                            cut_behaviour behaviour, step **out)
+static rondo_status add_cut(step_list *list, cut_function *cut, cut_behaviour behaviour, step **out)
 {
-    step *s = step_add(list, name);
+    step *s = step_add(list);
     if (!s) return no_step(list);
     s->cut = cut;
     s->behaviour = behaviour;
@@ -57,37 +56,36 @@ static rondo_status add_cut(step_list *list, const char *name, cut_function *cut
     return RONDO_OK;
 }
 
-static rondo_status add_test(step_list *list, const char *name, letter_test *test,
-                             cut_behaviour behaviour)
+static rondo_status add_test(step_list *list, letter_test *test, cut_behaviour behaviour)
 {
     step *s;
-    RONDO_TRY(add_cut(list, name, cut_letters, behaviour, &s));
+    RONDO_TRY(add_cut(list, cut_letters, behaviour, &s));
     s->test = test;
     return RONDO_OK;
 }
 
-static rondo_status add_without(step_list *list, const char *name, letter_test *test)
+static rondo_status add_without(step_list *list, letter_test *test)
 {
     step *s;
-    RONDO_TRY(add_rewrite(list, name, rewrite_without, idle_ascii, &s));
+    RONDO_TRY(add_rewrite(list, rewrite_without, idle_ascii, &s));
     s->test = test;
     return RONDO_OK;
 }
 
-static rondo_status add_form(step_list *list, const char *name, int64_t options)
+static rondo_status add_form(step_list *list, int64_t options)
 {
     step *s;
-    RONDO_TRY(add_rewrite(list, name, rewrite_form, idle_form, &s));
+    RONDO_TRY(add_rewrite(list, rewrite_form, idle_form, &s));
     s->number = options;
     return RONDO_OK;
 }
 
 /* The text in front of a piece, unless `unless` is there. */
-static rondo_status add_prefix(step_list *list, const char *name, const char *text,
-                               const char *unless, bool first_only)
+static rondo_status add_prefix(step_list *list, const char *text, const char *unless,
+                               bool first_only)
 {
     step *s;
-    RONDO_TRY(add_rewrite(list, name, rewrite_prefix, NULL, &s));
+    RONDO_TRY(add_rewrite(list, rewrite_prefix, NULL, &s));
     s->text = alloc_text(text);
     s->content = alloc_text(unless);
     if (!s->text || (unless && !s->content)) return RONDO_E_NOMEM;
@@ -97,11 +95,10 @@ static rondo_status add_prefix(step_list *list, const char *name, const char *te
     return RONDO_OK;
 }
 
-static rondo_status add_replace(step_list *list, const char *name, const char *text,
-                                const char *content)
+static rondo_status add_replace(step_list *list, const char *text, const char *content)
 {
     step *s;
-    RONDO_TRY(add_rewrite(list, name, rewrite_replace, idle_replace, &s));
+    RONDO_TRY(add_rewrite(list, rewrite_replace, idle_replace, &s));
     s->text = alloc_text(text);
     s->content = alloc_text(content);
     if (!s->text || !s->content) return RONDO_E_NOMEM;
@@ -116,37 +113,37 @@ enum { DECOMPOSED = UTF8PROC_DECOMPOSE, COMPOSED = UTF8PROC_COMPOSE, COMPATIBLE 
 static rondo_status read_nfc(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_form(list, "NFC", COMPOSED);
+    return add_form(list, COMPOSED);
 }
 
 static rondo_status read_nfd(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_form(list, "NFD", DECOMPOSED);
+    return add_form(list, DECOMPOSED);
 }
 
 static rondo_status read_nfkc(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_form(list, "NFKC", COMPOSED | COMPATIBLE);
+    return add_form(list, COMPOSED | COMPATIBLE);
 }
 
 static rondo_status read_nfkd(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_form(list, "NFKD", DECOMPOSED | COMPATIBLE);
+    return add_form(list, DECOMPOSED | COMPATIBLE);
 }
 
 static rondo_status read_lowercase(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_rewrite(list, "Lowercase", rewrite_lowercase, idle_lowercase, NULL);
+    return add_rewrite(list, rewrite_lowercase, idle_lowercase, NULL);
 }
 
 static rondo_status read_strip(step_list *list, const json_t *j)
 {
     step *s;
-    RONDO_TRY(add_rewrite(list, "Strip", rewrite_strip, NULL, &s));
+    RONDO_TRY(add_rewrite(list, rewrite_strip, NULL, &s));
     RONDO_TRY(field_bool(j, "strip_left", true, &s->left));
     return field_bool(j, "strip_right", true, &s->right);
 }
@@ -154,26 +151,26 @@ static rondo_status read_strip(step_list *list, const json_t *j)
 static rondo_status read_strip_accents(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_without(list, "StripAccents", letter_is_mark);
+    return add_without(list, letter_is_mark);
 }
 
 static rondo_status read_nmt(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_rewrite(list, "Nmt", rewrite_nmt, NULL, NULL);
+    return add_rewrite(list, rewrite_nmt, NULL, NULL);
 }
 
 static rondo_status read_bytes(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_rewrite(list, "ByteLevel", rewrite_bytes, NULL, NULL);
+    return add_rewrite(list, rewrite_bytes, NULL, NULL);
 }
 
 static rondo_status read_prepend(step_list *list, const json_t *j)
 {
     const char *text;
     RONDO_TRY(json_want_text(j, "prepend", &text));
-    return add_prefix(list, "Prepend", text, NULL, false);
+    return add_prefix(list, text, NULL, false);
 }
 
 /* {"String": …} or {"Regex": …}: the one that is there. */
@@ -194,7 +191,7 @@ static rondo_status add_unwanted(step_list *list, unsigned char letter)
 {
     step *s = list->n ? &list->at[list->n - 1] : NULL;
     if (!s || s->rewrite != rewrite_without_set)
-        RONDO_TRY(add_rewrite(list, "Replace", rewrite_without_set, NULL, &s));
+        RONDO_TRY(add_rewrite(list, rewrite_without_set, NULL, &s));
     s->letters[letter / 64] |= (uint64_t)1 << letter % 64;
     return RONDO_OK;
 }
@@ -205,9 +202,9 @@ static rondo_status read_replace(step_list *list, const json_t *j)
     RONDO_TRY(read_pattern(j, &text, &pattern));
     RONDO_TRY(json_want_text(j, "content", &content));
     if (text && !text[1] && !*content) return add_unwanted(list, (unsigned char)*text);
-    if (text) return add_replace(list, "Replace", text, content);
+    if (text) return add_replace(list, text, content);
     step *s;
-    RONDO_TRY(add_rewrite(list, "Replace", rewrite_replace_regex, NULL, &s));
+    RONDO_TRY(add_rewrite(list, rewrite_replace_regex, NULL, &s));
     s->content = alloc_text(content);
     if (!s->content) return RONDO_E_NOMEM;
     s->content_size = (int64_t)strlen(content);
@@ -221,11 +218,11 @@ static rondo_status read_bert(step_list *list, const json_t *j)
     RONDO_TRY(field_bool(j, "handle_chinese_chars", true, &chinese));
     RONDO_TRY(field_bool(j, "lowercase", true, &lower));
     RONDO_TRY(field_bool(j, "strip_accents", lower, &accents)); /* null: as lowercase */
-    if (clean) RONDO_TRY(add_rewrite(list, "BertNormalizer", rewrite_clean, NULL, NULL));
-    if (chinese) RONDO_TRY(add_rewrite(list, "BertNormalizer", rewrite_chinese, idle_ascii, NULL));
+    if (clean) RONDO_TRY(add_rewrite(list, rewrite_clean, NULL, NULL));
+    if (chinese) RONDO_TRY(add_rewrite(list, rewrite_chinese, idle_ascii, NULL));
     if (accents) {
-        RONDO_TRY(add_form(list, "BertNormalizer", DECOMPOSED));
-        RONDO_TRY(add_without(list, "BertNormalizer", letter_is_nonspacing));
+        RONDO_TRY(add_form(list, DECOMPOSED));
+        RONDO_TRY(add_without(list, letter_is_nonspacing));
     }
     return lower ? read_lowercase(list, j) : RONDO_OK;
 }
@@ -236,8 +233,8 @@ static rondo_status read_byte_level(step_list *list, const json_t *j)
     bool prefix, words;
     RONDO_TRY(field_bool(j, "add_prefix_space", true, &prefix));
     RONDO_TRY(field_bool(j, "use_regex", true, &words));
-    if (prefix) RONDO_TRY(add_prefix(list, "ByteLevel", " ", " ", false));
-    if (words) RONDO_TRY(add_cut(list, "ByteLevel", cut_gpt2, CUT_ISOLATED, NULL));
+    if (prefix) RONDO_TRY(add_prefix(list, " ", " ", false));
+    if (words) RONDO_TRY(add_cut(list, cut_gpt2, CUT_ISOLATED, NULL));
     return read_bytes(list, j);
 }
 
@@ -250,14 +247,14 @@ static rondo_status read_metaspace(step_list *list, const json_t *j)
     RONDO_TRY(field_bool(j, "add_prefix_space", true, &prefix)); /* as older files have it */
     RONDO_TRY(field_text(j, "prepend_scheme", prefix ? "always" : "never", &scheme));
     RONDO_TRY(field_bool(j, "split", true, &split));
-    RONDO_TRY(add_replace(list, "Metaspace", " ", mark));
+    RONDO_TRY(add_replace(list, " ", mark));
     if (strcmp(scheme, "always") == 0 || strcmp(scheme, "first") == 0)
-        RONDO_TRY(add_prefix(list, "Metaspace", mark, mark, *scheme == 'f'));
+        RONDO_TRY(add_prefix(list, mark, mark, *scheme == 'f'));
     else if (strcmp(scheme, "never") != 0)
         return rondo_fail(RONDO_E_FORMAT,
                           "\"prepend_scheme\" is \"%s\"; it may be always, first or never", scheme);
     if (!split) return RONDO_OK;
-    RONDO_TRY(add_cut(list, "Metaspace", cut_text, CUT_WITH_NEXT, &s));
+    RONDO_TRY(add_cut(list, cut_text, CUT_WITH_NEXT, &s));
     s->text = alloc_text(mark);
     s->text_size = (int64_t)strlen(mark);
     return s->text ? RONDO_OK : RONDO_E_NOMEM;
@@ -266,27 +263,27 @@ static rondo_status read_metaspace(step_list *list, const json_t *j)
 static rondo_status read_bert_words(step_list *list, const json_t *j)
 {
     (void)j;
-    RONDO_TRY(add_test(list, "BertPreTokenizer", letter_is_space, CUT_REMOVED));
-    return add_test(list, "BertPreTokenizer", letter_is_punctuation, CUT_ISOLATED);
+    RONDO_TRY(add_test(list, letter_is_space, CUT_REMOVED));
+    return add_test(list, letter_is_punctuation, CUT_ISOLATED);
 }
 
 static rondo_status read_whitespace(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_cut(list, "Whitespace", cut_words, CUT_ISOLATED, NULL);
+    return add_cut(list, cut_words, CUT_ISOLATED, NULL);
 }
 
 static rondo_status read_whitespace_split(step_list *list, const json_t *j)
 {
     (void)j;
-    return add_test(list, "WhitespaceSplit", letter_is_space, CUT_REMOVED);
+    return add_test(list, letter_is_space, CUT_REMOVED);
 }
 
 static rondo_status read_digits(step_list *list, const json_t *j)
 {
     bool single;
     RONDO_TRY(field_bool(j, "individual_digits", false, &single));
-    return add_test(list, "Digits", letter_is_number, single ? CUT_ISOLATED : CUT_CONTIGUOUS);
+    return add_test(list, letter_is_number, single ? CUT_ISOLATED : CUT_CONTIGUOUS);
 }
 
 static rondo_status read_behaviour(const json_t *j, const char *initial, cut_behaviour *out)
@@ -307,7 +304,7 @@ static rondo_status read_punctuation(step_list *list, const json_t *j)
 {
     cut_behaviour behaviour;
     RONDO_TRY(read_behaviour(j, "Isolated", &behaviour));
-    return add_test(list, "Punctuation", letter_is_punctuation, behaviour);
+    return add_test(list, letter_is_punctuation, behaviour);
 }
 
 static rondo_status read_split(step_list *list, const json_t *j)
@@ -317,7 +314,7 @@ static rondo_status read_split(step_list *list, const json_t *j)
     step *s;
     RONDO_TRY(read_pattern(j, &text, &pattern));
     RONDO_TRY(read_behaviour(j, NULL, &behaviour));
-    RONDO_TRY(add_cut(list, "Split", text ? cut_text : cut_regex, behaviour, &s));
+    RONDO_TRY(add_cut(list, text ? cut_text : cut_regex, behaviour, &s));
     RONDO_TRY(field_bool(j, "invert", false, &s->invert));
     if (pattern) return regex_new(&s->pattern, pattern);
     s->text = alloc_text(text);
@@ -330,7 +327,7 @@ static rondo_status read_delimiter(step_list *list, const json_t *j)
     const char *letter;
     step *s;
     RONDO_TRY(field_letter(j, "delimiter", NULL, &letter));
-    RONDO_TRY(add_cut(list, "CharDelimiterSplit", cut_text, CUT_REMOVED, &s));
+    RONDO_TRY(add_cut(list, cut_text, CUT_REMOVED, &s));
     s->text = alloc_text(letter);
     s->text_size = (int64_t)strlen(letter);
     return s->text ? RONDO_OK : RONDO_E_NOMEM;
@@ -339,7 +336,7 @@ static rondo_status read_delimiter(step_list *list, const json_t *j)
 static rondo_status read_length(step_list *list, const json_t *j)
 {
     step *s;
-    RONDO_TRY(add_cut(list, "FixedLength", cut_length, CUT_ISOLATED, &s));
+    RONDO_TRY(add_cut(list, cut_length, CUT_ISOLATED, &s));
     return field_int(j, "length", 5, 1, INT32_MAX, &s->number);
 }
 

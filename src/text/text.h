@@ -3,7 +3,7 @@
  * A tokenizer is what Hugging Face's tokenizer.json says: a normalizer, a pre-tokenizer that cuts
  * the text into words, a model that cuts words into tokens (WordLevel, BPE, WordPiece, Unigram),
  * what is added around them, and a decoder. char, byte and word are such tokenizers, too, so every
- * one is written as a file that the `tokenizers` package reads, with the same ids. docs/TEXT.md. */
+ * one is written as a file that the `tokenizers` package reads, with the same ids. docs/TOKENIZERS.md. */
 #ifndef RONDO_TEXT_H
 #define RONDO_TEXT_H
 #include "base/base.h"
@@ -13,7 +13,7 @@ enum {
     LIMIT_VOCABULARY = 1 << 22,      /* tokens */
     LIMIT_TOKEN = 1 << 10,           /* bytes of a token */
     LIMIT_STEPS = 256,               /* normalizers, pre-tokenizers, decoders in sequence */
-    LIMIT_TOKENIZER_FILE = 512 << 20 /* bytes */
+    LIMIT_TOKENIZER_FILE = 128 << 20 /* bytes */
 };
 
 typedef struct tokenizer tokenizer; /* immutable: many threads may use one */
@@ -53,7 +53,7 @@ const char *tokenizer_kind(const tokenizer *);            /* "WordLevel" "BPE" â
 /* ---- encode.c ---- */
 /* Appends the ids of a text as the package's `encode` gives them: tokens that the post-processor
  * adds (such as <eos>), truncated and padded where the file says so. E_FORMAT for what is no UTF-8,
- * naming the byte (counted from 0). */
+ * naming the byte, counted from 1. */
 rondo_status tokenizer_encode(const tokenizer *, const char *text, size_t n, token_list *);
 /* The text's own tokens alone: nothing added, cut off or padded. */
 rondo_status tokenizer_encode_plain(const tokenizer *, const char *text, size_t n, token_list *);

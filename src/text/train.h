@@ -55,7 +55,6 @@ struct trainer {
     int n_special;
     train_progress *tell;
     void *user;
-    rondo_status status; /* what stopped it */
 };
 void trainer_tell(const trainer *, const char *what, int64_t done, int64_t total);
 

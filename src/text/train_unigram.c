@@ -378,6 +378,13 @@ static rondo_status learn(learner *l, int64_t wanted)
     }
 }
 
+/* A multiple of 1/1024: sums of such scores are exact, and so is every reader's idea of them; two ways
+ * of one score are that everywhere. */
+static double rounded(double score)
+{
+    return floor(score * 1024 + 0.5) / 1024;
+}
+
 /* Special tokens score 0, then the likeliest tokens: letters first of all. */
 static rondo_status write_tokens(const learner *l, int64_t wanted, json_t *list)
 {
@@ -396,7 +403,8 @@ static rondo_status write_tokens(const learner *l, int64_t wanted, json_t *list)
         const unit *u = &l->unit[order[i].id];
         if (!u->letter && ++others > wanted - letters) continue;
         failed = json_array_append_new(
-            list, json_pack("[sf]", vocabulary_text(&l->tokens, order[i].id, NULL), u->score));
+            list,
+            json_pack("[sf]", vocabulary_text(&l->tokens, order[i].id, NULL), rounded(u->score)));
     }
     alloc_free(order);
     return failed ? rondo_fail(RONDO_E_NOMEM, "out of memory for a tokenizer") : RONDO_OK;

@@ -1,11 +1,14 @@
 /* Unigram (Kudo 2018): of all ways to cut a word into tokens, the one whose scores, logarithms of
  * probabilities, add up to the most (Viterbi 1967). */
 #include "text/parts.h"
+#include <math.h>
+#include <stdlib.h>
 
 typedef struct unigram {
     trie tokens;
-    double *score; /* [n] */
-    double least;  /* of them */
+    double *given; /* [n], as the file has them */
+    double *score; /* [n], as the package reads them */
+    double least;  /* of those */
     bool byte_fallback;
     int32_t byte[256]; /* <0x00> … <0xFF>; -1 */
 } unigram;
@@ -14,6 +17,26 @@ typedef struct unigram {
 static const double UNKNOWN_PENALTY = 10;
 
 /* ---- Reading and writing ---- */
+
+/* The package's parser rounds twice: the digits, as a whole number, over a power of ten. Where the
+ * scores of two ways are the same but for the last bit, that bit decides; so it must be theirs. */
+static double as_the_package_reads(double number)
+{
+    enum { DIGITS = 17, EXACT = 22 }; /* powers of ten up to 10^22 are exact */
+    char text[40];
+    int precision = 0;
+    do snprintf(text, sizeof text, "%.*e", precision, number);
+    while (strtod(text, NULL) != number && ++precision < DIGITS);
+    const char *exponent = strchr(text, 'e');
+    const int power = exponent ? atoi(exponent + 1) - precision : 0;
+    if (!exponent || power > 0 || power < -EXACT) return number;
+    uint64_t digits = 0;
+    for (const char *c = text; c < exponent; c++)
+        if (*c >= '0' && *c <= '9') digits = digits * 10 + (uint64_t)(*c - '0');
+    const double whole = (double)digits / pow(10, -power);
+    return number < 0 ? -whole : whole;
+}
+
 static rondo_status read_token(token_model *m, unigram *u, int64_t id, const json_t *j)
 {
     const char *token = json_string_value(json_array_get(j, 0));
@@ -22,7 +45,8 @@ static rondo_status read_token(token_model *m, unigram *u, int64_t id, const jso
         return rondo_fail(RONDO_E_FORMAT, "it is not a token and its score");
     const size_t n = json_string_length(json_array_get(j, 0));
     if (n > LIMIT_TOKEN) return rondo_fail(RONDO_E_FORMAT, "it is over %d bytes", LIMIT_TOKEN);
-    u->score[id] = json_number_value(score);
+    u->given[id] = json_number_value(score);
+    u->score[id] = as_the_package_reads(u->given[id]);
     if (id == 0 || u->score[id] < u->least) u->least = u->score[id];
     RONDO_TRY(vocabulary_put(&m->vocabulary, id, token, n));
     return trie_put(&u->tokens, token, n, (int32_t)id);
@@ -42,7 +66,8 @@ static rondo_status read(token_model *m, const json_t *j)
         return rondo_fail(RONDO_E_FORMAT, "\"vocab\" has %lld tokens; the limit is %d",
                           (long long)n, LIMIT_VOCABULARY);
     u->score = alloc_array(n, sizeof *u->score);
-    if (!u->score) return RONDO_E_NOMEM;
+    u->given = alloc_array(n, sizeof *u->given);
+    if (!u->score || !u->given) return RONDO_E_NOMEM;
     json_array_foreach (tokens, i, token)
         RONDO_TRY(rondo_fail_in(read_token(m, u, (int64_t)i, token), "token %zu", i));
     RONDO_TRY(field_int(j, "unk_id", -1, 0, n - 1, &unknown));
@@ -65,7 +90,7 @@ static rondo_status write(const token_model *m, json_t *j)
     for (int64_t i = 0; tokens && i < m->vocabulary.n; i++) {
         size_t n;
         const char *token = vocabulary_text(&m->vocabulary, i, &n);
-        if (json_array_append_new(tokens, json_pack("[s#f]", token, (int)n, u->score[i]))) {
+        if (json_array_append_new(tokens, json_pack("[s#f]", token, (int)n, u->given[i]))) {
             json_decref(tokens);
             tokens = NULL;
         }
@@ -78,6 +103,7 @@ static void free_state(token_model *m)
     unigram *u = m->state;
     trie_free(&u->tokens);
     alloc_free(u->score);
+    alloc_free(u->given);
 }
 
 /* ---- Encoding ---- */

@@ -2,8 +2,8 @@
  * to go on exactly.
  *
  * Metadata "checkpoint" (JSON): "run", texts that must agree for the file to fit a run;
- * "position", integers. Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the learning
- * rate, then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes). */
+ * "position", integers. Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the optimizer's,
+ * then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes). */
 #include "train/train.h"
 #include <string.h>
 
@@ -46,6 +46,22 @@ static int64_t count_callbacks(const rondo_fit_options *o)
     return n;
 }
 
+/* Of weights that do not learn at the optimizer's. */
+static rondo_status describe_rates(json_t *run, const rondo_model *m)
+{
+    char number[32];
+    text_buffer rates = { 0 };
+    for (int i = 0; i < m->n_params; i++) {
+        if (m->params[i]->rate == 1) continue;
+        number_text(number, m->params[i]->rate);
+        text_add(&rates, "%s%s=%s", rates.size ? " " : "", rondo_weight_name(m, i), number);
+    }
+    rondo_status status = rates.status;
+    if (!status && rates.size) status = json_put(run, "rates of weights", json_string(rates.data));
+    text_free(&rates);
+    return status;
+}
+
 static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_dataset *data,
                                  const rondo_fit_options *o)
 {
@@ -55,6 +71,10 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     RONDO_TRY(json_put(run, "optimizer", json_string(t->optimizer_spec)));
     RONDO_TRY(json_put(run, "loss", json_string(t->loss_spec)));
     RONDO_TRY(json_put(run, "metrics", json_string(t->metric_spec)));
+    if (schedule_spans_run(t->optimizer.schedule, &t->optimizer.schedule_options))
+        RONDO_TRY(put_number(run, "number of epochs, which its schedule spans,", o->epochs));
+    if (o->unfreeze) RONDO_TRY(put_number(run, "epochs to thaw a layer", o->unfreeze));
+    RONDO_TRY(describe_rates(run, m));
     RONDO_TRY(put_digest(run, "seed", m->seed));
     RONDO_TRY(json_put(run, "compute", json_string(linear_compute_name(m->compute))));
     RONDO_TRY(put_number(run, "batch size", o->batch_size));
@@ -71,20 +91,27 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     return json_put(run, "identity", json_string(o->identity ? o->identity : ""));
 }
 
-static rondo_status compare_runs(const char *path, const json_t *saved, json_t *now)
+static rondo_status compare_keys(const char *path, json_t *keys, const json_t *saved,
+                                 const json_t *now)
 {
     const char *key;
-    json_t *value_now;
-    json_object_foreach (now, key, value_now) {
+    json_t *each;
+    json_object_foreach (keys, key, each) {
         const char *was = json_string_value(json_object_get(saved, key));
-        const char *is = json_string_value(value_now);
-        if (!was || strcmp(was, is) != 0)
+        const char *is = json_string_value(json_object_get(now, key));
+        if (!was || !is || strcmp(was, is) != 0)
             return rondo_fail(RONDO_E_MISMATCH,
                               "%s is the checkpoint of another run: its %s was %s, now it is %s; "
                               "name another file, or delete it to start over",
-                              path, key, was ? was : "not given", *is ? is : "not given");
+                              path, key, was ? was : "not given", is && *is ? is : "not given");
     }
     return RONDO_OK;
+}
+
+static rondo_status compare_runs(const char *path, json_t *saved, json_t *now)
+{
+    RONDO_TRY(compare_keys(path, now, saved, now));
+    return compare_keys(path, saved, saved, now);
 }
 
 /* ---- Saving ---- */
@@ -119,12 +146,12 @@ static rondo_status add_tensors(packing *p, const rondo_model *m, const rondo_fi
         snprintf(name, sizeof name, SLOT, i);
         add(p, name, real_type(), t->optimizer.n, sizeof(real), t->optimizer.slots[i]);
     }
-    const int64_t n = scores_size(&t->scores);
-    p->numbers = alloc_array(1 + n, sizeof *p->numbers);
+    const int64_t first = optimizer_numbers(&t->optimizer), n = first + scores_size(&t->scores);
+    p->numbers = alloc_array(n, sizeof *p->numbers);
     if (!p->numbers) return RONDO_E_NOMEM;
-    p->numbers[0] = t->optimizer.learning_rate;
-    scores_save(&t->scores, p->numbers + 1);
-    add(p, "state.numbers", "F64", 1 + n, sizeof(double), p->numbers);
+    optimizer_save(&t->optimizer, p->numbers);
+    scores_save(&t->scores, p->numbers + first);
+    add(p, "state.numbers", "F64", n, sizeof(double), p->numbers);
     if (t->carries && t->carry.rows)
         add(p, "state.carry", real_type(), m->state_size * t->carry.rows, sizeof(real),
             t->carry.state);
@@ -217,15 +244,16 @@ static rondo_status load_tensors(const tensor_file *f, const char *path, rondo_m
         if (!data) return RONDO_E_FORMAT;
         memcpy(t->optimizer.slots[i], data, slot);
     }
-    const int64_t n = 1 + scores_size(&t->scores);
+    const int64_t first = optimizer_numbers(&t->optimizer), n = first + scores_size(&t->scores);
     const size_t size = (size_t)n * sizeof(double);
     const void *data = data_of(f, path, "state.numbers", "F64", size);
     double *numbers = data ? alloc_array(n, sizeof *numbers) : NULL;
     if (!numbers) return data ? RONDO_E_NOMEM : RONDO_E_FORMAT;
     memcpy(numbers, data, size);
-    t->optimizer.learning_rate = numbers[0];
-    scores_load(&t->scores, numbers + 1);
+    const rondo_status status = optimizer_load(&t->optimizer, numbers);
+    scores_load(&t->scores, numbers + first);
     alloc_free(numbers);
+    if (status) return rondo_fail_in(status, "%s", path);
     t->carry.rows = 0;
     if (!t->carries || carry_rows <= 0) return RONDO_OK;
     RONDO_TRY(carry_reserve(&t->carry, m, carry_rows));
@@ -294,6 +322,7 @@ static rondo_status load(const tensor_file *f, const char *path, const json_t *a
     int64_t carry_rows;
     RONDO_TRY(json_want_object(all, "position", &position));
     RONDO_TRY(rondo_fail_in(load_position(position, m->training, at, &carry_rows), "%s", path));
+    RONDO_TRY(model_thaw(m, fit_groups(o, at->epoch)));
     RONDO_TRY(load_frozen(f, path, m));
     RONDO_TRY(load_tensors(f, path, m, carry_rows));
     RONDO_TRY(rondo_fail_in(model_read_weights(m, f), "%s", path));

@@ -80,12 +80,13 @@ static rondo_status fill(training *t, rondo_model *m, const rondo_compile_option
     RONDO_TRY(optimizer_parse(&t->optimizer, t->optimizer_spec));
     RONDO_TRY(objective_parse(&t->objective, m, t->loss_spec));
     RONDO_TRY(scores_parse(&t->scores, &t->score_names, m, &t->objective, t->metric_spec));
-    RONDO_TRY(optimizer_reserve(&t->optimizer, m->n_gradients, m->params, m->n_params));
+    RONDO_TRY(optimizer_reserve(&t->optimizer, m->weights, m->n_gradients, m->params, m->n_params));
     RONDO_TRY(model_gradients(m));
     RONDO_TRY(pass_new(&t->pass, m));
     t->pass->training = true;
     t->pass->gradients = m->gradients;
     objective_apply(&t->objective, t->pass);
+    for (int i = 0; i < t->objective.n; i++) t->pass->unseen[i] = !scores_look(&t->scores, i);
     t->stateful = t->carries = model_stateful(m);
     return RONDO_OK;
 }
@@ -94,7 +95,7 @@ static rondo_status fill(training *t, rondo_model *m, const rondo_compile_option
 static rondo_status follow(rondo_model *m)
 {
     training *t = m->training;
-    RONDO_TRY(optimizer_reserve(&t->optimizer, m->n_gradients, m->params, m->n_params));
+    RONDO_TRY(optimizer_reserve(&t->optimizer, m->weights, m->n_gradients, m->params, m->n_params));
     RONDO_TRY(model_gradients(m));
     t->pass->gradients = m->gradients;
     return RONDO_OK;
@@ -159,6 +160,20 @@ rondo_status rondo_set_learning_rate(rondo_model *m, double rate)
     if (!(rate >= 0) || rate > 1e30)
         return rondo_fail(RONDO_E_ARG, "a learning rate of %g makes no sense", rate);
     t->optimizer.learning_rate = rate;
+    return RONDO_OK;
+}
+
+rondo_status rondo_swap_average(rondo_model *m)
+{
+    training *t;
+    RONDO_TRY(training_of(&t, m, "rondo_swap_average"));
+    if (t->optimizer.average < 0)
+        return rondo_fail(RONDO_E_STATE,
+                          "optimizer %s keeps no average of the weights: give it "
+                          "use_ema, or take asgd or ntasgd",
+                          t->optimizer.row->name);
+    average_swap(&t->optimizer, m->weights, m->params, m->n_params);
+    model_weights_trained(m);
     return RONDO_OK;
 }
 

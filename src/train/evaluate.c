@@ -17,6 +17,7 @@ rondo_status evaluation_open(evaluation *e, const rondo_model *m)
         return status;
     }
     objective_apply(&t->objective, e->pass);
+    for (int i = 0; i < t->objective.n; i++) e->pass->unseen[i] = !scores_look(&e->scores, i);
     tour_open(&e->tour, e->pass);
     return RONDO_OK;
 }

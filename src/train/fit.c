@@ -28,6 +28,7 @@ typedef struct fit {
     rondo_fit_options options;
     fit_position at;
     int64_t batches; /* of an epoch */
+    int64_t updates; /* … and what they come to, but for windows at random */
     epoch_order order;
     cuts cuts;      /* of streams: its windows, which are its batches */
     feeder *feeder; /* of its batches */
@@ -58,16 +59,15 @@ static rondo_status check_options(const fit *f)
 {
     const rondo_fit_options *o = &f->options;
     if (o->epochs < 0 || o->batch_size < 0 || o->bptt < 0 || o->checkpoint_seconds < 0 ||
-        o->steps_per_epoch < 0 || o->bucket < 0)
+        o->steps_per_epoch < 0 || o->bucket < 0 || o->unfreeze < 0)
         return rondo_fail(RONDO_E_ARG, "fit: epochs, batch_size, bptt, checkpoint_seconds, "
-                                       "steps_per_epoch and bucket cannot be under 0");
+                                       "steps_per_epoch, bucket and unfreeze cannot be under 0");
+    if (o->bucket && (o->no_shuffle || (f->data && f->data->streams)))
+        return rondo_fail(RONDO_E_ARG, "fit: bucket sorts samples that are shuffled; these stay in "
+                                       "their order");
     if (o->bptt_vary && !(f->data && f->data->streams && o->bptt))
         return rondo_fail(RONDO_E_ARG, "fit: bptt_vary varies the windows of streams, around bptt; "
                                        "these data are none, or bptt is 0");
-    if (o->bucket && o->no_shuffle)
-        return rondo_fail(RONDO_E_ARG,
-                          "fit: bucket sorts what is shuffled; with no_shuffle the data "
-                          "stay in their order");
     if (o->steps_per_epoch && o->no_shuffle)
         return rondo_fail(RONDO_E_ARG, "fit: steps_per_epoch draws an epoch's batches from all the "
                                        "data; with no_shuffle none is drawn");
@@ -102,12 +102,24 @@ static rondo_status make_names(fit *f)
     return RONDO_OK;
 }
 
+/* For the schedule. */
+static void note_time(fit *f)
+{
+    const rondo_fit_options *o = &f->options;
+    schedule_time *t = &f->training->optimizer.time;
+    t->epochs = (double)o->epochs;
+    t->epoch = (double)f->at.epoch + (double)f->at.batch / (double)f->batches;
+    t->steps = (double)f->updates * t->epochs;
+}
+
 /* An epoch's batches: of streams its windows, else some samples each. */
 static rondo_status count_batches(fit *f)
 {
     const rondo_fit_options *o = &f->options;
     f->batches = (f->data->count - 1) / o->batch_size + 1;
     if (o->steps_per_epoch && o->steps_per_epoch < f->batches) f->batches = o->steps_per_epoch;
+    const int64_t windows = o->bptt ? (dataset_longest(f->data) - 1) / o->bptt + 1 : 1;
+    f->updates = f->data->streams ? windows : f->batches * windows;
     if (!f->data->streams) return RONDO_OK;
     RONDO_TRY(cuts_make(&f->cuts, dataset_longest(f->data), o->bptt, o->bptt_vary, f->model->seed,
                         f->at.epoch));
@@ -166,14 +178,24 @@ static rondo_status set_up(fit *f, const rondo_fit_options *given)
     RONDO_TRY(checkpoint_note_model(f->training, f->model));
     if (o->checkpoint && file_exists(o->checkpoint))
         RONDO_TRY(checkpoint_load(o->checkpoint, f->model, f->data, o, &f->at));
+    else
+        RONDO_TRY(model_thaw(f->model, fit_groups(o, 0)));
     RONDO_TRY(count_batches(f));
+    note_time(f);
     if (f->at.done && o->epochs > f->at.epochs) f->at.done = false;
     f->saved = seconds();
     return RONDO_OK;
 }
 
+int64_t fit_groups(const rondo_fit_options *o, int64_t epoch)
+{
+    return o->unfreeze ? 1 + epoch / o->unfreeze : 0;
+}
+
+/* What rested trains again; a failure sticks to the model. */
 static void tear_down(fit *f)
 {
+    if (f->training) (void)model_thaw(f->model, 0);
     feeder_close(f->feeder);
     if (f->validation.model) evaluation_close(&f->validation);
     text_list_free(f->names);
@@ -225,8 +247,10 @@ static rondo_status stop_interrupted(fit *f)
 
 static void shuffle(fit *f)
 {
-    if (!f->options.no_shuffle) order_draw(&f->order, f->model->seed, f->at.epoch);
-    for (int64_t i = 0; f->options.no_shuffle && i < f->data->count; i++) f->order.item[i] = i;
+    if (f->options.no_shuffle || f->data->streams)
+        order_keep(&f->order);
+    else
+        order_draw(&f->order, f->model->seed, f->at.epoch);
 }
 
 /* For batch i of this epoch; what comes in the next is not known before it is shuffled. */
@@ -263,6 +287,7 @@ static rondo_status train_batch(fit *f)
     RONDO_TRY(train(f, b, &mean));
     f->at.batch++;
     f->at.samples += samples;
+    note_time(f);
     scores_result(&t->scores, f->values);
     RONDO_TRY(notify(f, RONDO_BATCH_END, f->n_scores));
     if (isfinite(mean) || f->progress.stop) return RONDO_OK;
@@ -278,6 +303,7 @@ static rondo_status train_epoch(fit *f)
     if (f->at.batch == 0) scores_reset(&f->training->scores);
     if (f->at.batch == 0 && f->data->streams) f->training->carry.rows = 0;
     RONDO_TRY(count_batches(f));
+    note_time(f);
     shuffle(f);
     ask(f, f->at.batch);
     while (f->at.batch < f->batches && !f->progress.stop) {
@@ -298,7 +324,16 @@ static bool finished(const fit *f)
     return f->at.done || f->progress.stop || f->at.epoch >= f->options.epochs;
 }
 
-static rondo_status end_epoch(fit *f)
+/* Validation, and who is told of it, see averaged weights; training goes on from the others. */
+static void swap_average(fit *f)
+{
+    rondo_model *m = f->model;
+    if (!average_begun(&f->training->optimizer)) return;
+    average_swap(&f->training->optimizer, m->weights, m->params, m->n_params);
+    model_weights_trained(m);
+}
+
+static rondo_status judge_epoch(fit *f)
 {
     scores_result(&f->training->scores, f->values);
     if (f->options.validation) {
@@ -310,9 +345,19 @@ static rondo_status end_epoch(fit *f)
     if (f->options.judge)
         RONDO_TRY(f->options.judge->judge(f->model, f->values + f->n_names - f->options.judge->n,
                                           f->options.judge->user));
-    RONDO_TRY(notify(f, RONDO_EPOCH_END, f->n_names));
+    return notify(f, RONDO_EPOCH_END, f->n_names);
+}
+
+static rondo_status end_epoch(fit *f)
+{
+    swap_average(f);
+    const rondo_status status = judge_epoch(f);
+    swap_average(f);
+    RONDO_TRY(status);
+    average_note(&f->training->optimizer, f->values[f->options.validation ? f->n_scores : 0]);
     f->at.epoch++;
     f->at.batch = f->at.samples = 0;
+    RONDO_TRY(model_thaw(f->model, fit_groups(&f->options, f->at.epoch)));
     f->at.done = f->progress.stop;
     f->at.epochs = f->options.epochs;
     const bool rarely = f->options.checkpoint_rarely && !finished(f);
@@ -329,6 +374,8 @@ static rondo_status run(fit *f)
         if (f->options.checkpoint_rarely) RONDO_TRY(save(f));
         return stop_interrupted(f);
     }
+    average_take(&f->training->optimizer, f->model->weights, f->model->params, f->model->n_params);
+    model_weights_trained(f->model);
     return notify(f, RONDO_FIT_END, f->n_names);
 }
 

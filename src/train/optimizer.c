@@ -1,4 +1,5 @@
-/* Optimizers: sgd, rmsprop, adam, adamw, with Keras' names, defaults and clipping. */
+/* Optimizers: sgd, rmsprop, adam, adamw, with Keras' names, defaults and clipping; asgd as PyTorch has
+ * it. */
 #include "train/train.h"
 #include <math.h>
 #include <string.h>
@@ -17,19 +18,24 @@ enum { CHUNK = 1 << 14 }; /* elements of one kernel call: fixed, so that threads
         FIELD(weight_decay, OPTION_REAL, decay, "share of the weights that each step takes away"), \
         FIELD(lazy, OPTION_BOOL, NULL, "vectors of tokens that a batch lacks stay as they are"),   \
         FIELD(schedule, OPTION_TEXT, NULL, "'cosine decay_steps=1000': how the rate changes")
+#define EMA_FIELDS                                                                                 \
+    FIELD(use_ema, OPTION_BOOL, NULL, "evaluate and save a moving average of the weights"),        \
+        FIELD(ema_momentum, OPTION_REAL, "0.99", "share of it that an update keeps")
 #define ADAM_FIELDS(decay)                                                                         \
-    COMMON_FIELDS("0.001", decay),                                                                 \
+    COMMON_FIELDS("0.001", decay), EMA_FIELDS,                                                     \
         FIELD(beta_1, OPTION_REAL, "0.9", "decay of the mean gradient"),                           \
         FIELD(beta_2, OPTION_REAL, "0.999", "decay of the mean squared gradient"),                 \
         FIELD(epsilon, OPTION_REAL, "1e-7", "added to the root of it")
 
 static const option_field sgd_fields[] = {
     COMMON_FIELDS("0.01", NULL),
+    EMA_FIELDS,
     FIELD(momentum, OPTION_REAL, NULL, "share of the last step that goes on"),
     FIELD(nesterov, OPTION_BOOL, NULL, "look ahead along the momentum"),
 };
 static const option_field rmsprop_fields[] = {
     COMMON_FIELDS("0.001", NULL),
+    EMA_FIELDS,
     FIELD(rho, OPTION_REAL, "0.9", "decay of the mean squared gradient"),
     FIELD(momentum, OPTION_REAL, NULL, "share of the last step that goes on"),
     FIELD(epsilon, OPTION_REAL, "1e-7", "added to the mean squared gradient"),
@@ -38,6 +44,22 @@ static const option_field adam_fields[] = { ADAM_FIELDS(NULL) };
 static const option_field adamw_fields[] = {
     ADAM_FIELDS("0.004"),
 };
+static const option_field asgd_fields[] = {
+    COMMON_FIELDS("0.01", NULL),
+    FIELD(lambd, OPTION_REAL, "0.0001", "decay: of weights and, by alpha, of the rate"),
+    FIELD(alpha, OPTION_REAL, "0.75", "power of the rate's decay"),
+    FIELD(t0, OPTION_INT, "1000000", "updates before weights are averaged"),
+};
+static const option_field ntasgd_fields[] = {
+    COMMON_FIELDS("0.01", NULL),
+    FIELD(nonmono, OPTION_INT, "5", "averages once an epoch's loss is over the best so long ago"),
+};
+
+static int no_slots(const optimizer_options *o)
+{
+    (void)o;
+    return 0;
+}
 
 static int momentum_slots(const optimizer_options *o)
 {
@@ -61,6 +83,13 @@ static void update_sgd(const kernels *k, real *w, real *const slots[], const rea
     k->sgd(w, slots[0], g, n, terms);
 }
 
+static void update_asgd(const kernels *k, real *w, real *const slots[], const real *g, int64_t n,
+                        const optimizer_terms *terms)
+{
+    (void)slots;
+    k->sgd(w, NULL, g, n, terms);
+}
+
 static void update_rmsprop(const kernels *k, real *w, real *const slots[], const real *g, int64_t n,
                            const optimizer_terms *terms)
 {
@@ -74,13 +103,18 @@ static void update_adam(const kernels *k, real *w, real *const slots[], const re
 }
 
 static const optimizer_row rows[] = {
-    { "sgd", "gradient descent", OPTION_TABLE(sgd_fields), momentum_slots, update_sgd },
+    { "sgd", "gradient descent", OPTION_TABLE(sgd_fields), AVERAGES_NOTHING, momentum_slots,
+      update_sgd },
     { "rmsprop", "steps divided by the root of the mean squared gradient",
-      OPTION_TABLE(rmsprop_fields), rmsprop_slots, update_rmsprop },
+      OPTION_TABLE(rmsprop_fields), AVERAGES_NOTHING, rmsprop_slots, update_rmsprop },
     { "adam", "mean gradient over the root of the mean squared gradient", OPTION_TABLE(adam_fields),
+      AVERAGES_NOTHING, adam_slots, update_adam },
+    { "adamw", "adam with weight decay of its own", OPTION_TABLE(adamw_fields), AVERAGES_NOTHING,
       adam_slots, update_adam },
-    { "adamw", "adam with weight decay of its own", OPTION_TABLE(adamw_fields), adam_slots,
-      update_adam },
+    { "asgd", "gradient descent; the mean of its weights counts", OPTION_TABLE(asgd_fields),
+      AVERAGES_LATE, no_slots, update_asgd },
+    { "ntasgd", "gradient descent; once the loss falls no more, the mean of its weights counts",
+      OPTION_TABLE(ntasgd_fields), AVERAGES_WHEN_STUCK, no_slots, update_asgd },
 };
 
 void optimizer_register_all(void)
@@ -107,7 +141,16 @@ static rondo_status check(const optimizer *o)
         return rondo_fail(RONDO_E_ARG,
                           "optimizer %s: set one of clipvalue, clipnorm and global_clipnorm",
                           o->row->name);
-    return RONDO_OK;
+    return average_check(o);
+}
+
+/* AVERAGES_LATE as PyTorch: after update t0 the mean is of that one, and so it is after the next. */
+static void plan_slots(optimizer *o)
+{
+    const optimizer_options *p = &o->options;
+    o->n_slots = o->row->slots(p);
+    o->average = p->use_ema || o->row->averages ? o->n_slots++ : -1;
+    o->average_from = p->use_ema ? 0 : o->row->averages == AVERAGES_LATE ? p->t0 + 1 : -1;
 }
 
 rondo_status optimizer_parse(optimizer *o, const char *text)
@@ -128,7 +171,7 @@ rondo_status optimizer_parse(optimizer *o, const char *text)
     status = schedule_parse(&o->schedule, &o->schedule_options, o->options.schedule);
     o->learning_rate = (double)o->options.learning_rate;
     o->share = 1;
-    o->n_slots = o->row->slots(&o->options);
+    plan_slots(o);
 done:
     spec_free(&parsed);
     if (status) optimizer_free(o);
@@ -156,15 +199,26 @@ static rondo_status note_places(optimizer *o, param *const params[], int n_param
     return RONDO_OK;
 }
 
-rondo_status optimizer_reserve(optimizer *o, int64_t n, param *const params[], int n_params)
+/* What was frozen until now is the average of what it was. */
+static void first_slot(const optimizer *o, int s, real *slot, const real *weights, const param *p)
+{
+    if (s == o->average && weights)
+        memcpy(slot, weights + p->offset, (size_t)shape_size(&p->shape) * sizeof *slot);
+}
+
+rondo_status optimizer_reserve(optimizer *o, const real *weights, int64_t n, param *const params[],
+                               int n_params)
 {
     for (int s = 0; s < o->n_slots; s++) {
         real *slots = alloc_aligned((size_t)(n + 1) * sizeof(real));
         if (!slots) return RONDO_E_NOMEM;
         for (int i = 0; i < n_params; i++) {
             const param *p = params[i];
-            const int64_t before = p->gradient < 0 ? -1 : slot_before(o, p->id);
-            if (before >= 0)
+            if (p->gradient < 0) continue;
+            const int64_t before = slot_before(o, p->id);
+            if (before < 0)
+                first_slot(o, s, slots + p->gradient, weights, p);
+            else
                 memcpy(slots + p->gradient, o->slots[s] + before,
                        (size_t)shape_size(&p->shape) * sizeof *slots);
         }
@@ -275,15 +329,32 @@ typedef struct run {
     real *w;
     const real *g;
     optimizer_terms terms;
+    double share; /* of the weights in their average */
 } run;
 
 static void update_run(void *user, int64_t at, int64_t n)
 {
     const run *r = user;
-    real *slots[3] = { NULL };
-    for (int s = 0; s < r->optimizer->n_slots; s++) slots[s] = r->optimizer->slots[s] + at;
-    r->optimizer->row->update(kernel_table(), r->w + r->stretch.ahead + at, slots, r->g + at, n,
-                              &r->terms);
+    const optimizer *o = r->optimizer;
+    const kernels *k = kernel_table();
+    real *slots[3] = { NULL }, *w = r->w + r->stretch.ahead + at;
+    for (int s = 0; s < o->n_slots && s != o->average; s++) slots[s] = o->slots[s] + at;
+    o->row->update(k, w, slots, r->g + at, n, &r->terms);
+    if (r->share > 0) k->approach(o->slots[o->average] + at, (real)r->share, w, n);
+}
+
+static void average_run(void *user, int64_t at, int64_t n)
+{
+    const run *r = user;
+    const optimizer *o = r->optimizer;
+    kernel_table()->approach(o->slots[o->average] + at, (real)r->share,
+                             r->w + r->stretch.ahead + at, n);
+}
+
+static void average_piece(void *arg, int i)
+{
+    run *r = arg;
+    each_run(&r->stretch, i, average_run, r);
 }
 
 static void update_piece(void *arg, int i)
@@ -301,7 +372,7 @@ static optimizer_terms terms(const optimizer *o)
         .beta1 = (double)p->beta_1,
         .beta2 = (double)p->beta_2,
         .epsilon = (double)p->epsilon,
-        .decay = (double)p->weight_decay,
+        .decay = (double)p->weight_decay + (double)p->lambd,
         .correction1 = 1 - pow((double)p->beta_1, t),
         .correction2 = 1 - pow((double)p->beta_2, t),
         .momentum = (double)p->momentum,
@@ -315,7 +386,14 @@ static optimizer_terms terms(const optimizer *o)
 /* Whether weights whose gradient is 0 are left alone: they would not change, or it is wanted so. */
 static bool rests(const optimizer *o)
 {
-    return o->options.lazy || (o->n_slots == 0 && !(o->options.weight_decay > 0));
+    const optimizer_options *p = &o->options;
+    return p->lazy || (o->row->slots(p) == 0 && !(p->weight_decay > 0) && !(p->lambd > 0));
+}
+
+/* Whether one go will do for the array and the next. */
+static bool alike(const optimizer *o, const param *p, const param *next)
+{
+    return next->gradient >= 0 && next->rate == p->rate && !of_param(next, rests(o)).rows;
 }
 
 void optimizer_update(optimizer *o, real *weights, const real *gradients, param *const params[],
@@ -323,6 +401,7 @@ void optimizer_update(optimizer *o, real *weights, const real *gradients, param 
 {
     const double norm = (double)o->options.clipnorm, all = (double)o->options.global_clipnorm;
     run r = { .optimizer = o, .w = weights, .g = gradients, .terms = terms(o) };
+    const double rate = r.terms.rate, share = average_share(o);
     double squares_sum = 0;
     for (int i = 0; all > 0 && i < n_params; i++)
         if (params[i]->gradient >= 0) squares_sum += sum_squares(gradients, params[i], threads);
@@ -330,20 +409,29 @@ void optimizer_update(optimizer *o, real *weights, const real *gradients, param 
     for (int i = 0; i < n_params; i++) {
         if (params[i]->gradient < 0) continue;
         r.stretch = of_param(params[i], rests(o));
+        r.terms.rate = rate * params[i]->rate;
         if (norm > 0)
             r.terms.scale = clip_factor(norm, sum_squares(gradients, params[i], threads));
         else /* in one go with those that follow, if they are treated alike */
-            while (!r.stretch.rows && i + 1 < n_params && params[i + 1]->gradient >= 0 &&
-                   !of_param(params[i + 1], rests(o)).rows) {
+            while (!r.stretch.rows && i + 1 < n_params && alike(o, params[i], params[i + 1])) {
                 const param *next = params[++i];
                 r.stretch.n = next->gradient + shape_size(&next->shape) - r.stretch.first;
             }
+        r.share = r.stretch.rows ? 0 : share;
         pool_run(threads, update_piece, &r, (int)pieces(&r.stretch));
+        if (!r.stretch.rows || !(share > 0)) continue;
+        r.stretch = of_param(params[i], false); /* those that rest are averaged, too */
+        r.share = share;
+        pool_run(threads, average_piece, &r, (int)pieces(&r.stretch));
     }
     o->iterations++;
 }
 
 double optimizer_rate(const optimizer *o)
 {
-    return o->learning_rate * o->schedule->factor(&o->schedule_options, o->iterations);
+    schedule_time now = o->time;
+    now.step = o->iterations;
+    const double rate = o->learning_rate * o->schedule->factor(&o->schedule_options, &now);
+    const double worn = 1 + (double)o->options.lambd * rate * (double)o->iterations;
+    return rate / pow(worn, (double)o->options.alpha);
 }

@@ -56,11 +56,16 @@ static void sort_window(epoch_order *o, int64_t first, int64_t n, rng *r)
     }
 }
 
+void order_keep(epoch_order *o)
+{
+    for (int64_t i = 0; i < o->data->count; i++) o->item[i] = i;
+}
+
 void order_draw(epoch_order *o, uint64_t seed, int64_t epoch)
 {
     const int64_t n = o->data->count;
     rng r = rng_new(seed, rng_stream(RNG_SHUFFLE, (uint32_t)epoch));
-    for (int64_t i = 0; i < n; i++) o->item[i] = i;
+    order_keep(o);
     rng_shuffle(&r, o->item, n);
     for (int64_t i = 0; o->window && i < n; i += o->window)
         sort_window(o, i, n - i < o->window ? n - i : o->window, &r);

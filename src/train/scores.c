@@ -98,6 +98,13 @@ void scores_see(scores *s, int output, const real *y, const truth *t, double los
             metric_update(&s->metrics[i], y, t, loss_sum, truth_weight_sum(t));
 }
 
+bool scores_look(const scores *s, int output)
+{
+    for (int i = 0; i < s->n_metrics; i++)
+        if (s->metrics[i].output == output && !s->metrics[i].row->of_losses) return true;
+    return false;
+}
+
 void scores_result(const scores *s, double values[])
 {
     values[0] = s->loss_weight > 0 ? s->loss_sum / s->loss_weight : 0;

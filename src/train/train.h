@@ -7,8 +7,10 @@
 /* ---- Optimizers: one loop over one vector ---- */
 typedef struct
     optimizer_options { /* the union of all optimizers' fields; each row lists those it has */
-    float learning_rate, momentum, rho, beta_1, beta_2, epsilon, weight_decay;
-    bool nesterov, lazy;
+    float learning_rate, momentum, rho, beta_1, beta_2, epsilon, weight_decay, lambd, alpha,
+        ema_momentum;
+    int64_t t0, nonmono;
+    bool nesterov, lazy, use_ema;
     float clipvalue, clipnorm,
         global_clipnorm; /* 0: off; clipnorm is per weight array, as in Keras */
     char *schedule;      /* "cosine decay_steps=1000 warmup_steps=100" */
@@ -16,50 +18,85 @@ typedef struct
 typedef struct optimizer_row {
     const char *name, *help;
     option_table options;
+    enum { AVERAGES_NOTHING, AVERAGES_LATE, AVERAGES_WHEN_STUCK } averages; /* unless use_ema */
     int (*slots)(const optimizer_options *);
     void (*update)(const kernels *, real *w, real *const slots[], const real *g, int64_t n,
                    const optimizer_terms *);
 } optimizer_row;
-typedef struct schedule_options {
-    int64_t decay_steps, warmup_steps, step_size;
-    float decay_rate, alpha, gamma;
+typedef struct schedule_options { /* of all schedules, as above */
+    int64_t decay_steps, warmup_steps, step_size, epochs;
+    float decay_rate, alpha, gamma, warmup_ratio, cut_frac, ratio, pct_start, div_factor,
+        final_div_factor;
     bool staircase;
 } schedule_options;
+typedef struct schedule_time { /* where a run stands */
+    int64_t step;              /* updates done, in all fits */
+    double epoch, epochs;      /* done of this fit, with the part of the present one; of how many */
+    double steps;              /* updates of this fit; where it is cut at random, about so many */
+} schedule_time;
 typedef struct schedule_row {
     const char *name, *help;
     option_table options;
     const char *needs; /* an option that must be over 0, or NULL */
-    double (*factor)(const schedule_options *, int64_t step); /* times the learning rate */
+    bool takes_length; /* decay_steps; left out, it spans the run */
+    double (*factor)(const schedule_options *, const schedule_time *); /* times the learning rate */
 } schedule_row;
 typedef struct slot_place { /* of a param */
     int64_t id, at;
 } slot_place;
+enum { MOST_CHECKS = 64 };
+typedef struct checks { /* of a loss: its values, the last few one by one */
+    int64_t n;
+    double recent[MOST_CHECKS], older; /* the i-th at i modulo nonmono; the least of the others */
+} checks;
 typedef struct optimizer {
     const optimizer_row *row;
     optimizer_options options;
     const schedule_row *schedule;
     schedule_options schedule_options;
     int64_t iterations;   /* updates done */
+    schedule_time time;   /* set by fit, but for the step, which is those */
     double share;         /* of the rate, that the next update is worth: 1 */
     double learning_rate; /* base, may be changed by callbacks */
     int n_slots;
-    real *slots[3]; /* [n] each, zeros at first, of what trains … */
+    real *slots[4]; /* [n] each, zeros at first, of what trains … */
     int64_t n;
     slot_place *places; /* … which is in them where */
     int n_places;
+    int average;          /* the slot of averaged weights, the last; -1: there is none */
+    int64_t average_from; /* the first update whose weights count; -1: none yet */
+    checks checks;        /* … as they say */
 } optimizer;
 rondo_status optimizer_parse(optimizer *,
                              const char *spec); /* "adam learning_rate=0.01"; NULL: adam */
 /* The slots of what trains, n elements; what trained before keeps its own. */
-rondo_status optimizer_reserve(optimizer *, int64_t n, param *const params[], int n_params);
+rondo_status optimizer_reserve(optimizer *, const real *weights, int64_t n, param *const params[],
+                               int n_params);
 /* Updates the arrays that train by their gradients, clipped by value, by the norm of each array or
  * by that of all. */
 void optimizer_update(optimizer *, real *weights, const real *gradients, param *const params[],
                       int n_params, pool *);
 double optimizer_rate(const optimizer *); /* of the next update */
 void optimizer_free(optimizer *);
+
+/* ---- average.c: averaged weights, which are evaluated and kept while training goes on from others */
+rondo_status average_check(const optimizer *); /* of options */
+/* The share of the weights in their average after this update; 0: they are not averaged yet. */
+double average_share(const optimizer *);
+bool average_begun(const optimizer *); /* there is one */
+/* Exchanges weights and averages, of what trains, where there are any. */
+void average_swap(optimizer *, real *weights, param *const params[], int n_params);
+void average_take(const optimizer *, real *weights, param *const params[], int n_params);
+/* The loss that was checked, once per epoch: if the optimizer waits for it, averaging begins when it
+ * is larger than any more than `nonmono` checks ago. */
+void average_note(optimizer *, double now);
+int64_t optimizer_numbers(const optimizer *); /* doubles that a checkpoint keeps */
+void optimizer_save(const optimizer *, double numbers[]);
+rondo_status optimizer_load(optimizer *, const double numbers[]);
 rondo_status schedule_parse(const schedule_row **, schedule_options *,
                             const char *spec); /* NULL: constant */
+/* Its rates depend on how many epochs the run has: one of more epochs is another run. */
+bool schedule_spans_run(const schedule_row *, const schedule_options *);
 
 /* ---- scores.c: running means of the loss and metrics, as Keras shows them ---- */
 typedef struct scores {
@@ -76,6 +113,7 @@ void scores_reset(scores *);
 /* Keras weighs a batch's loss by its rows, metrics by the weights of what they count. */
 void scores_add_loss(scores *, double mean, double rows);
 void scores_see(scores *, int output, const real *y, const truth *, double loss_sum);
+bool scores_look(const scores *, int output);        /* whether a metric reads what it is */
 void scores_result(const scores *, double values[]); /* the loss, then each metric */
 int64_t scores_size(const scores *);                 /* doubles that scores_save writes */
 void scores_save(const scores *, double state[]);
@@ -217,10 +255,13 @@ typedef struct epoch_order {
     int64_t *turn;         /* [batches of a window] */
 } epoch_order;
 rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_options *);
+void order_keep(epoch_order *);                               /* as the data have it */
 void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
 void order_free(epoch_order *);
 
 /* ---- fit.c ---- */
+/* How many groups of layers train in this epoch; 0: all. */
+int64_t fit_groups(const rondo_fit_options *, int64_t epoch);
 int fit_interrupts(void); /* how often rondo_interrupt was called */
 
 /* ---- checkpoint.c: exact resume ---- */

@@ -9,7 +9,7 @@ typedef struct specimen {
     bool knows_its_size; /* cut anywhere it is refused */
 } specimen;
 
-enum { SPECIMENS = 16, TEXTS = 11 };
+enum { SPECIMENS = 17, TEXTS = 11 };
 static specimen specimens[SPECIMENS];
 
 static void add(int i, const char *name, const char *spec_text, const void *bytes, size_t n)
@@ -71,6 +71,9 @@ static int begin(void **state)
              "caf\xE9 \x93is\x94\n\nb");
     add_text(13, "n.csv", "text=review target=stars", reviews);
     add_text(14, "o.jsonl", "target=label", objects);
+    add_text(16, "q.conllu", "target=upos",
+             "# a\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tDET\tx\t_\t0\troot\t_\t_\n2\tb "
+             "c\tb\tADJ\tx\t_\t1\tdep\t_\t_\n\n1\tc\tc\tDET\tx\t_\t0\troot\t_\t_\n");
     add_text(15, "p.json", "text=lines", "[{\"lines\": [\"a\", \"b\"]}, {\"lines\": \"c\"}]");
     return 0;
 }

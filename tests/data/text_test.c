@@ -146,6 +146,38 @@ static void json_objects(void **state)
            RONDO_E_FORMAT, "b.jsonl:2: an object without \"label\"");
 }
 
+static const char sentences[] = "# text = Don't go.\n1-2\tDon't\t_\t_\t_\t_\t_\t_\t_\t_\n"
+                                "1\tDo\tdo\tAUX\tVBP\t_\t3\taux\t_\t_\n"
+                                "2\tn't\tnot\tPART\tRB\t_\t3\tadvmod\t_\t_\n"
+                                "2.1\tgone\tgo\tVERB\t_\t_\t_\t_\t_\t_\n"
+                                "3\tgo\tgo\tVERB\tVB\t_\t0\troot\t_\t_\r\n"
+                                "\n\n1\t10 000\t10000\tNUM\tCD\t_\t0\troot\t_\t_\n";
+
+static void universal_dependencies(void **state)
+{
+    (void)state;
+    rondo_dataset *d = open_text(put_text("s.conllu", sentences), "target=upos");
+    sample s;
+    assert_int_equal(d->count, 2);
+    document_is(d, 0, "Do n't go");
+    document_is(d, 1, "10_000");
+    assert_int_equal(d->length(d, 0), 3);
+    assert_int_equal(d->get(d, NULL, 0, &s), RONDO_OK);
+    assert_int_equal(s.target[0].steps, 3);
+    assert_string_equal(d->classes[s.target[0].tokens[1]], "PART");
+    assert_int_equal(d->get(d, NULL, 1, &s), RONDO_OK);
+    assert_string_equal(d->classes[s.target[0].tokens[0]], "NUM");
+    rondo_dataset_free(d);
+    d = open_text(at("s.conllu"), NULL);
+    assert_int_equal(d->n_targets, 0);
+    rondo_dataset_free(d);
+    refuse(at("s.conllu"), "target=pos", RONDO_E_NAME, "did you mean");
+    refuse(put_text("b.conllu", "1\tDo\tdo\n"), NULL, RONDO_E_FORMAT, "b.conllu:1: expected ten");
+    refuse(put_text("b.conllu", "1\t\t_\t_\t_\t_\t_\t_\t_\t_\n"), NULL, RONDO_E_FORMAT,
+           "without a word");
+    refuse(put_text("b.conllu", "# nothing\n\n"), NULL, RONDO_E_FORMAT, "no sentences");
+}
+
 static void rows(void **state)
 {
     (void)state;
@@ -220,9 +252,13 @@ static void mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines),    cmocka_unit_test(labels_in_front),
-        cmocka_unit_test(tables),   cmocka_unit_test(json_objects),
-        cmocka_unit_test(rows),     cmocka_unit_test(encodings),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(labels_in_front),
+        cmocka_unit_test(tables),
+        cmocka_unit_test(json_objects),
+        cmocka_unit_test(universal_dependencies),
+        cmocka_unit_test(rows),
+        cmocka_unit_test(encodings),
         cmocka_unit_test(mistakes),
     };
     return cmocka_run_group_tests(tests, files_begin, files_end);

@@ -21,6 +21,8 @@ static const char *const seed_specs[] = {
     "lstm 3 kernel_initializer=\"normal(0, 0.01)\" bias_initializer=constant(0.5) stateful "
     "return_state",
     "lstm 3 \"a*tanh(b*x) with a=1, b=0.5 shared\" return_sequences; dense 2 prelu(0.1)",
+    "gru 4 learned_state; dense 3 | lora 2 dropout=0.1 | weight_drop 0.5",
+    "embedding 3 input_dim=9; dense no_bias tie=embedding | lora 1 name=a | lora 2 rslora",
     "huber(0.5)",
     "orthogonal(gain=2)",
 };
@@ -49,6 +51,71 @@ static const char *const seed_rolls[] = {
     " [ [ 0 , 5 ] , [ 5 ] ]",
 };
 
+static const char *const seed_tokenizers[] = {
+    "{\"version\":\"1.0\",\"truncation\":{\"direction\":\"Right\",\"max_length\":9,\"strategy\":"
+    "\"LongestFirst\",\"stride\":0},\"padding\":{\"strategy\":{\"Fixed\":6},\"direction\":\"Left\","
+    "\"pad_to_multiple_of\":4,\"pad_id\":0,\"pad_type_id\":0,\"pad_token\":\"a\"},\"added_tokens\":"
+    "[{"
+    "\"id\":3,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":true,\"rstrip\":true,"
+    "\"normalized\":"
+    "false,\"special\":true}],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":"
+    "\"NFKC\"},"
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\"t\"},\"content\":\"aa\"},{\"type\":\"Strip\","
+    "\"strip_left\":true,\"strip_right\":true}]},\"pre_tokenizer\":{\"type\":\"Metaspace\","
+    "\"replacement\":"
+    "\"_\",\"prepend_scheme\":\"first\",\"split\":true},\"post_processor\":{\"type\":"
+    "\"BertProcessing\","
+    "\"sep\":[\"a\",1],\"cls\":[\"<s>\",3]},\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{"
+    "\"type\":"
+    "\"ByteFallback\"},{\"type\":\"Fuse\"}]},\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_"
+    "token\":"
+    "\"b\",\"continuing_subword_prefix\":null,\"end_of_word_suffix\":null,\"fuse_unk\":true,"
+    "\"byte_fallback\":true,\"ignore_merges\":false,\"vocab\":{\"a\":0,\"b\":1,\"aa\":2},"
+    "\"merges\":["
+    "[\"a\",\"a\"]]}}",
+    "{\"version\":\"1.0\",\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
+    "\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{"
+    "\"type\":"
+    "\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{"
+    "\"Sequence\":{"
+    "\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"x\",\"type_id\":0}}],\"pair\":[],"
+    "\"special_tokens\":{\"x\":{\"id\":\"x\",\"ids\":[0,1],\"tokens\":[\"a\",\"b\"]}}},\"decoder\":"
+    "{"
+    "\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true},\"model\":{\"type\":\"WordPiece\","
+    "\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,"
+    "\"vocab\":{\"[UNK]\":0,\"a\":1,\"##a\":2,\"the\":3,\"##me\":4}}}",
+    "{\"version\":\"1.0\",\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+    "\"Split\","
+    "\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\",\"invert\":true},{\"type\":"
+    "\"Digits\",\"individual_digits\":true},{\"type\":\"ByteLevel\",\"add_prefix_space\":true,"
+    "\"trim_offsets\":true,\"use_regex\":true}]},\"decoder\":{\"type\":\"ByteLevel\"},\"model\":{"
+    "\"type\":"
+    "\"Unigram\",\"unk_id\":0,\"byte_fallback\":true,\"vocab\":[[\"<unk>\",0],[\"a\",-1.5],["
+    "\"the\",-2],"
+    "[\"<0x62>\",-3]]}}",
+    "{\"pre_tokenizer\":{\"type\":\"Whitespace\"},\"model\":{\"type\":\"WordLevel\",\"unk_token\":"
+    "\"b\","
+    "\"vocab\":{\"the\":0,\"b\":1}}}",
+};
+static const char *const seed_sentences[] = {
+    "The theme comes back, again and again; it's 123 \xE4\xB8\xAD\xE6\x96\x87\n\t caf\xC3\xA9 "
+    "<eos>",
+    "a\xCC\x81\xCC\xA7 \xEF\xBE\x8A\xEF\xBE\x9E \xEA\xB0\x81\xE1\x86\xA8 \xF0\x9F\x8E\xB5 \xC4\xB0",
+};
+static const char *const seed_texts[] = {
+    "good A caf\xC3\xA9 .\n\nbad Dull\nDESC:manner How ?\n",
+    "a,b\n1,\"so \"\"so\"\"\n really\"\n2,fine\n",
+    "{\"text\": \"one\", \"label\": 1}\n{\"label\": 0, \"text\": [\"\\u4e2d\", \"b\"]}\n",
+    "[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": true}]",
+    "# a\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tDET\tx\t_\t0\troot\t_\t_\n\n",
+};
+static const char *const seed_configs[] = {
+    "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4, \"lora_dropout\": 0.1}",
+    "{\"peft_type\": \"LORA\", \"alpha_pattern\": {\"kernel\": 3}, \"use_rslora\": true, "
+    "\"use_dora\": false}",
+    "lora rank=2 alpha=1 dropout=0.5 rslora name=b",
+};
+
 static void seed_put(seed *s, const void *bytes, size_t n)
 {
     fuzz_expect(n <= SEED_BYTES, "a seed is too large");
@@ -61,7 +128,13 @@ static rondo_model *seed_model(const char *spec_text)
     rondo_model *m = rondo_model_new();
     const bool tokens = !strncmp(spec_text, "embedding", 9);
     rondo_input(m, tokens ? RONDO_I32 : RONDO_F32, tokens ? RONDO_SHAPE(0) : RONDO_SHAPE(0, 3));
-    fuzz_expect(!rondo_add_spec(m, spec_text), "a seed is no model");
+    char **part; /* behind "|" come adapters */
+    int n;
+    fuzz_expect(!text_split(&part, &n, spec_text, '|'), "a seed is no text");
+    rondo_status s = rondo_add_spec(m, part[0]);
+    for (int i = 1; i < n && !s; i++) s = rondo_adapt(m, "*", part[i]);
+    text_list_free(part);
+    fuzz_expect(!s, "a seed is no model");
     return m;
 }
 
@@ -161,10 +234,16 @@ static bool seed_make(seed *s, const char *target, int i)
         seed_put(s, seed_formulas[i], strlen(seed_formulas[i]));
     } else if (!strcmp(target, "csv") && i < SEEDS(seed_csv)) {
         seed_put(s, seed_csv[i], strlen(seed_csv[i]));
+    } else if (!strcmp(target, "tokenizer") && i < SEEDS(seed_tokenizers)) {
+        seed_put(s, seed_tokenizers[i], strlen(seed_tokenizers[i]));
+    } else if (!strcmp(target, "encode") && i < SEEDS(seed_sentences)) {
+        seed_put(s, seed_sentences[i], strlen(seed_sentences[i]));
     } else if (!strcmp(target, "ts") && i < SEEDS(seed_ts)) {
         seed_put(s, seed_ts[i], strlen(seed_ts[i]));
     } else if (!strcmp(target, "piano_roll") && i < SEEDS(seed_rolls)) {
         seed_put(s, seed_rolls[i], strlen(seed_rolls[i]));
+    } else if (!strcmp(target, "text") && i < SEEDS(seed_texts)) {
+        seed_put(s, seed_texts[i], strlen(seed_texts[i]));
     } else if (!strcmp(target, "idx") && i < 1) {
         seed_put(s, idx, sizeof idx);
     } else if (!strcmp(target, "npz") && i < 1) {
@@ -174,6 +253,12 @@ static bool seed_make(seed *s, const char *target, int i)
                  i ? "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 2, 3), }"
                    : "{'descr': '<i4', 'fortran_order': False, 'shape': (3, 4), }",
                  y, sizeof y);
+    } else if (!strcmp(target, "adapter_config") && i < SEEDS(seed_configs)) {
+        seed_put(s, seed_configs[i], strlen(seed_configs[i]));
+    } else if (!strcmp(target, "adapter_model") && i < 1) {
+        size_t n;
+        const unsigned char *tensors = fuzz_adapter_tensors(&n);
+        seed_put(s, tensors, n);
     } else {
         return false;
     }

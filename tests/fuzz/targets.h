@@ -9,6 +9,7 @@
 #include "data/data.h"
 #include "format/format.h"
 #include "formula/formula.h"
+#include "text/text.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -140,6 +141,67 @@ static int fuzz_graph(const uint8_t *data, size_t size)
     return 0;
 }
 
+static rondo_model *fuzz_adapted_model(void)
+{
+    rondo_model *m = rondo_model_new();
+    rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+    rondo_add_spec(m, "embedding 3 input_dim=4; lstm 3; dense no_bias tie=embedding");
+    return m;
+}
+
+/* The tensors of LoRA on all of it. */
+static const unsigned char *fuzz_adapter_tensors(size_t *n)
+{
+    static unsigned char bytes[1 << 12];
+    static size_t size;
+    char path[700], folder[600];
+    file_map map;
+    snprintf(folder, sizeof folder, "%s", fuzz_file("adapter_config.json", bytes, 0));
+    *strrchr(folder, '/') = 0;
+    rondo_model *m = size ? NULL : fuzz_adapted_model();
+    if (m && !rondo_adapt(m, "*", "lora 2") && !rondo_adapters_save(m, NULL, folder)) {
+        snprintf(path, sizeof path, "%s/adapter_model.safetensors", folder);
+        fuzz_expect(!file_map_open(&map, path) && map.size <= sizeof bytes, "no adapters saved");
+        memcpy(bytes, map.data, size = map.size);
+        file_map_close(&map);
+    }
+    rondo_model_free(m);
+    *n = size;
+    return bytes;
+}
+
+static int fuzz_adapters(const void *config, size_t config_size, const void *tensors, size_t size)
+{
+    char path[600];
+    alloc_hook = fuzz_memory;
+    (void)fuzz_file("adapter_config.json", config, config_size);
+    snprintf(path, sizeof path, "%s", fuzz_file("adapter_model.safetensors", tensors, size));
+    *strrchr(path, '/') = 0;
+    rondo_model *m = fuzz_adapted_model();
+    const rondo_status s = rondo_adapters_load(m, "read", path);
+    fuzz_check(s);
+    if (!s) fuzz_use(m);
+    rondo_model_free(m);
+    strcat(path, "/adapter_config.json");
+    unlink(path);
+    strcpy(strrchr(path, '/'), "/adapter_model.safetensors");
+    unlink(path);
+    return 0;
+}
+
+static int fuzz_adapter_config(const uint8_t *data, size_t size)
+{
+    size_t n;
+    const unsigned char *tensors = fuzz_adapter_tensors(&n);
+    return fuzz_adapters(data, size, tensors, n);
+}
+
+static int fuzz_adapter_model(const uint8_t *data, size_t size)
+{
+    static const char config[] = "{\"peft_type\": \"LORA\", \"r\": 2, \"lora_alpha\": 4}";
+    return fuzz_adapters(config, sizeof config - 1, data, size);
+}
+
 static int fuzz_spec(const uint8_t *data, size_t size)
 {
     double args[RONDO_MAX_PARAMETERS];
@@ -163,6 +225,11 @@ static int fuzz_spec(const uint8_t *data, size_t size)
         if (!s) fuzz_use(m);
         rondo_model_free(m);
     }
+    rondo_model *m = fuzz_adapted_model();
+    fuzz_check(rondo_adapt(m, "*", text));
+    fuzz_check(rondo_adapt(m, text, "frozen"));
+    if (!m->status) fuzz_use(m);
+    rondo_model_free(m);
     free(text);
     return 0;
 }
@@ -219,9 +286,16 @@ static void fuzz_read(const char *name, const char *options, const uint8_t *data
     fuzz_check(s);
     fuzz_expect(!s == (d != NULL), "a dataset and a failure");
     fuzz_accepted += !s;
-    if (!s) s = scaler_fit(&scale, "standard", d, false, 0);
-    if (!s) scaler_free(&scale);
+    const bool raw = d && dataset_is_raw_text(d);
+    if (!s && !raw) s = scaler_fit(&scale, "standard", d, false, 0);
+    if (!s && !raw) scaler_free(&scale);
     s = RONDO_OK;
+    for (int64_t i = 0; raw && i < d->count; i++) {
+        const char *text;
+        size_t n;
+        fuzz_check(d->text(d, NULL, i, &text, &n));
+        fuzz_expect(utf8_valid(text, n) == n, "a document that is no UTF-8");
+    }
     for (int64_t i = 0; d && i < d->count && i < 16 && !s; i++) {
         const int64_t items[] = { i, d->count - 1 };
         if (dataset_longest(d) < 1 << 12) s = batch_gather(&b, d, items, 2, NULL, NULL);
@@ -272,7 +346,113 @@ static int fuzz_piano_roll(const uint8_t *data, size_t size)
     return 0;
 }
 
+/* ---- Tokenizers ---- */
+
+/* What it makes of a text is the same every time, in order and from within the text; and it becomes
+ * text again. */
+static void fuzz_encode_with(const tokenizer *t, const char *text, size_t n)
+{
+    token_list once = { 0 }, spans = { .spans = true };
+    text_buffer out = { 0 };
+    rondo_status s = tokenizer_encode(t, text, n, &once);
+    fuzz_check(s);
+    fuzz_expect(s == RONDO_E_FORMAT || s == RONDO_E_LIMIT || s == RONDO_E_NOMEM ||
+                    utf8_valid(text, n) == n,
+                "tokens of what is no UTF-8");
+    for (int i = 0; i < 2 && !s; i++) {
+        spans.n = 0;
+        s = tokenizer_encode(t, text, n, &spans);
+        if (s) break;
+        fuzz_expect(spans.n == once.n &&
+                        (!once.n || !memcmp(once.id, spans.id, (size_t)once.n * sizeof *once.id)),
+                    "other tokens the second time");
+        for (int64_t k = 0; k < spans.n; k++)
+            fuzz_expect(0 <= spans.begin[k] && spans.begin[k] <= spans.end[k] &&
+                            spans.end[k] <= (int64_t)n && tokenizer_token(t, spans.id[k]),
+                        "a token from nowhere");
+    }
+    if (!s) fuzz_check(tokenizer_decode(t, once.id, once.n, &out));
+    text_free(&out);
+    token_list_free(&once);
+    token_list_free(&spans);
+}
+
+static int fuzz_tokenizer(const uint8_t *data, size_t size)
+{
+    static const char *const texts[] = { "",
+                                         "the theme \xE4\xB8\xAD\xE6\x96\x87 comes <s>back</s>!",
+                                         "  \xC3\x89t\xC3\xA9\n\t123 a\xCC\x81 ",
+                                         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+    json_t *json, *written;
+    tokenizer *t = NULL, *again;
+    alloc_hook = fuzz_memory;
+    rondo_status s = json_read(&json, (const char *)data, size, "tokenizer");
+    if (!s) s = tokenizer_from_json(&t, json);
+    fuzz_check(s);
+    fuzz_expect(!s == (t != NULL), "a tokenizer and a failure");
+    json_decref(json);
+    fuzz_accepted += !s;
+    for (int i = 0; t && i < 4; i++) fuzz_encode_with(t, texts[i], strlen(texts[i]));
+    if (t) {
+        s = tokenizer_to_json(t, &written);
+        fuzz_check(s);
+        if (!s) s = tokenizer_from_json(&again, written);
+        fuzz_expect(!s || s == RONDO_E_NOMEM, "a tokenizer is not read back");
+        if (!s) tokenizer_free(again);
+        json_decref(written);
+    }
+    tokenizer_free(t);
+    return 0;
+}
+
+static rondo_status fuzz_next_text(void *user, bool rewind, const char **text, size_t *n)
+{
+    static const char line[] = "The theme comes back, again and again; \xE4\xB8\xAD\xE6\x96\x87 "
+                               "caf\xC3\xA9 123!";
+    int *given = user;
+    if (rewind) *given = 0;
+    *text = (*given)++ < 2 ? line : NULL;
+    *n = sizeof line - 1;
+    return RONDO_OK;
+}
+
+/* Any bytes as text, for a tokenizer of each kind. */
+static int fuzz_encode(const uint8_t *data, size_t size)
+{
+    static const char *const kinds[] = { "char normalize=nfkc",
+                                         "word strip_accents end=<eos>",
+                                         "byte",
+                                         "bpe vocab_size=300 normalize=nfc",
+                                         "wordpiece vocab_size=60 truncate=9 pad_to=12",
+                                         "unigram vocab_size=60" };
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    static tokenizer *made[KINDS];
+    alloc_hook = fuzz_memory;
+    for (int i = 0, given; i < KINDS; i++) {
+        if (!made[i])
+            fuzz_expect(!tokenizer_train(&made[i], kinds[i], fuzz_next_text, &given, NULL),
+                        "a tokenizer cannot be trained");
+        fuzz_encode_with(made[i], (const char *)data, size);
+    }
+    fuzz_accepted += utf8_valid((const char *)data, size) == size;
+    return 0;
+}
+
+/* ---- Readers of text ---- */
+static int fuzz_text(const uint8_t *data, size_t size)
+{
+    fuzz_read("input.txt", "format=text label=first", data, size);
+    fuzz_read("input.txt", "format=text label=coarse encoding=cp1252", data, size);
+    fuzz_read("input.txt", "format=text sample_by=paragraph rows=0-1/3", data, size);
+    fuzz_read("input.csv", "format=csv text=b target=a as=classes", data, size);
+    fuzz_read("input.json", "format=json", data, size);
+    fuzz_read("input.conllu", "format=conllu target=upos", data, size);
+    return 0;
+}
+
 static const fuzz_target fuzz_targets[] = {
+    { "tokenizer", ".tokenizer", fuzz_tokenizer },
+    { "encode", ".utf8", fuzz_encode },
     { "model", ".safetensors", fuzz_model },
     { "graph", ".json", fuzz_graph },
     { "spec", ".txt", fuzz_spec },
@@ -283,6 +463,9 @@ static const fuzz_target fuzz_targets[] = {
     { "idx", ".idx", fuzz_idx },
     { "ts", ".ts", fuzz_ts },
     { "piano_roll", ".jsonl", fuzz_piano_roll },
+    { "text", ".txt", fuzz_text },
+    { "adapter_config", ".config.json", fuzz_adapter_config },
+    { "adapter_model", ".adapter.safetensors", fuzz_adapter_model },
 };
 enum { FUZZ_TARGETS = sizeof fuzz_targets / sizeof *fuzz_targets };
 #endif

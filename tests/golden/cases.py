@@ -166,6 +166,10 @@ def layers():
                "layer_normalization epsilon=0.01; dense 2")
     yield case("layer_normalization_vector", "dense 5; layer_normalization; dense 2", inputs=(VECTOR,))
     yield case("glu", "simple_rnn 6 linear return_sequences; glu; dense 2")
+    for name, spec in (("adaptive_softmax", "adaptive_softmax 20 cutoffs='6 13' div_value=2"),
+                       ("adaptive_softmax_bias", "adaptive_softmax 9 cutoffs='2' head_bias")):
+        yield case(name, f"lstm 6 return_sequences; {spec}", loss="sparse_categorical_crossentropy",
+                   optimizer="adam learning_rate=0.01", rows=4)
     yield case("concat", [("lstm 3 return_sequences", [(0, 0)]), ("gru 4 return_sequences", [(0, 0)]),
                           ("concat", [(1, 0), (2, 0)]), ("simple_rnn 3", [(3, 0)])])
     yield case("concat_vectors", [("lstm 3", [(0, 0)]), ("dense 3 tanh", [(1, 0)]),
@@ -228,6 +232,10 @@ def optimizers():
         "sgd_exponential": "sgd learning_rate=0.2 schedule='exponential decay_steps=4 decay_rate=0.5'",
         "rmsprop_staircase":
             "rmsprop learning_rate=0.01 schedule='exponential decay_steps=4 decay_rate=0.5 staircase'",
+        "sgd_ema": "sgd learning_rate=0.2 use_ema ema_momentum=0.7",
+        "adam_ema": "adam learning_rate=0.02 use_ema",
+        "asgd": "asgd learning_rate=0.2 t0=3", "asgd_at_once": "asgd learning_rate=0.2 t0=0 lambd=0",
+        "asgd_decay": "asgd learning_rate=0.1 lambd=0.1 alpha=0.5 t0=5 weight_decay=0.05",
     }
     for name, spec in specs.items():
         yield case(f"optimizer_{name}", "embedding 3 input_dim=6; simple_rnn 4; dense 2",

@@ -327,6 +327,8 @@ static void check_training(golden *g, const rondo_batch *second)
             complain(g, "losses[%d]: %.9g, expected %.9g", step, loss, losses[step]);
     }
     compare_weights(g, "weight10:", NORM, weight_tolerance, rondo_weight_get);
+    if (rondo_swap_average(g->model)) return;
+    compare_weights(g, "average10:", NORM, weight_tolerance, rondo_weight_get);
 }
 
 static void run(golden *g)

@@ -71,7 +71,7 @@ class Watch:
 def split_spec(spec):
     """"lstm 4 tanh stateful merge=sum" → "lstm", [4, "tanh"], {"stateful": True, "merge": "sum"}"""
     flags = {"return_sequences", "return_state", "go_backwards", "stateful", "no_bias", "nesterov",
-             "staircase", "mask_zero"}
+             "staircase", "mask_zero", "use_ema", "head_bias"}
     kind, *words = shlex.split(spec)
     plain, options = [], {}
     for word in words:
@@ -139,6 +139,35 @@ class TorchPReLU(keras.layers.Layer):
         return torch.nn.functional.prelu(x, self.alpha.value)
 
 
+class Probabilities(torch.nn.AdaptiveLogSoftmaxWithLoss):
+    def forward(self, x):
+        return self.log_prob(x).exp()
+
+
+class AdaptiveSoftmax(keras.layers.Layer):
+    """PyTorch's, with weights as Rondo keeps them: transposed."""
+
+    def __init__(self, classes, cutoffs, div_value=4.0, head_bias=False):
+        super().__init__()
+        self.cutoffs = [int(c) for c in str(cutoffs).split()]
+        self.make = lambda features: Probabilities(features, classes, self.cutoffs, div_value, head_bias,
+                                                   dtype=torch.float64)
+
+    def build(self, shape):
+        module, self.named = self.make(shape[-1]), {}
+        self.run = lambda weights, x: torch.func.functional_call(module, weights, (x,))  # Keras would wrap it
+        for name, w in module.named_parameters():
+            parts = name.split(".")  # head.weight, tail.0.0.weight (projection), tail.0.1.weight
+            ours = {"head.weight": "head-kernel", "head.bias": "head-bias"}.get(name) or (
+                f"tail_{parts[1]}-" + ("projection" if parts[2] == "0" else "kernel"))
+            self.named[name] = self.add_weight(shape=w.shape[::-1], name=ours)
+
+    def call(self, x):
+        weights = {name: v.value.T if v.value.ndim == 2 else v.value for name, v in self.named.items()}
+        y = self.run(weights, x.reshape(-1, x.shape[-1]))
+        return y.reshape(*x.shape[:-1], -1)
+
+
 def prelu(spec):
     """One slope per unit; Keras counts the axes from after the batch, where time may be one."""
     class PerUnit(keras.layers.PReLU):
@@ -158,6 +187,8 @@ def make_layer(spec, watch):
     if kind == "dense":
         activation = watch.activation(plain[1]) if len(plain) > 1 else None
         return keras.layers.Dense(int(plain[0]), activation, use_bias=not options.get("no_bias"))
+    if kind == "adaptive_softmax":
+        return AdaptiveSoftmax(int(plain[0]), **options)
     if kind == "embedding":
         return keras.layers.Embedding(output_dim=int(plain[0]), **options)
     return {"masking": keras.layers.Masking, "layer_normalization": keras.layers.LayerNormalization,
@@ -174,8 +205,37 @@ def make_loss(spec):
                 dtype="float64", **options)
 
 
+class TorchASGD:
+    """PyTorch's, by the names and numbers of a spec, with the two methods of Keras' that are called."""
+    def __init__(self, learning_rate, **options):
+        self.options = dict(lr=learning_rate, **options)
+        self.optimizer = None
+
+    def apply(self, gradients, variables):
+        values = [v.value for v in variables]
+        if self.optimizer is None:
+            self.optimizer = torch.optim.ASGD(values, **self.options)
+        for value, gradient in zip(values, gradients):
+            value.grad = gradient
+        self.optimizer.step()
+        for value in values:
+            value.grad = None
+
+    def averages(self, variables):
+        return [self.optimizer.state[v.value]["ax"] for v in variables]
+
+
+def averages(optimizer, variables):
+    """Of the weights, in the order of variables; None when the optimizer keeps none."""
+    if isinstance(optimizer, TorchASGD):
+        return optimizer.averages(variables)
+    return [v.value for v in optimizer._model_variables_moving_average] if optimizer.use_ema else None
+
+
 def make_optimizer(spec):
     kind, _, options = split_spec(spec)
+    if kind == "asgd":
+        return TorchASGD(**options)
     cls = {"sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam,
            "adamw": keras.optimizers.AdamW}[kind]
     if "schedule" in options:
@@ -241,7 +301,7 @@ class Model:
                 parts = [("forward.", layer.forward_layer), ("backward.", layer.backward_layer)]
             for prefix, part in parts:
                 for v in part.trainable_variables:
-                    full = f"{name}.{prefix}{v.name}"
+                    full = f"{name}.{prefix}{v.name.replace('-', '.')}"  # PyTorch forbids dots
                     if v.name == "alpha" and len(v.shape) == 2:
                         yield full, v, 0  # the axis of time has one
                     elif v.name == "bias" and len(v.shape) == 2:
@@ -365,6 +425,8 @@ def record(case, seed):
         history.append(float(loss.detach()))
     tensors["losses"] = np.array(history)
     save_weights(tensors, model, "weight10:")
+    if averages(optimizer, variables):
+        save_weights(tensors, model, "average10:", averages(optimizer, variables))
     return tensors if np.abs(history).max() < 2 * history[0] else None
 
 

@@ -19,6 +19,7 @@ static void check_vectors(const kernels *t, int64_t n)
     CHECK(scale(y, a, (real)0.3, n), a[i] * (real)0.3, 0);
     CHECK(scale(y, y, (real)0.3, n), c[i] * (real)0.3, 0);
     CHECK(axpy(y, (real)0.3, a, n), (double)c[i] + 0.3 * (double)a[i], 2e-7);
+    CHECK(approach(y, (real)0.3, a, n), (double)c[i] + 0.3 * ((double)a[i] - (double)c[i]), 4e-7);
     CHECK(mul(y, a, b, n), a[i] * b[i], 0);
     CHECK(mul(y, a, y, n), a[i] * c[i], 0);
     CHECK(mul_add(y, a, b, n), (double)c[i] + (double)a[i] * (double)b[i], 2e-7);

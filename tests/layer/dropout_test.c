@@ -132,6 +132,103 @@ static void one_mask_a_sequence(void **state)
     rondo_model_free(m);
 }
 
+/* A locked layer does so, too, under either name. */
+static void locked(void **state)
+{
+    static const char *const specs[] = { "dropout 0.5 locked", "spatial_dropout1d 0.5" };
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        rondo_model *m = model(specs[k], FEATURES);
+        int64_t zeros = 0;
+        real *out = k ? again : y;
+        run(m, out, true, 7, 3);
+        for (int i = 0; i < BATCH * FEATURES; i++) {
+            zeros += out[i] == 0;
+            for (int t = 0; t < STEPS; t++)
+                assert_true(out[t * BATCH * FEATURES + i] ==
+                            (out[i] == 0 ? 0 : 2 * x[t * BATCH * FEATURES + i]));
+        }
+        assert_true(fabs((double)zeros / (BATCH * FEATURES) - 0.5) <
+                    4 * 0.5 / sqrt(BATCH * FEATURES));
+        assert_true(memcmp(out, out + FEATURES, FEATURES * sizeof *out) != 0);
+        run(m, out, false, 7, 3);
+        assert_memory_equal(out, x, sizeof x);
+        rondo_model_free(m);
+    }
+}
+
+/* An embedding drops whole rows: a token's vector is there in all places or in none. */
+static void embedding_rows(void **state)
+{
+    enum { TOKENS = 400 };
+    static int32_t tokens[STEPS * BATCH];
+    rondo_model *m = rondo_model_new();
+    pass *p;
+    (void)state;
+    rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+    assert_int_equal(rondo_add_spec(m, "embedding 5 input_dim=400 dropout=0.2"), RONDO_OK);
+    assert_int_equal(model_prepare(m, 3), RONDO_OK);
+    for (int i = 0; i < STEPS * BATCH; i++) tokens[i] = i * 7 % TOKENS;
+    assert_int_equal(pass_new(&p, m), RONDO_OK);
+    const feed f = { .steps = STEPS, .batch = BATCH, .tokens = tokens };
+    for (int training = 0; training < 2; training++) {
+        int64_t zeros = 0;
+        p->training = training;
+        p->step = 5;
+        assert_int_equal(pass_forward(p, 1, &f), RONDO_OK);
+        const real *out = pass_output(p, 0)->data;
+        for (int i = 0; i < STEPS * BATCH; i++) {
+            const real *first = out + i % TOKENS * 5, *row = m->weights + tokens[i] * 5;
+            assert_memory_equal(out + i * 5, first, 5 * sizeof *out);
+            zeros += out[i * 5] == 0;
+            if (out[i * 5] != 0)
+                assert_float_equal(out[i * 5 + 4], (double)row[4] / (training ? 0.8 : 1), 1e-7);
+        }
+        if (training)
+            assert_true(zeros > 100 && zeros < 300);
+        else
+            assert_int_equal(zeros, 0);
+    }
+    pass_free(p);
+    rondo_model_free(m);
+    m = rondo_model_new();
+    rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+    assert_int_equal(rondo_add_spec(m, "embedding 5 input_dim=4 dropout=1"), RONDO_E_ARG);
+    rondo_model_free(m);
+}
+
+/* What activity_regularization adds, over the valid steps alone. */
+static void penalties(void **state)
+{
+    static const int64_t lengths[BATCH] = { 3, 0, STEPS, 1 };
+    rondo_model *m = model("activity_regularization ar=2 tar=3 l2=0.5", FEATURES);
+    double squares = 0, changes = 0, values = 0, pairs = 0;
+    pass *p;
+    (void)state;
+    for (int t = 0; t < STEPS; t++)
+        for (int b = 0; b < BATCH; b++)
+            for (int f = 0; f < FEATURES && t < lengths[b]; f++) {
+                const int i = (t * BATCH + b) * FEATURES + f;
+                squares += (double)x[i] * (double)x[i];
+                values++;
+                if (t == 0) continue;
+                changes += pow((double)x[i] - (double)x[i - BATCH * FEATURES], 2);
+                pairs++;
+            }
+    const feed f = { .steps = STEPS, .batch = BATCH, .data = x, .lengths = lengths };
+    assert_int_equal(pass_new(&p, m), RONDO_OK);
+    p->training = true;
+    assert_int_equal(pass_forward(p, 1, &f), RONDO_OK);
+    assert_memory_equal(pass_output(p, 0)->data, x, sizeof x);
+    assert_float_equal(pass_penalty(p),
+                       2 * squares / values + 3 * changes / pairs + 0.5 * squares / BATCH, 1e-4);
+    p->training = false;
+    assert_int_equal(pass_forward(p, 1, &f), RONDO_OK);
+    assert_true(pass_penalty(p) == 0);
+    pass_free(p);
+    rondo_model_free(m);
+}
+
 static void recurrent_layers_in_inference(void **state)
 {
     rondo_model *with = model("lstm 6 return_sequences dropout=0.4 recurrent_dropout=0.3",
@@ -215,10 +312,17 @@ static void random_slopes_of_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(share_and_scale),     cmocka_unit_test(seed_and_step_decide),
-        cmocka_unit_test(layers_differ),       cmocka_unit_test(off_in_inference),
-        cmocka_unit_test(one_mask_a_sequence), cmocka_unit_test(recurrent_layers_in_inference),
-        cmocka_unit_test(random_slopes),       cmocka_unit_test(random_slopes_of_units),
+        cmocka_unit_test(share_and_scale),
+        cmocka_unit_test(seed_and_step_decide),
+        cmocka_unit_test(layers_differ),
+        cmocka_unit_test(off_in_inference),
+        cmocka_unit_test(one_mask_a_sequence),
+        cmocka_unit_test(recurrent_layers_in_inference),
+        cmocka_unit_test(random_slopes),
+        cmocka_unit_test(random_slopes_of_units),
+        cmocka_unit_test(locked),
+        cmocka_unit_test(embedding_rows),
+        cmocka_unit_test(penalties),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

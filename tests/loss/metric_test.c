@@ -86,6 +86,30 @@ static void macro_means(void **state)
     metric_free(&m);
 }
 
+/* Of two classes the second is answered over it, by one output or by two. */
+static void thresholds(void **state)
+{
+    (void)state;
+    const real p[] = { 0.1f, 0.3f, 0.6f, 0.9f }, yes[] = { 0, 1, 0, 1 };
+    const real both[] = { 0.9f, 0.1f, 0.7f, 0.3f, 0.4f, 0.6f, 0.1f, 0.9f };
+    const int32_t label[] = { 0, 1, 0, 1 };
+    truth one = { .target = yes, .rows = 4, .width = 1 };
+    truth two = { .label = label, .rows = 4, .width = 2 };
+    static const struct {
+        double threshold, accuracy, f1;
+    } cases[] = { { 0, 0.5, 0.5 }, { 0.2, 0.75, 0.8 }, { 0.7, 0.75, 2.0 / 3 }, { 0.95, 0.5, 0 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        one.threshold = two.threshold = cases[i].threshold;
+        assert_float_equal(score("accuracy", bce, p, one), cases[i].accuracy, 1e-6);
+        assert_float_equal(score("accuracy", scce, both, two), cases[i].accuracy, 1e-6);
+        assert_float_equal(score("f1", bce, p, one), cases[i].f1, 1e-6);
+        assert_float_equal(score("macro_f1", bce, p, one), score("macro_f1", scce, both, two),
+                           1e-6);
+    }
+    one.threshold = 0.2; /* f1 of the first class: 2/3 */
+    assert_float_equal(score("macro_f1", bce, p, one), (0.8 + 2.0 / 3) / 2, 1e-6);
+}
+
 static void perplexity(void **state)
 {
     (void)state;
@@ -208,7 +232,7 @@ int main(void)
         cmocka_unit_test(keras_examples), cmocka_unit_test(macro_means),
         cmocka_unit_test(perplexity),     cmocka_unit_test(walk),
         cmocka_unit_test(likelihoods),    cmocka_unit_test(directions),
-        cmocka_unit_test(refuses),
+        cmocka_unit_test(refuses),        cmocka_unit_test(thresholds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,8 @@ static void life(void **state)
         stir_from(m, m->n_params - 2);
         outputs both = run(m);
         check(m, &adapted, false);
+        for (int k = 0; k < m->n_params; k++)
+            assert_null(strstr(m->params[k]->name, "lora_A.lora"));
         ok(rondo_adapter_remove(m, "second"));
         check(m, &adapted, true);
         ok(rondo_adapter_merge(m, "lora"));

@@ -202,7 +202,14 @@ static void recurrent_options(void **state)
         "layer_normalization; gru 2 return_sequences; layer_normalization no_center",
         "dense 3 relu; lstm 2; dense 2 no_bias",
         "dropout 0.5; lstm 3 dropout=0.3 recurrent_dropout=0.4",
+        "dense 4; dropout 0.4 locked; gru 3 return_sequences; spatial_dropout1d 0.3; dense 2",
+        "dense 3; activity_regularization l2=0.3; simple_rnn 3",
+        "lstm 3 return_sequences; activity_regularization tar=1; dropout 0.3 locked; "
+        "activity_regularization ar=2; dense 2",
+        "masking mask_value=9; lstm 3 return_sequences; activity_regularization ar=2 tar=1",
+        "embedding 3 input_dim=4 mask_zero; activity_regularization tar=0.5 l2=1; lstm 2",
         "embedding 3 input_dim=4; lstm 2 return_sequences",
+        "embedding 3 input_dim=4 dropout=0.4; lstm 3 return_sequences; dense tie=embedding",
         "embedding 3 input_dim=4 mask_zero; gru 2",
         "activation softplus; simple_rnn 3",
         "rrelu; simple_rnn 3 return_sequences; rrelu lower=-0.1 upper=0.3",
@@ -216,6 +223,8 @@ static void recurrent_options(void **state)
         "gru 3 merge=concat return_sequences; pool last max average; dense 2",
         "masking mask_value=9; simple_rnn 3 return_sequences; pool last average",
         "embedding 3 input_dim=4; pool max average; dense 2",
+        "lstm 5 return_sequences; adaptive_softmax 12 cutoffs='4 9' div_value=2 head_bias",
+        "gru 4; adaptive_softmax 9 cutoffs=3",
         "dense 6; glu \"b*tanh(a*x) with a=1, b=0.5\"; lstm 2",
     };
     (void)state;
@@ -245,6 +254,12 @@ static void every_loss(void **state)
                      heads[h]);
             check_spec(text, name, h % 2);
         }
+    static const char *const adaptive = "simple_rnn 3 return_sequences; "
+                                        "adaptive_softmax 4 cutoffs='1 3' div_value=2";
+    for (int ragged = 0; ragged < 2; ragged++) {
+        check_spec(adaptive, "sparse_categorical_crossentropy", ragged);
+        check_spec(adaptive, "categorical_crossentropy", ragged);
+    }
 }
 
 /* Encoder and decoder: initial states, returned states, a shared layer, merges of all kinds, two
@@ -308,7 +323,7 @@ static void every_adapter(void **state)
     static const char *const specs[] = {
         "dense 3; dense 2 tanh",
         "lstm 3 merge=concat return_sequences; dense 2",
-        "embedding 3 input_dim=4; lstm 3 return_sequences; dense softmax tie=embedding",
+        "embedding 3 input_dim=4 dropout=0.3; lstm 3 return_sequences; dense softmax tie=embedding",
         "embedding 3 input_dim=4; dense 5; gru 3 reset_after=false return_sequences; dense 4",
         "embedding 3 input_dim=4 mask_zero; gru 3; dense no_bias tie=embedding",
     };

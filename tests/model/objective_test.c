@@ -118,6 +118,39 @@ static void same(rondo_model *m, const char *losses, const bool *blocks)
     }
 }
 
+/* The loss of labels alone, as the layer works it out, is that of its probabilities; threads change no
+ * bit of it. */
+static void by_label(void **state)
+{
+    static const char *const text =
+        "gru 6 return_sequences; adaptive_softmax 1100 cutoffs='60 400'";
+    static const char *const cost = "sparse_categorical_crossentropy";
+    (void)state;
+    rondo_model *m = models_new(text, FEATURES);
+    for (int ragged = 0; ragged < 2; ragged++) {
+        result whole = run(m, cost, ragged, true, 1), one = run(m, cost, ragged, false, 1);
+        assert_true(one.blocks[0] > 1);
+        assert_float_equal(whole.value[0], one.value[0], 1e-5 * whole.value[0]);
+        models_same_bits(text, whole.y[0], one.y[0], ROWS * 1100);
+        double size = 0, difference = 0;
+        for (int64_t i = 0; i < m->n_weights; i++) {
+            const double a = (double)whole.gradients[i], b = (double)one.gradients[i];
+            size += a * a;
+            difference += (a - b) * (a - b);
+        }
+        assert_true(difference < 1e-10 * size);
+        for (int threads = 2; threads <= 3; threads++) {
+            result many = run(m, cost, ragged, false, threads);
+            assert_true(many.value[0] == one.value[0]);
+            models_same_bits(text, many.gradients, one.gradients, m->n_weights);
+            free_result(&many);
+        }
+        free_result(&one);
+        free_result(&whole);
+    }
+    rondo_model_free(m);
+}
+
 static void blocks_change_no_bit(void **state)
 {
     (void)state;
@@ -200,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frozen_output_that_goes_on),
         cmocka_unit_test(blocks_change_no_bit),
+        cmocka_unit_test(by_label),
         cmocka_unit_test(what_is_frozen),
         cmocka_unit_test(several_outputs),
     };

@@ -6,6 +6,7 @@ enum { STEPS = 11, BATCH = 37, FEATURES = 9, TOKENS = 12 };
 static const char *const specs[] = {
     "simple_rnn 33 relu return_sequences; dense 20 softmax",
     "lstm 40 return_sequences; lstm 24",
+    "lstm 40 return_sequences; adaptive_softmax 300 cutoffs='40 150'",
     "gru 40 merge=concat return_sequences; gru 16 reset_after=false; dense 5",
     "mgu 33 merge=sum return_sequences; mingru 21 return_sequences; indrnn 40; dense 5",
     "peephole_lstm 24 return_sequences; layer_norm_lstm 17 return_sequences; janet 33; dense 5",

@@ -17,6 +17,8 @@ static void ok(rondo_status status)
     if (status) fail_msg("%s: %s", rondo_status_text(status), rondo_error());
 }
 
+static void *(*usual)(void *, size_t); /* what allocates, while that is made to fail */
+
 /* ---- Raw text ---- */
 static rondo_status text_of(const rondo_dataset *d, cursor *c, int64_t i, const char **text,
                             size_t *n)
@@ -31,8 +33,11 @@ static rondo_dataset *raw_text(const char *const *texts)
 {
     rondo_dataset *d;
     int64_t n = 0;
+    void *(*hook)(void *, size_t) = alloc_hook; /* it does not fail */
     while (texts[n]) n++;
+    if (usual) alloc_hook = usual;
     ok(dataset_new(&d, n));
+    alloc_hook = hook;
     d->text = text_of;
     d->self = (void *)texts;
     return d;
@@ -423,6 +428,77 @@ static void beams_find_the_best(void **state)
     assert_true(fabs(before - nats_of(text, &n) - second) < 1e-4);
 }
 
+/* ---- When memory is out ---- */
+static int64_t failing_after = -1;
+
+static void *fail_once(void *p, size_t n)
+{
+    if (n && failing_after >= 0 && failing_after-- == 0) return NULL;
+    return usual(p, n);
+}
+
+static rondo_status open_and_judge(void)
+{
+    static const char *const texts[] = { "abbac\nabbaab\nabab", NULL };
+    const char *names[8];
+    double values[8];
+    int count;
+    rondo_dataset *d;
+    RONDO_TRY(corpus_data(&d, raw_text(texts), model, &(corpus_cut){ .rows = 2 }));
+    const rondo_status s = rondo_pipeline_evaluate(model, d, 1, names, values, 8, &count);
+    rondo_dataset_free(d);
+    return s;
+}
+
+static rondo_status write_some(const rondo_generate_options *o)
+{
+    rondo_generator *g;
+    rondo_piece piece;
+    bool more = true;
+    rondo_status s = rondo_generator_new(&g, model, o);
+    if (s) assert_null(g);
+    while (!s && more) s = rondo_generator_next(g, &piece, &more);
+    rondo_generator_free(g);
+    return s;
+}
+
+static rondo_status draw_some(void)
+{
+    return write_some(&(rondo_generate_options){ .size = sizeof(rondo_generate_options),
+                                                 .prompt = "axb",
+                                                 .stop = "zz",
+                                                 .length = 5,
+                                                 .samples = 3,
+                                                 .repetition_penalty = 1.1,
+                                                 .scores = true });
+}
+
+static rondo_status search_some(void)
+{
+    return write_some(&(rondo_generate_options){
+        .size = sizeof(rondo_generate_options), .length = 5, .beams = 3 });
+}
+
+static void memory_runs_out(void **state)
+{
+    rondo_status (*const acts[])(void) = { open_and_judge, draw_some, search_some };
+    (void)state;
+    usual = alloc_hook;
+    for (int i = 0; i < 3; i++) {
+        ok(acts[i]());
+        for (int at = 0; at < 100000; at++) {
+            failing_after = at;
+            alloc_hook = fail_once;
+            const rondo_status s = acts[i]();
+            const bool reached = failing_after < 0;
+            alloc_hook = usual;
+            failing_after = -1;
+            if (!reached) break;
+            if (s && s != RONDO_E_NOMEM) fail_msg("%d %d: %s", i, at, rondo_error());
+        }
+    }
+}
+
 static void mistakes_are_told(void **state)
 {
     static const rondo_generate_options bad[] = {
@@ -467,6 +543,7 @@ int main(void)
         cmocka_unit_test(same_seed_same_text),
         cmocka_unit_test(greedy_and_scores),
         cmocka_unit_test(beams_find_the_best),
+        cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(mistakes_are_told),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);

@@ -65,7 +65,8 @@ static void everything_says_what_it_is(void **state)
     for (int i = 0; rondo_reference_kind(i); i++) {
         heard all = { .kind = rondo_reference_kind(i) };
         assert_int_equal(rondo_reference(all.kind, hear_name, &all), RONDO_OK);
-        assert_true(all.entries >= 9);
+        const bool few = !strcmp(all.kind, "presets") || !strcmp(all.kind, "adapters");
+        assert_true(all.entries >= (few ? 2 : 9));
     }
 }
 

@@ -116,7 +116,7 @@ static void wrong_utf8(void **state)
     tokenizer *t = must_train("char", lines);
     token_list l = { 0 };
     assert_int_equal(tokenizer_encode(t, "caf\xE9 au lait", 11, &l), RONDO_E_FORMAT);
-    assert_sentence("at byte 3: 0xE9");
+    assert_sentence("byte 4 of the text (0xE9)");
     token_list_free(&l);
     tokenizer_free(t);
 }

@@ -19,6 +19,8 @@ static int64_t lengths[COUNT];
 static float sample_weight[COUNT];
 static char folder[256], checkpoint[300], log_path[300];
 static const char *compute; /* of all models; NULL: f32 */
+static const char *how = "adam learning_rate=0.01 clipnorm=1 "
+                         "schedule='exponential decay_steps=20 decay_rate=0.9'";
 
 static inline int set_up(void **state)
 {
@@ -84,9 +86,7 @@ static inline bench open_bench(enum kind kind, const char *layers, int threads)
     text_list_free(part);
     if (rondo_compile(b.model, .loss = "sparse_categorical_crossentropy",
                       .metrics = "accuracy perplexity", .seed = 7, .threads = threads,
-                      .compute = compute,
-                      .optimizer = "adam learning_rate=0.01 clipnorm=1 "
-                                   "schedule='exponential decay_steps=20 decay_rate=0.9'"))
+                      .compute = compute, .optimizer = how))
         fail_msg("%s", rondo_error());
     return b;
 }
@@ -105,6 +105,8 @@ static inline void close_bench(bench *b)
 
 static const char *last_layers = "lstm 6 dropout=0.2; dense 4 softmax";
 static const char *step_layers = "gru 5 return_sequences dropout=0.2; dense 4 softmax";
+static const char *adapted_layers = "lstm 5 learned_state return_sequences; dense 4 softmax | "
+                                    "lora 2 dropout=0.2 | weight_drop 0.3";
 static const char *stateful_layers = "lstm 5 return_sequences stateful; dense 4 softmax";
 
 static inline void ok(rondo_status status)
@@ -128,9 +130,13 @@ static const struct {
     const char **layers;
     int64_t bptt;
 } runs[] = {
-    { WHOLE, &last_layers, 0 },           { RAGGED, &last_layers, 0 },
-    { RAGGED_PER_STEP, &step_layers, 0 }, { PER_STEP, &step_layers, 4 },
-    { RAGGED_PER_STEP, &step_layers, 4 }, { PER_STEP, &stateful_layers, 0 },
+    { WHOLE, &last_layers, 0 },
+    { RAGGED, &last_layers, 0 },
+    { RAGGED_PER_STEP, &step_layers, 0 },
+    { PER_STEP, &step_layers, 4 },
+    { RAGGED_PER_STEP, &step_layers, 4 },
+    { PER_STEP, &stateful_layers, 0 },
+    { RAGGED_PER_STEP, &adapted_layers, 4 },
 };
 enum { RUNS = sizeof runs / sizeof *runs };
 #endif

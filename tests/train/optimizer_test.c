@@ -11,12 +11,12 @@ enum { N = 40000, STEPS = 10 }; /* more than one chunk */
 
 /* Three arrays with padding between; the second may be frozen. */
 static param arrays[3] = {
-    { .name = "a", .shape = { 2, { 7, 3 } }, .offset = 0, .gradient = 0 },
-    { .name = "b", .shape = { 1, { 5 } }, .offset = 32, .gradient = 32 },
-    { .name = "c", .shape = { 1, { N - 48 } }, .offset = 48, .gradient = 48 },
+    { .name = "a", .shape = { 2, { 7, 3 } }, .rate = 1 },
+    { .name = "b", .shape = { 1, { 5 } }, .offset = 32, .gradient = 32, .rate = 1 },
+    { .name = "c", .shape = { 1, { N - 48 } }, .offset = 48, .gradient = 48, .rate = 1 },
 };
 static param *const params[3] = { &arrays[0], &arrays[1], &arrays[2] };
-static real weights[N], gradients[N], before[N];
+static real weights[N], gradients[N], before[N], before_swap[N];
 
 static bool in_array(int64_t i, int a)
 {
@@ -35,7 +35,7 @@ static void draw(real *x, uint64_t stream)
 static void open_optimizer(optimizer *o, const char *text)
 {
     if (optimizer_parse(o, text)) fail_msg("%s: %s", text, rondo_error());
-    assert_int_equal(optimizer_reserve(o, N, params, 3), RONDO_OK);
+    assert_int_equal(optimizer_reserve(o, weights, N, params, 3), RONDO_OK);
 }
 
 /* ---- The formulas, one weight at a time (keras.optimizers, 3.x) ---- */
@@ -96,6 +96,18 @@ static void keras_adam_cosine(slot *s, double g, int t)
     keras_adam_of(s, g, t, 0.01 * factor);
 }
 
+static void torch_asgd(slot *s, double g, int t)
+{
+    const double eta = 0.05 / pow(1 + 0.1 * 0.05 * (t - 1), 0.5);
+    s->w -= eta * (g + (0.1 + 0.02) * s->w);
+    s->a += (s->w - s->a) / fmax(1, t - 1 - 2); /* the mean, from t0 = 2 on */
+}
+static void keras_ema(slot *s, double g, int t)
+{
+    s->w -= 0.1 * g;
+    s->a = t == 1 ? s->w : 0.8 * s->a + 0.2 * s->w;
+}
+
 static const struct rule {
     const char *spec;
     void (*step)(slot *, double g, int t);
@@ -109,6 +121,8 @@ static const struct rule {
     { "adamw", keras_adamw },
     { "adam learning_rate=0.01 schedule='cosine decay_steps=4 warmup_steps=3 alpha=0.1'",
       keras_adam_cosine },
+    { "asgd learning_rate=0.05 lambd=0.1 alpha=0.5 t0=2 weight_decay=0.02", torch_asgd },
+    { "sgd learning_rate=0.1 use_ema ema_momentum=0.8", keras_ema },
 };
 
 static void formulas(void **state)
@@ -125,10 +139,16 @@ static void formulas(void **state)
             for (int64_t i = 0; i < N; i++) rules[k].step(&slots[i], (double)gradients[i], t);
             optimizer_update(&o, weights, gradients, params, 3, NULL);
         }
-        for (int64_t i = 0; i < N; i++)
-            if (fabs((double)weights[i] - slots[i].w) > 2e-6 * (1 + fabs(slots[i].w)))
-                fail_msg("%s, weight %lld: %.9g, expected %.9g", rules[k].spec, (long long)i,
-                         (double)weights[i], slots[i].w);
+        for (int average = 0; average <= (o.average >= 0); average++) {
+            for (int64_t i = 0; i < N; i++) {
+                const double expected = average ? slots[i].a : slots[i].w;
+                if (fabs((double)weights[i] - expected) > 2e-6 * (1 + fabs(expected)))
+                    fail_msg("%s, %s %lld: %.9g, expected %.9g", rules[k].spec,
+                             average ? "average" : "weight", (long long)i, (double)weights[i],
+                             expected);
+            }
+            average_swap(&o, weights, params, 3);
+        }
         assert_int_equal(o.iterations, STEPS);
         optimizer_free(&o);
     }
@@ -138,7 +158,7 @@ static void formulas(void **state)
 static void walk(void **state)
 {
     (void)state;
-    assert_int_equal(registry_count(REGISTRY_OPTIMIZER), 4);
+    assert_int_equal(registry_count(REGISTRY_OPTIMIZER), 6);
     static real alone[N];
     pool *threads;
     assert_int_equal(pool_new(&threads, 4), RONDO_OK);
@@ -226,8 +246,10 @@ enum { ROWS = 900, WIDTH = 40, FEW = 500 };
 
 static void train_rows(real *w, const char *text, bool account, int threads)
 {
-    param matrix = { .shape = { 2, { ROWS, WIDTH } }, .sparse = account };
-    param bias = { .shape = { 1, { 7 } }, .offset = ROWS * WIDTH, .gradient = ROWS * WIDTH };
+    param matrix = { .shape = { 2, { ROWS, WIDTH } }, .sparse = account, .rate = 1 };
+    param bias = {
+        .shape = { 1, { 7 } }, .offset = ROWS * WIDTH, .gradient = ROWS * WIDTH, .rate = 1
+    };
     param *const both[] = { &matrix, &bias };
     optimizer o;
     pool *p;
@@ -281,11 +303,49 @@ static void few_rows(void **state)
     }
 }
 
+/* What rests is averaged with the rest, and rests no less for it. */
+static void few_rows_averaged(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "sgd", "sgd use_ema" },
+        { "adam lazy", "adam lazy use_ema" },
+        { "sgd", "asgd t0=3 lambd=0 alpha=0" },
+    };
+    static real plain[N], w[N];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        train_rows(plain, cases[i][0], true, 1);
+        for (int threads = 1; threads <= 3; threads++) {
+            train_rows(w, cases[i][1], true, threads);
+            assert_memory_equal(plain, w, sizeof w);
+        }
+    }
+    static real average[N];
+    param matrix = { .shape = { 2, { 4, 3 } }, .sparse = true, .rate = 1 };
+    param *const one = &matrix;
+    optimizer o;
+    assert_int_equal(row_set_reserve(&matrix.touched, 4), RONDO_OK);
+    open_optimizer(&o, "sgd learning_rate=1 use_ema ema_momentum=0.5");
+    memset(weights, 0, sizeof weights);
+    memset(gradients, 0, sizeof gradients);
+    for (int t = 0; t < 3;
+         t++) { /* row 1 moves in the second update alone: to 1, half of it counts */
+        row_set_clear(&matrix.touched);
+        if (t == 1) row_set_add(&matrix.touched, (int64_t[]){ 1 }, 1);
+        for (int i = 3; i < 6; i++) gradients[i] = t == 1 ? -1 : 0;
+        optimizer_update(&o, weights, gradients, &one, 1, NULL);
+    }
+    memcpy(average, o.slots[o.average], sizeof average);
+    assert_true(weights[4] == 1 && average[4] == (real)0.75 && average[0] == 0);
+    row_set_free(&matrix.touched);
+    optimizer_free(&o);
+}
+
 /* lazy: a row rests, slots and all, while it has no gradient. */
 static void lazy_rows(void **state)
 {
     (void)state;
-    param matrix = { .shape = { 2, { 4, 3 } }, .sparse = true };
+    param matrix = { .shape = { 2, { 4, 3 } }, .sparse = true, .rate = 1 };
     param *const one = &matrix;
     optimizer o;
     assert_int_equal(row_set_reserve(&matrix.touched, 4), RONDO_OK);
@@ -339,9 +399,119 @@ static void schedules(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const schedule_row *row;
         schedule_options o;
+        const schedule_time now = { .step = cases[i].step };
         assert_int_equal(schedule_parse(&row, &o, cases[i].spec), RONDO_OK);
-        assert_float_equal(row->factor(&o, cases[i].step), cases[i].factor, 1e-6);
+        assert_float_equal(row->factor(&o, &now), cases[i].factor, 1e-6);
     }
+}
+
+/* Over a run of 10 epochs of 20 updates, after so many of them. */
+static void schedules_of_a_run(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        double updates, factor;
+        bool spans;
+    } cases[] = {
+        { "decay_after epochs=4", 0, 1, false },
+        { "decay_after epochs=4", 79, 1, false },
+        { "decay_after epochs=4", 80, 0.5, false },
+        { "decay_after epochs=4", 199, 0.015625, false },
+        { "decay_after epochs=6 gamma=0.8333333", 121, 0.8333333, false },
+        { "cosine", 0, 1, true },
+        { "cosine", 100, 0.5, true },
+        { "cosine warmup_steps=40", 20, 0.5, true },
+        { "cosine warmup_ratio=0.2", 120, 0.5, true },
+        { "cosine decay_steps=100", 1e9, 0, false },
+        { "exponential decay_rate=0.01", 100, 0.1, true },
+        { "linear", 50, 0.75, true },
+        { "linear warmup_ratio=0.1", 10, 0.5, true },
+        { "linear warmup_ratio=0.1", 110, 0.5, true },
+        { "linear alpha=0.2", 150, 0.4, true },
+        { "linear decay_steps=10 warmup_steps=10", 15, 0.5, false },
+        { "linear decay_steps=10", 99, 0, false },
+        { "slanted_triangular", 0, 1 / 32.0, true },
+        { "slanted_triangular", 10, (1 + 0.5 * 31) / 32, true },
+        { "slanted_triangular", 20, 1, true },
+        { "slanted_triangular cut_frac=0.5 ratio=4", 150, (1 + 0.5 * 3) / 4, true },
+        { "slanted_triangular", 200, 1 / 32.0, true },
+        /* torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=200), PyTorch 2 */
+        { "one_cycle", 0, 0.04, true },
+        { "one_cycle", 30, 0.532779, true },
+        { "one_cycle", 59, 1, true },
+        { "one_cycle", 129, 0.500002, true },
+        { "one_cycle", 199, 4e-6, true },
+        { "one_cycle decay_steps=50 pct_start=0.5 div_factor=10 final_div_factor=100", 12, 0.55,
+          false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const schedule_row *row;
+        schedule_options o;
+        schedule_time now = { (int64_t)cases[i].updates, cases[i].updates / 20, 10, 200 };
+        assert_int_equal(schedule_parse(&row, &o, cases[i].spec), RONDO_OK);
+        const double factor = row->factor(&o, &now);
+        if (fabs(factor - cases[i].factor) > 2e-6)
+            fail_msg("%s after %g: %.9g, expected %.9g", cases[i].spec, cases[i].updates, factor,
+                     cases[i].factor);
+        assert_int_equal(schedule_spans_run(row, &o), cases[i].spans);
+    }
+}
+
+/* NT-ASGD: from the update after a loss that is over the least of those more than `nonmono` before. */
+static void averages_when_stuck(void **state)
+{
+    (void)state;
+    static const double losses[] = { 9, 5, 6, 7, 4, 5.5, 3 };
+    optimizer o, loaded;
+    double numbers[2 + 2 + 2];
+    open_optimizer(&o, "ntasgd learning_rate=0.1 nonmono=2");
+    open_optimizer(&loaded, "ntasgd learning_rate=0.1 nonmono=2");
+    draw(weights, 0);
+    for (int i = 0; i < 7; i++) {
+        draw(gradients, (uint64_t)i + 1);
+        for (int k = 0; k < 3; k++) optimizer_update(&o, weights, gradients, params, 3, NULL);
+        const double first = (double)weights[0], share = average_share(&o);
+        memcpy(before_swap, weights, sizeof weights);
+        average_swap(&o, weights, params, 3);
+        /* 7 is over 5? no: more than two checks ago there was only 9. 5.5 is over 5. */
+        assert_int_equal(average_begun(&o), i > 5);
+        assert_int_equal(share > 0, i > 5);
+        assert_int_equal(first != (double)weights[0], i > 5);
+        average_swap(&o, weights, params, 3);
+        assert_memory_equal(before_swap, weights, sizeof weights);
+        average_note(&o, losses[i]);
+        assert_int_equal(optimizer_numbers(&o), 6);
+        optimizer_save(&o, numbers);
+        assert_int_equal(optimizer_load(&loaded, numbers), RONDO_OK);
+        assert_memory_equal(&loaded.checks, &o.checks, sizeof o.checks);
+        assert_int_equal(loaded.average_from, o.average_from);
+    }
+    numbers[2] = -3;
+    assert_int_equal(optimizer_load(&loaded, numbers), RONDO_E_FORMAT);
+    numbers[2] = 1e300;
+    assert_int_equal(optimizer_load(&loaded, numbers), RONDO_E_FORMAT);
+    optimizer_free(&loaded);
+    optimizer_free(&o);
+}
+
+/* Arrays with rates of their own, in whatever runs they are updated. */
+static void rates_of_arrays(void **state)
+{
+    (void)state;
+    static const double rates[] = { 0.5, 1, 3 };
+    optimizer o;
+    open_optimizer(&o, "sgd learning_rate=0.1");
+    memset(weights, 0, sizeof weights);
+    draw(gradients, 1);
+    for (int i = 0; i < 3; i++) arrays[i].rate = rates[i];
+    optimizer_update(&o, weights, gradients, params, 3, NULL);
+    for (int64_t i = 0; i < N; i++)
+        for (int a = 0; a < 3; a++)
+            if (in_array(i, a))
+                assert_float_equal(weights[i], -0.1 * rates[a] * (double)gradients[i], 1e-6);
+    for (int i = 0; i < 3; i++) arrays[i].rate = 1;
+    optimizer_free(&o);
 }
 
 static void refuses(void **state)
@@ -357,8 +527,14 @@ static void refuses(void **state)
         { "adam learning_rate=fast", RONDO_E_ARG, "fast" },
         { "adam learning_rate=-1", RONDO_E_ARG, "0 or more" },
         { "adam beta_1=1", RONDO_E_ARG, "beta_1" },
+        { "asgd use_ema", RONDO_E_NAME, "use_ema" },
+        { "sgd ema_momentum=2", RONDO_E_ARG, "ema_momentum" },
+        { "ntasgd nonmono=0", RONDO_E_ARG, "1 to 64" },
         { "sgd clipnorm=1 clipvalue=1", RONDO_E_ARG, "one of" },
-        { "sgd schedule=cosine", RONDO_E_ARG, "decay_steps" },
+        { "sgd schedule=step", RONDO_E_ARG, "step_size" },
+        { "sgd schedule=decay_after", RONDO_E_ARG, "epochs=4" },
+        { "sgd schedule='one_cycle pct_start=2'", RONDO_E_ARG, "between 0 and 1" },
+        { "sgd schedule='slanted_triangular ratio=0.5'", RONDO_E_ARG, "0.5" },
         { "sgd schedule=cosin", RONDO_E_NAME, "cosine" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -372,8 +548,16 @@ static void refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formulas), cmocka_unit_test(walk),      cmocka_unit_test(clipping),
-        cmocka_unit_test(few_rows), cmocka_unit_test(lazy_rows), cmocka_unit_test(schedules),
+        cmocka_unit_test(formulas),
+        cmocka_unit_test(walk),
+        cmocka_unit_test(clipping),
+        cmocka_unit_test(few_rows),
+        cmocka_unit_test(few_rows_averaged),
+        cmocka_unit_test(lazy_rows),
+        cmocka_unit_test(schedules),
+        cmocka_unit_test(schedules_of_a_run),
+        cmocka_unit_test(averages_when_stuck),
+        cmocka_unit_test(rates_of_arrays),
         cmocka_unit_test(refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

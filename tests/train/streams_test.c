@@ -102,6 +102,34 @@ static void ragged_streams_count_every_step(void **state)
     rondo_model_free(m);
 }
 
+/* For those who look at samples: every step of the streams in one of them. */
+static void streams_in_pieces(void **state)
+{
+    (void)state;
+    const int64_t ends[ROWS] = { 20, 20, 13, 7, 1, 0 };
+    rondo_dataset *streams = open_tokens(ROWS, 20, ends, true), *d;
+    sample s;
+    cursor c = { 0 };
+    int64_t i = 0;
+    ok(dataset_windows(&d, streams, 7));
+    assert_int_equal(d->count, 3 + 3 + 2 + 1 + 1 + 0);
+    assert_false(d->streams);
+    for (int64_t r = 0; r < ROWS; r++)
+        for (int64_t at = 0; at < ends[r]; at += 7, i++) {
+            const int64_t n = ends[r] - at < 7 ? ends[r] - at : 7;
+            ok(d->get(d, &c, i, &s));
+            assert_int_equal(d->length(d, i), n);
+            assert_int_equal(s.input[0].steps, n);
+            assert_memory_equal(s.input[0].tokens, tokens + r * 20 + at,
+                                (size_t)n * sizeof *tokens);
+            assert_memory_equal(s.target[0].tokens, next + r * 20 + at, (size_t)n * sizeof *next);
+        }
+    assert_int_equal(i, d->count);
+    cursor_free(&c);
+    rondo_dataset_free(d);
+    rondo_dataset_free(streams);
+}
+
 static int64_t countdown, windows, epochs_seen;
 
 static rondo_status count(rondo_event event, rondo_model *m, rondo_progress *p, void *user)
@@ -235,6 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(long_rows_are_judged_in_windows),
         cmocka_unit_test(ragged_streams_count_every_step),
+        cmocka_unit_test(streams_in_pieces),
         cmocka_unit_test(streams_train_as_windows_of_rows),
         cmocka_unit_test(resumes_exactly),
         cmocka_unit_test(other_windows_are_another_run),
