@@ -35,6 +35,19 @@ static bool asks_origin(const step_list *steps)
     return false;
 }
 
+/* What is added to texts are tokens, none of the vocabulary's gaps. */
+static rondo_status check_added(const tokenizer *t)
+{
+    const post_processor *p = &t->post;
+    for (int64_t i = 0; i < p->n; i++)
+        if (p->id[i] != OWN_TOKENS && !tokenizer_token(t, p->id[i]))
+            return rondo_fail(RONDO_E_FORMAT, "post_processor: there is no token %d",
+                              (int)p->id[i]);
+    if (p->pads && !tokenizer_token(t, p->pad))
+        return rondo_fail(RONDO_E_FORMAT, "padding: there is no token %d", (int)p->pad);
+    return RONDO_OK;
+}
+
 static rondo_status read_parts(tokenizer *t, const json_t *file)
 {
     static const char *const known[] = {
@@ -53,6 +66,7 @@ static rondo_status read_parts(tokenizer *t, const json_t *file)
     RONDO_TRY(
         added_read(&t->added, json_object_get(file, "added_tokens"), &t->model, &t->normalizer));
     RONDO_TRY(post_read(&t->post, file, tokenizer_size(t)));
+    RONDO_TRY(check_added(t));
     return decoder_read(&t->decoder, json_object_get(file, "decoder"));
 }
 

@@ -100,6 +100,9 @@ static void malformed(void **state)
           "\"pad_id\" is 2", RONDO_E_FORMAT },
         { FILE_OF("\"padding\":{\"strategy\":\"Never\",\"pad_id\":0}," WORDS), "\"strategy\"",
           RONDO_E_FORMAT },
+        { FILE_OF("\"padding\":{\"strategy\":{\"Fixed\":3},\"pad_id\":2},\"model\":{\"type\":"
+                  "\"WordLevel\",\"vocab\":{\"a\":0,\"b\":7},\"unk_token\":\"b\"}"),
+          "padding: there is no token 2", RONDO_E_FORMAT },
         { FILE_OF("\"decoder\":{\"type\":\"CTC\"}," WORDS), "\"CTC\" is none", RONDO_E_ABSENT },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
