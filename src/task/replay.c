@@ -72,15 +72,20 @@ static void copy_body(const replay *r, bool to_base)
     model_weights_changed(to_base ? base : m);
 }
 
-/* What the model's body leaves alone, the base's does, too. */
-static rondo_status freeze_alike(const replay *r)
+/* The base's next steps are as the model's next one: what of the body trains, and at which rate. */
+static rondo_status follow_model(const replay *r)
 {
     bool changed = false;
     for (int i = 0; i < r->n_pairs; i++) {
         param *theirs = (param *)r->pairs[i].base;
-        changed |= theirs->trainable != r->pairs[i].model->trainable;
-        theirs->trainable = r->pairs[i].model->trainable;
+        const param *ours = r->pairs[i].model;
+        changed |= theirs->trainable != ours->trainable || theirs->rests != ours->rests;
+        theirs->trainable = ours->trainable;
+        theirs->rests = ours->rests;
+        theirs->rate = ours->rate;
     }
+    r->base->model->training->optimizer.learning_rate = optimizer_rate(
+        &r->model->training->optimizer);
     return changed ? model_follow(r->base->model) : RONDO_OK;
 }
 
@@ -136,7 +141,7 @@ static rondo_status take_turns(replay *r)
     if (!r->data) return RONDO_OK;
     r->owed += r->share;
     if (r->owed < 1) return RONDO_OK;
-    RONDO_TRY(freeze_alike(r));
+    RONDO_TRY(follow_model(r));
     copy_body(r, true);
     for (; r->owed >= 1; r->owed -= 1) RONDO_TRY(step(r));
     copy_body(r, false);
@@ -268,7 +273,7 @@ static rondo_status load(void *user, const void *bytes, size_t n)
     position p;
     if (n < sizeof p) return rondo_fail(RONDO_E_FORMAT, "replay: its state is cut off");
     memcpy(&p, bytes, sizeof p);
-    RONDO_TRY(freeze_alike(r));
+    RONDO_TRY(follow_model(r));
     if (p.carry_rows < 0 || p.carry_rows > (int64_t)(n / sizeof(real)))
         return rondo_fail(RONDO_E_FORMAT, "replay: its state is damaged");
     RONDO_TRY(carry_reserve(&t->carry, base, p.carry_rows));
@@ -322,6 +327,8 @@ static rondo_status compile_base(const replay *r, const plan *p)
     RONDO_TRY(rondo_compile(base->model, .optimizer = p->optimizer, .loss = base->loss,
                             .metrics = base->metrics, .seed = p->seed, .threads = (int)p->threads,
                             .compute = p->compute));
+    optimizer *o = &base->model->training->optimizer;
+    RONDO_TRY(schedule_parse(&o->schedule, &o->schedule_options, NULL)); /* follow_model's */
     training_scale(base->model, base->scale_in.n ? &base->scale_in : NULL,
                    base->scale_out.n ? &base->scale_out : NULL);
     return RONDO_OK;
