@@ -15,7 +15,7 @@ void help_all(FILE *out)
         out,
         "\nEvery command takes --help and --json. A first try:\n"
         "  rondo new classify gestures && rondo train gestures/recipe.yaml\n"
-        "rondo help activations (cells, layers, initializers, adapters, presets) lists what is there.\n");
+        "rondo help activations (cells, layers, initializers, adapters, presets) lists them.\n");
 }
 
 static bool has_word(const char *list, const char *word)
