@@ -430,6 +430,7 @@ rondo_status run_check(const rondo_recipe *recipe, run_outlook *outlook)
     if (!status) status = try_batch(&r.plan);
     if (!status) status = add_given(&r, rondo_recipe_get(recipe, "callbacks"));
     if (!status) status = look_out(outlook, &r.plan);
+    if (!status) status = replay_scores(r.replay, outlook->scores);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     replay_close(r.replay);
     plan_free(&r.plan);

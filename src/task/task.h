@@ -69,8 +69,8 @@ size_t path_label(const char *item);
 /* rondo_recipe_place; whole: what is there by its full path, without links. */
 rondo_status path_place(char **placed, const rondo_recipe_key *, const char *text,
                         const char *folder, bool whole);
-
-/* Whether a tokenizer is named by its file, a tokenizer.json, rather than by a spec. */
+/* Whether a tokenizer is named by a path, of a tokenizer.json or of a model, not by a spec: it ends
+ * in .json or .safetensors, or its first word has a slash. */
 bool path_is_tokenizer(const char *text);
 /* ---- text_data.c ---- */
 typedef struct text_cut { /* what stays of a long text: */
@@ -80,7 +80,9 @@ typedef struct text_cut { /* what stays of a long text: */
 /* Token ids, with targets, classes and groups as the raw text has them. Takes `raw`, also when it
  * fails. */
 rondo_status text_data(rondo_dataset **, rondo_dataset *raw, const tokenizer *, const text_cut *);
-/* "word max_tokens=20000", trained on these texts, or the path of a tokenizer.json. */
+/* That of a tokenizer.json, or of a model file or run directory, whose weights stay unread. */
+rondo_status tokenizer_at(tokenizer **, const char *path);
+/* "word max_tokens=20000", trained on these texts, or a path. */
 rondo_status text_tokenizer(tokenizer **, const char *kind, const rondo_dataset *raw);
 
 /* What the end token stands behind, of a language model's text. */
