@@ -134,6 +134,23 @@ done:
 }
 
 /* ---- Files ---- */
+
+/* A file that no reader takes for its own. */
+static rondo_status refuse(const reader_request *q, const unsigned char *head, size_t n)
+{
+    char *names[32], known[LIMIT_NAME];
+    int readers = 0;
+    if (n == 0) return rondo_fail(RONDO_E_FORMAT, "%s is empty", q->path);
+    if (text_is_utf16(head, n)) return text_refuse_utf16(q->path);
+    if (q->text) return rondo_fail(RONDO_E_FORMAT, "%s has zero bytes: it is no text", q->path);
+    for (; readers < registry_count(REGISTRY_READER) && readers < 32; readers++)
+        names[readers] = (char *)(uintptr_t)registry_name(REGISTRY_READER, readers);
+    names_join(known, sizeof known, names, readers);
+    return rondo_fail(RONDO_E_FORMAT,
+                      "%s: no reader knows such a file; say format=NAME (--format NAME) if it is "
+                      "one of %s",
+                      q->path, known);
+}
 static rondo_status choose_reader(const reader_row **out, const reader_request *q,
                                   const char *format)
 {
@@ -151,12 +168,7 @@ static rondo_status choose_reader(const reader_row **out, const reader_request *
         if ((*out)->only_text && !q->text) continue;
         if ((*out)->recognises && (*out)->recognises(q->path, head, n)) return RONDO_OK;
     }
-    return rondo_fail(
-        RONDO_E_FORMAT,
-        n ? "%s: no reader knows such a file; say format=NAME (--format NAME) if it is one of csv, "
-            "npy, idx, ts, text, json"
-          : "%s is empty",
-        q->path);
+    return refuse(q, head, n);
 }
 
 /* Words that the reader knows, and of those about targets none where no targets are needed. */

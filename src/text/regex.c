@@ -78,8 +78,10 @@ rondo_status regex_next(const regex *r, regex_run *run, const char *text, int64_
     const int found = r->engine->search(r->pattern, run->memory, text, (size_t)n, (size_t)at, &from,
                                         &to);
     if (found < 0)
-        return rondo_fail(RONDO_E_LIMIT,
-                          "a regular expression of the tokenizer takes too long on this text");
+        return rondo_fail(
+            RONDO_E_LIMIT,
+            "a regular expression of the tokenizer takes too long, or too much memory, on "
+            "this text; shorter texts (a line each) want less");
     if (!found || from < (size_t)at || to < from || to > (size_t)n) return RONDO_OK;
     *begin = (int64_t)from;
     *end = (int64_t)to;
