@@ -445,7 +445,9 @@ static void refuses(void **state)
         { "sgd schedule=step", RONDO_E_ARG, "step_size" },
         { "sgd schedule=decay_after", RONDO_E_ARG, "epochs=4" },
         { "sgd schedule='one_cycle pct_start=2'", RONDO_E_ARG, "between 0 and 1" },
-        { "sgd schedule='slanted_triangular ratio=0.5'", RONDO_E_ARG, "0.5" },
+        { "sgd schedule='slanted_triangular ratio=0.5'", RONDO_E_ARG, "ratio=0.5" },
+        { "sgd schedule='slanted_triangular ratio=0'", RONDO_E_ARG, "ratio=0" },
+        { "sgd schedule='one_cycle div_factor=0'", RONDO_E_ARG, "div_factor=0" },
         { "sgd schedule=cosin", RONDO_E_NAME, "cosine" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -81,6 +81,9 @@ static void schedules_of_a_run(void **state)
         { "one_cycle", 199, 4e-6, true },
         { "one_cycle decay_steps=50 pct_start=0.5 div_factor=10 final_div_factor=100", 12, 0.55,
           false },
+        /* where one update is all the way up */
+        { "one_cycle decay_steps=8 pct_start=0.125", 0, 1, false },
+        { "one_cycle decay_steps=10 pct_start=0", 0, 0.975529, false },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const schedule_row *row;
