@@ -45,7 +45,7 @@ void *alloc_grow(void *p, size_t n); /* realloc; NULL leaves p alone */
 /* An array that grows: with room for n elements at the least, twice what it had where that is not
  * enough; *room says how many. NULL, the sentence set, leaves both alone. */
 void *alloc_room(void *array, int64_t *room, int64_t n, size_t size);
-char *alloc_text(const char *);      /* strdup; NULL in, NULL out */
+char *alloc_text(const char *); /* strdup; NULL in, NULL out */
 char *alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void alloc_free(void *p);
 void alloc_trim(void); /* after much was freed: gives it back to the system, where that is a step */

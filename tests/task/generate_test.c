@@ -181,6 +181,42 @@ static void memory_runs_out(void **state)
     act_without_memory(search_some);
 }
 
+/* Numbers that no token has, within the vocabulary and behind it, are never drawn. */
+static void gaps_are_never_said(void **state)
+{
+    static const char file[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":3,\"c\":5},\"merges\":[]}}";
+    json_t *json;
+    rondo_generator *g;
+    rondo_piece piece;
+    bool more;
+    (void)state;
+    rondo_pipeline *p;
+    rondo_model *m = rondo_model_new();
+    rondo_input(m, RONDO_I32, RONDO_SHAPE(0));
+    ok(rondo_add_spec(m, "embedding 2 input_dim=9; gru 2 return_sequences; dense 9 softmax"));
+    ok(model_prepare(m, 1));
+    ok(pipeline_new(&p, &task_language));
+    p->model = m;
+    ok(json_read(&json, file, strlen(file), "test"));
+    ok(tokenizer_from_json(&p->tokenizer, json));
+    json_decref(json);
+    for (int beams = 0; beams < 9; beams += 8) {
+        ok(rondo_generator_new(&g, p,
+                               &(rondo_generate_options){ .size = sizeof(rondo_generate_options),
+                                                          .prompt = "ab",
+                                                          .length = beams ? 3 : 200,
+                                                          .beams = beams }));
+        for (;;) {
+            ok(rondo_generator_next(g, &piece, &more));
+            if (!more) break;
+            assert_true(piece.id == 0 || piece.id == 3 || piece.id == 5);
+        }
+        rondo_generator_free(g);
+    }
+    rondo_pipeline_free(p);
+}
+
 static void mistakes_are_told(void **state)
 {
     static const rondo_generate_options bad[] = {
@@ -220,6 +256,7 @@ int main(void)
         cmocka_unit_test(same_seed_same_text),
         cmocka_unit_test(greedy_and_scores),
         cmocka_unit_test(beams_find_the_best),
+        cmocka_unit_test(gaps_are_never_said),
         cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(mistakes_are_told),
     };
