@@ -186,6 +186,26 @@ static rondo_status set_before(const reader_row *row, void *options, const reade
     return RONDO_OK;
 }
 
+/* An option that is another reader's: the file is read as something it was not meant to be. */
+static rondo_status check_known(const reader_row *row, const spec *own)
+{
+    for (int i = 0; i < own->n; i++) {
+        const char *key = own->words[i].key ? own->words[i].key : own->words[i].value;
+        if (options_find(&row->options, key)) continue;
+        for (int k = 0; k < registry_count(REGISTRY_READER); k++) {
+            const reader_row *other = registry_at(REGISTRY_READER, k);
+            if (!options_find(&other->options, key)) continue;
+            return rondo_fail(RONDO_E_NAME,
+                              "\"%s\" is an option of the reader %s, and the file is read as %s; "
+                              "say format=%s%s",
+                              key, other->name, row->name, other->name,
+                              other->only_text ? ", and --tokenizer word where a model reads it"
+                                               : "");
+        }
+    }
+    return RONDO_OK;
+}
+
 static rondo_status open_file(rondo_dataset **out, const reader_request *request, const wishes *w)
 {
     const reader_row *row = NULL;
@@ -197,6 +217,7 @@ static rondo_status open_file(rondo_dataset **out, const reader_request *request
     const spec own = { .words = w->own.words, .n = w->n_own };
     uint64_t labels = 0;
     s = set_before(row, options, request, w);
+    if (!s) s = check_known(row, &own);
     if (!s) s = options_from_spec(&row->options, options, row->name, &own);
     if (!s) s = row->open(out, request, options);
     if (!s) s = source_digest(request->path, &(*out)->digest);
