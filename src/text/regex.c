@@ -44,6 +44,7 @@ rondo_status regex_new(regex **out, const char *pattern)
     r->pattern = engine->compile(pattern, why, sizeof why);
     if (!r->pattern) {
         alloc_free(r);
+        if (!*why) return rondo_fail(RONDO_E_NOMEM, "out of memory for a regular expression");
         return rondo_fail(RONDO_E_FORMAT, "the regular expression \"%.200s\" is wrong: %s", pattern,
                           why);
     }
