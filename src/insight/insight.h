@@ -11,6 +11,7 @@
 #ifndef RONDO_INSIGHT_H
 #define RONDO_INSIGHT_H
 #include "chart/chart.h"
+#include "rondo_insight.h"
 #include "task/task.h"
 #include <stdarg.h>
 

@@ -138,8 +138,8 @@ rondo_status pipeline_note(rondo_pipeline *);
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
 bool pipeline_is_binary(const rondo_pipeline *); /* one sigmoid that tells two classes apart */
-/* Gathers samples [first, first+n) and runs the pass over them. */
-rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, int64_t first,
+/* Gathers samples items[n] and runs the pass over them. */
+rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, const int64_t *items,
                               int64_t n);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
@@ -261,7 +261,7 @@ struct rondo_generator {
     text_buffer remark;
     rondo_stream *stream;
     sampler sampler;
-    int32_t banned[3];
+    int32_t *banned; /* [n_banned] ids that are never said */
     int n_banned;
     int64_t rows, n;                  /* samples at a time; outputs of the model */
     sample_row *row;                  /* [rows] */

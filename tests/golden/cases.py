@@ -170,6 +170,14 @@ def layers():
                        ("adaptive_softmax_bias", "adaptive_softmax 9 cutoffs='2' head_bias")):
         yield case(name, f"lstm 6 return_sequences; {spec}", loss="sparse_categorical_crossentropy",
                    optimizer="adam learning_rate=0.01", rows=4)
+    for kind in ("last", "max", "average"):
+        yield case(f"pool_{kind}", f"gru 4 return_sequences; pool {kind}; dense 2")
+    pooled = "lstm 4 return_sequences merge=concat; pool last max average; dense 3 softmax"
+    for name, more in (("", {}), ("_ragged", dict(inputs=(RAGGED,), lengths=[2, 5, 3])),
+                       ("_masking", dict(mask=HOLES))):
+        masking = "masking mask_value=0; " if name == "_masking" else ""
+        yield case(f"pool_concat{name}", masking + pooled, loss="sparse_categorical_crossentropy", **more)
+        yield case(f"pool_inputs{name}", masking + "pool average max; dense 2", **more)
     yield case("concat", [("lstm 3 return_sequences", [(0, 0)]), ("gru 4 return_sequences", [(0, 0)]),
                           ("concat", [(1, 0), (2, 0)]), ("simple_rnn 3", [(3, 0)])])
     yield case("concat_vectors", [("lstm 3", [(0, 0)]), ("dense 3 tanh", [(1, 0)]),
