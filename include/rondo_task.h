@@ -57,6 +57,18 @@ rondo_status rondo_reference_entry(const char *kind, const char *name, rondo_fac
 const char *rondo_reference_kind(int i);
 
 /* ---- Runs ------------------------------------------------------------------------------- */
+enum { RONDO_MAX_SCORES = 32 };
+/* What it cost that a model's functions are others than its base's, on the validation data: scores of
+ * the base as it was, of the new model before anything was trained, and of its best epoch. Metrics are
+ * in the data's own units. */
+typedef struct rondo_exchange {
+    char functions[512]; /* "lstm.i,f,o sigmoid -> hard_sigmoid; …"; "": none were exchanged */
+    char reason[512];    /* why that was not judged; "" */
+    bool judged;         /* to the end */
+    int n;
+    const char *name[RONDO_MAX_SCORES]; /* "loss", "perplexity" … */
+    double before[RONDO_MAX_SCORES], exchanged[RONDO_MAX_SCORES], after[RONDO_MAX_SCORES];
+} rondo_exchange;
 typedef struct rondo_run_report {
     bool resumed;      /* went on from a checkpoint */
     bool already_done; /* nothing to do: finished before */
@@ -69,6 +81,7 @@ typedef struct rondo_run_report {
     uint64_t seed;
     const char *task;  /* "classify" */
     char output[1024]; /* the run directory */
+    rondo_exchange exchange;
     /* Lines, for `started` alone; "" afterwards. notes: what was decided for the user: loss, metrics,
      * classes …; warnings: what is not as it was written or may not be as it was meant: a formula's
      * pole, an epoch of fewer batches than were asked for. */
@@ -208,7 +221,7 @@ const double *rondo_pipeline_confusion(const rondo_pipeline *, int64_t *classes)
 const char *rondo_pipeline_class(const rondo_pipeline *, int64_t i); /* NULL past the last */
 
 /* ---- Groups: every metric for parts of the data, as Fairlearn's MetricFrame has them ---------- */
-enum { RONDO_MAX_BY = 4, RONDO_MAX_SCORES = 32 };
+enum { RONDO_MAX_BY = 4 };
 typedef struct rondo_group {
     const char *value[RONDO_MAX_BY]; /* of each column: "north" */
     int64_t samples;
