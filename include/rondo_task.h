@@ -96,6 +96,8 @@ rondo_status rondo_run_train(const rondo_recipe *, const rondo_callback *, int n
 /* Writes a commented recipe, and sample data, for a task into a new directory. E_NAME lists them.
  * */
 rondo_status rondo_task_start(const char *task, const char *directory);
+/* The i-th of the recipes that it writes, in the order in which they are trained; NULL past the last. */
+const char *rondo_task_recipe(const char *task, int i);
 int rondo_task_count(void);
 const char *rondo_task_name(int i, const char **help);
 

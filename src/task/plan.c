@@ -72,6 +72,7 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
         .before = p->reading,
         .text = p->reads_text,
         .target = kind,
+        .no_target = p->task == &task_language, /* the text itself is it */
         .classes = known ? known->classes : NULL,
         .n_classes = known ? known->n_classes : 0,
         .features = known ? known->features : NULL,

@@ -26,11 +26,14 @@ typedef struct task_row {
     const char *metrics; /* the default ones */
     int64_t batch, bptt; /* the default ones; 0: 32, and never */
     bool in_time_order;  /* a validation split is the end of the data, not a drawn part */
-    const char *recipe;  /* what `rondo new` writes as recipe.yaml */
-    const char *data;    /* … and the name of the sample data */
+    const char
+        *first; /* what `rondo new` writes as pretrain.yaml, to be trained first; or NULL … */
+    const char *recipe;                           /* … as recipe.yaml */
+    const char *data;                             /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast, task_sentiment, task_language;
+extern const task_row task_classify, task_regress, task_forecast, task_sentiment, task_finetune,
+    task_language;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
