@@ -185,7 +185,7 @@ static rondo_status add_callbacks(run *r, const rondo_recipe *recipe)
         RONDO_TRY(add_until(r));
     }
     RONDO_TRY(add_given(r, rondo_recipe_get(recipe, "callbacks")));
-    /* After those that keep state in checkpoints: what watches is no part of the run. */
+    /* It watches, and so is no part of the run. */
     return recipe_flag(recipe, "diagnose") ? add_file_callback(r, "diagnose", "diagnosis.json", "")
                                            : RONDO_OK;
 }
@@ -227,6 +227,7 @@ static rondo_status prepare(run *r, const rondo_recipe *recipe)
     RONDO_TRY(load_vectors(p));
     RONDO_TRY(rondo_set_rates(line->model, p->rates));
     if (p->transfer.base) RONDO_TRY(replay_open(&r->replay, p, recipe, p->transfer.layers));
+    RONDO_TRY(replay_identify(r->replay, &p->identity));
     RONDO_TRY(replay_note(r->replay, &p->notes));
     line->loss = alloc_text(p->loss);
     line->metrics = alloc_text(p->metrics);

@@ -333,6 +333,8 @@ rondo_status transfer_scalers(const transfer *, rondo_pipeline *);
 /* The plan's model: the base's layers as the recipe changes them, and the layers of `end`, NULL: none. */
 rondo_status transfer_model(plan *, const rondo_recipe *, const char *end);
 rondo_status transfer_weights(plan *); /* once the model is compiled */
+/* Whether all numbers of tokens mean what they meant to the base. */
+bool transfer_same_tokens(const transfer *, const rondo_pipeline *);
 void transfer_close(transfer *);
 
 /* ---- replay.c: the base beside it ---- */
@@ -344,6 +346,8 @@ rondo_callback replay_callback(replay *);
 const rondo_judge *replay_judge(const replay *);      /* NULL: none */
 rondo_status replay_scores(const replay *, json_t *); /* of the base before, into the object */
 rondo_status replay_note(const replay *, text_buffer *notes);
+rondo_status replay_identify(const replay *,
+                             char **identity);              /* of the run: the base's data, too */
 bool replay_stopped(const replay *);                        /* by the guard */
 rondo_status replay_save(const replay *, const char *path); /* the base with its body as it is */
 void replay_close(replay *);
