@@ -197,8 +197,8 @@ rondo_status rondo_pipeline_facts(const rondo_pipeline *, rondo_fact *, void *us
  * recipe: data, labels, format and the readers' options, which win over the pipeline's. */
 rondo_status rondo_pipeline_data(rondo_pipeline *, rondo_dataset **, const rondo_recipe *,
                                  bool need_targets);
-/* Columns that samples may be grouped by (the key `by`), and scores that data may have. */
-enum { RONDO_MAX_BY = 4, RONDO_MAX_SCORES = 32 };
+/* Columns that samples may be grouped by (the key `by`). */
+enum { RONDO_MAX_BY = 4 };
 /* Fills names[] and values[] (room for n), *count of them: loss first. The loss is in the units of
  * training (scaled targets), metrics are in the data's own. */
 rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, int64_t batch,
