@@ -18,6 +18,8 @@ TITLES = {
 LANGUAGE = """An embedding, two LSTM and a softmax over the vocabulary (20 rows of 20 words, 10000 words, 200 units: the small model of
 Zaremba et al. 2014), gradient descent, gradients clipped to a norm of 5. fp32 against fp32, and products in bf16 with
 weights in fp32 against the same; each program checks its loss before and after in double precision, and that it learns.
+"malloc keeps memory": glibc is told (mallopt) to give nothing back, so that arrays as large as the logits are not fetched
+from the system anew at every step, as PyTorch does by default.
 """
 MEMORY = """## Memory: training two layers and a dense one, Adam; 1 thread
 
@@ -214,6 +216,25 @@ def language(results, names):
     return "\n".join(lines)
 
 
+def settings(results, names):
+    """Every setting of every peer that has several, the best first."""
+    lines = ["| numbers | peer, how | ms per step | words/s | Rondo is faster |", "|" + "---|" * 5]
+    for r in results:
+        numbers, rondo = parts(r["case"])[4] or "fp32", r["answers"]["Rondo"]
+        mine = f"{rondo['us'] / 1000:.2f}" if "us" in rondo else "refused"
+        lines.append(f"| {numbers} | Rondo | {mine} | {words_per_second(r['case'], rondo)} | |")
+        for name in used([r], names):
+            of_name = r["answers"][name].get("settings", {})
+            for how, us in sorted(of_name.items(), key=lambda item: item[1]):
+                found = ratio(rondo, {"us": us})
+                lines.append(
+                    f"| {numbers} | {name}, {how} | {us / 1000:.2f} | "
+                    f"{words_per_second(r['case'], {'us': us})} | "
+                    f"{f'{found:.2f}×' if found else '-'} |"
+                )
+    return "\n".join(lines)
+
+
 def memory(results):
     mib = lambda answer, key: f"{answer[key] / 2**20:.1f}" if key in answer else "-"
     lines = [
@@ -329,7 +350,7 @@ def write(path, results, programs, rondo, command, load):
             if here and letter == "f":
                 here += chosen(results, letter, threads, "bf16")
                 text += [f"## {title}; {plural(threads, 'thread')}\n", LANGUAGE]
-                text += [language(here, names) + "\n"]
+                text += [language(here, names) + "\n", settings(here, names) + "\n"]
             elif here:
                 text += [f"## {title}; {plural(threads, 'thread')}\n", table(here, names) + "\n"]
             if here and chosen(results, letter, threads, "int8"):

@@ -1,8 +1,8 @@
 """What the peers in Python share: the protocol, the clock, and a plain reference.
 
 A peer is started with `--threads N --seconds S`.  It says who it is on one line, then answers each
-case ("letter,cell,B,T,I,H,activation,numbers" on standard input) with one line: {"us": …, "setting": …},
-{"bytes": …, "own_bytes": …, "setting": …}, {"skip": why} or {"error": what was wrong}.
+case ("letter,cell,B,T,I,H,activation,numbers" on standard input) with one line: {"us": …, "setting": …,
+"settings": {setting: us}} of the best and of all settings, {"bytes": …, "own_bytes": …, "setting": …}, {"skip": why} or {"error": what was wrong}.
 """
 
 import argparse
@@ -130,13 +130,14 @@ def parse(line):
 
 
 def measure_time(variants, case):
-    answer = {"skip": "no such case"}
+    answer, all_of_them = {"skip": "no such case"}, {}
     for setting, once, check in variants(*case):
         us = median_us(once)
         check()
+        all_of_them[setting] = us
         if "us" not in answer or us < answer["us"]:
             answer = {"us": us, "setting": setting}
-    return answer
+    return answer | {"settings": all_of_them} if all_of_them else answer
 
 
 def serve(peer, version, settings, variants, network=None, numbers=()):

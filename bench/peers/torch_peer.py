@@ -215,13 +215,18 @@ def language(b, t, words, h, numbers):
     tokens = (words * rng.random((8 * b, t)) ** 3).astype(np.int64)
     labels = (7 * tokens + 1) % words
     x, y = (torch.from_numpy(a) for a in (tokens, labels))
-    keep_memory()
+    compiles = (False, True) if shutil.which("g++") else (False,)
+    for compiled in compiles:
+        yield language_variant(x, y, b, words, h, numbers, False, compiled, "")
+    keep_memory()  # from here on
     for sparse in (False, True):
-        for compiled in (False, True) if shutil.which("g++") else (False,):
-            yield language_variant(x, y, b, words, h, numbers, sparse, compiled)
+        for compiled in compiles:
+            yield language_variant(
+                x, y, b, words, h, numbers, sparse, compiled, ", malloc keeps memory"
+            )
 
 
-def language_variant(x, y, b, words, h, numbers, sparse, compiled):
+def language_variant(x, y, b, words, h, numbers, sparse, compiled, memory):
     model = LanguageModel(words, h, sparse)
     parameters = list(model.parameters())
     run = {"at": 0, "loss": None, "first": None}
@@ -259,7 +264,7 @@ def language_variant(x, y, b, words, h, numbers, sparse, compiled):
     embedding = "sparse" if sparse else "dense"
     kind = "autocast bf16" if numbers else "fp32"
     how = ", compiled" if compiled else f", SGD {'for-loop' if sparse else 'fused'}"
-    return f"language model in {kind}, {embedding} embedding{how}", once, check
+    return f"language model in {kind}, {embedding} embedding{how}{memory}", once, check
 
 
 def trained(cell, b, t, i, h):

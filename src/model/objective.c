@@ -39,7 +39,8 @@ void objective_apply(const objective *o, pass *p)
 }
 
 /* One output.  A block of rows at a time, the layer that makes it goes forward and backward around
- * its loss: whatever the blocks, every sum is taken over ascending rows, so bits do not change. */
+ * its loss: whatever the blocks, every sum is taken over ascending rows, so bits do not change.  Where
+ * nobody looks at it in between, its loss writes the gradient over it in the same pass. */
 static double run_output(const loss *l, pass *p, int i, const truth *all, double valid,
                          const observer *o)
 {
@@ -47,7 +48,7 @@ static double run_output(const loss *l, pass *p, int i, const truth *all, double
     const call *maker = pass_maker(p, i);
     const layer_type *type = maker->layer->type;
     const int64_t rows = value_rows(y), block = y->block ? y->block : rows;
-    const bool back = y->block && maker->gradients;
+    const bool back = y->block && maker->gradients, at_once = back && p->unseen[i];
     bool add = false;
     real *dx = back ? value_grad(maker->in[0], &add) : NULL;
     y->grad_written = y->grad;
@@ -55,12 +56,12 @@ static double run_output(const loss *l, pass *p, int i, const truth *all, double
     for (int64_t first = 0; first < rows; first += block) {
         const truth part = truth_rows(all, first, rows - first < block ? rows - first : block);
         if (y->block) type->forward_rows(maker, y->data, first, part.rows);
-        const double one = loss_run(l, &part, valid, y->grad, y->data, y->data, p->loss_scratch[i],
-                                    p->pool);
+        const double one = loss_run(l, &part, valid, at_once ? y->data : y->grad, y->data, y->data,
+                                    p->loss_scratch[i], p->pool);
         if (o) o->see(o->user, i, y->data, &part, one);
         sum += one;
         if (!back) continue;
-        loss_slope(l, &part, y->data, p->loss_scratch[i], p->pool);
+        if (!at_once) loss_slope(l, &part, y->data, p->loss_scratch[i], p->pool);
         type->backward_rows(maker, dx, add, y->data, first, part.rows);
     }
     return valid > 0 ? sum / valid : 0;

@@ -191,7 +191,8 @@ static void test_extremes(void **state)
     }
 }
 
-/* The gradient made of the probabilities in place has the bits of the one made with them. */
+/* The gradient made of the probabilities in place, or in place of the logits at once, has the bits of
+ * the one made with them. */
 static void test_slope_in_place(void **state)
 {
     (void)state;
@@ -206,6 +207,10 @@ static void test_slope_in_place(void **state)
                 t->softmax_cross_entropy(s.loss, s.dx, s.y, s.x, target, label, s.weight, smoothing,
                                          ROWS, width);
                 t->softmax_slope(s.y, target, label, s.weight, smoothing, ROWS, width);
+                assert_true(same_bits(s.y, s.dx, ROWS * width));
+                memcpy(s.y, s.x, (size_t)(ROWS * width) * sizeof *s.y);
+                t->softmax_cross_entropy(s.loss, s.y, s.y, s.y, target, label, s.weight, 0, ROWS,
+                                         width);
                 assert_true(same_bits(s.y, s.dx, ROWS * width));
             }
 }
