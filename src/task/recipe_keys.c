@@ -103,7 +103,7 @@ static const own_key keys[] = {
       OPTION_TEXT },
     { { "base", "PATH", NULL, "a model to begin with: a file or a run directory", "train", "" },
       OPTION_TEXT },
-    { { "head", "SPEC", NULL, "layers in place of the base's last: \"pool concat; dense softmax\"",
+    { { "head", "SPEC", NULL, "layers in place of the base's last: \"pool max; dense softmax\"",
         "train finetune", "; " },
       OPTION_TEXT },
     { { "cut", "N", "1", "with --head: so many of the base's last layers go", "train finetune",
