@@ -7,8 +7,7 @@ enum { WINDOW_ROWS = 4096 }; /* steps times samples of a window */
 enum {
     SORTED = 64,           /* batches whose samples are sorted together */
     SORTED_ROWS = 1 << 18, /* steps times samples of such a batch */
-    ALIKE = 2,
-    NEARLY_NONE = 16 /* the longest has no more than twice the shortest's steps and 16 */
+    NEARLY_NONE = 16 /* steps: the longest has so many, and twice the shortest's, at the most */
 };
 
 static int64_t window_size(int64_t rows)
@@ -77,7 +76,7 @@ void tour_sort(tour *w)
 /* How many of n samples, shorter ones first, go together. */
 static int64_t alike(const tour *w, const int64_t *item, int64_t n)
 {
-    const int64_t most = ALIKE * w->data->length(w->data, item[0]) + NEARLY_NONE;
+    const int64_t most = 2 * w->data->length(w->data, item[0]) + NEARLY_NONE;
     for (; n > 1; n--) {
         const int64_t longest = w->data->length(w->data, item[n - 1]);
         if (longest <= most && longest <= SORTED_ROWS / n) break;
