@@ -57,6 +57,18 @@ rondo_status rondo_reference_entry(const char *kind, const char *name, rondo_fac
 const char *rondo_reference_kind(int i);
 
 /* ---- Runs ------------------------------------------------------------------------------- */
+enum { RONDO_MAX_SCORES = 32 };
+/* What it cost that a model's functions are others than its base's, on the validation data: scores of
+ * the base as it was, of the new model before anything was trained, and of its best epoch. Metrics are
+ * in the data's own units. */
+typedef struct rondo_exchange {
+    char functions[512]; /* "lstm.i,f,o sigmoid -> hard_sigmoid; …"; "": none were exchanged */
+    char reason[512];    /* why that was not judged; "" */
+    bool judged;         /* to the end */
+    int n;
+    const char *name[RONDO_MAX_SCORES]; /* "loss", "perplexity" … */
+    double before[RONDO_MAX_SCORES], exchanged[RONDO_MAX_SCORES], after[RONDO_MAX_SCORES];
+} rondo_exchange;
 typedef struct rondo_run_report {
     bool resumed;      /* went on from a checkpoint */
     bool already_done; /* nothing to do: finished before */
@@ -69,6 +81,7 @@ typedef struct rondo_run_report {
     uint64_t seed;
     const char *task;  /* "classify" */
     char output[1024]; /* the run directory */
+    rondo_exchange exchange;
     /* Lines, for `started` alone; "" afterwards. notes: what was decided for the user: loss, metrics,
      * classes …; warnings: what is not as it was written or may not be as it was meant: a formula's
      * pole, an epoch of fewer batches than were asked for. */
@@ -83,6 +96,8 @@ rondo_status rondo_run_train(const rondo_recipe *, const rondo_callback *, int n
 /* Writes a commented recipe, and sample data, for a task into a new directory. E_NAME lists them.
  * */
 rondo_status rondo_task_start(const char *task, const char *directory);
+/* The i-th of the recipes that it writes, in the order in which they are trained; NULL past the last. */
+const char *rondo_task_recipe(const char *task, int i);
 int rondo_task_count(void);
 const char *rondo_task_name(int i, const char **help);
 
@@ -182,8 +197,8 @@ rondo_status rondo_pipeline_facts(const rondo_pipeline *, rondo_fact *, void *us
  * recipe: data, labels, format and the readers' options, which win over the pipeline's. */
 rondo_status rondo_pipeline_data(rondo_pipeline *, rondo_dataset **, const rondo_recipe *,
                                  bool need_targets);
-/* Columns that samples may be grouped by (the key `by`), and scores that data may have. */
-enum { RONDO_MAX_BY = 4, RONDO_MAX_SCORES = 32 };
+/* Columns that samples may be grouped by (the key `by`). */
+enum { RONDO_MAX_BY = 4 };
 /* Fills names[] and values[] (room for n), *count of them: loss first. The loss is in the units of
  * training (scaled targets), metrics are in the data's own. */
 rondo_status rondo_pipeline_evaluate(rondo_pipeline *, const rondo_dataset *, int64_t batch,

@@ -218,6 +218,17 @@ rondo_status json_want_object(const json_t *object, const char *key, json_t **);
 rondo_status json_put(json_t *object, const char *key, json_t *value);
 
 /* ---- rng.c: Philox4x32-10 (Salmon et al. 2011), counter based ---- */
+enum { PHILOX_ROUNDS = 10 };
+static const uint32_t philox_weyl[2] = { 0x9E3779B9, 0xBB67AE85 }; /* added to the key each round */
+static inline void rng_philox_round(uint32_t *c0, uint32_t *c1, uint32_t *c2, uint32_t *c3,
+                                    uint32_t k0, uint32_t k1)
+{
+    const uint64_t p0 = (uint64_t)0xD2511F53 * *c0, p1 = (uint64_t)0xCD9E8D57 * *c2;
+    *c0 = (uint32_t)(p1 >> 32) ^ *c1 ^ k0;
+    *c2 = (uint32_t)(p0 >> 32) ^ *c3 ^ k1;
+    *c1 = (uint32_t)p1;
+    *c3 = (uint32_t)p0;
+}
 void rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 typedef struct rng { /* a sequence of its own for every (seed, stream) */
     uint32_t key[2], counter[4], out[4];

@@ -104,7 +104,7 @@ typedef struct reader_request {
     bool text; /* text is wanted: the model reads it */
     target_kind
         target; /* AUTO: text means classes, numbers mean numbers (integer label files mean classes) */
-    bool no_target; /* predicting: a missing target column or labels file is fine */
+    bool no_target; /* predicting, or text that is its own target: none is looked for */
     char *const
         *classes; /* known label names, in order: another label is E_FORMAT; NULL: find them */
     int n_classes;

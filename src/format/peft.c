@@ -183,6 +183,7 @@ typedef struct loading {
     tensor_file file;
     json_t *config;
     adapter **made; /* [n_params], where there is one for it */
+    uint8_t *sides; /* [n_params] that it has, bits */
 } loading;
 
 /* The number of a module in a pattern of such, whose keys may be endings of names. */
@@ -269,15 +270,18 @@ static rondo_status account(loading *l)
         const tensor *t = &l->file.tensors[i];
         if (!find_side(l->model, t->name, &at, &side))
             return rondo_fail(RONDO_E_FORMAT, "%s belongs to no weight of the model", t->name);
-        if (side == 0 && l->made[at])
+        if (l->sides[at] & 1 << side)
             return rondo_fail(RONDO_E_FORMAT, "%s is there twice, under two names", t->name);
+        l->sides[at] |= (uint8_t)(1 << side);
         if (side == 0) RONDO_TRY(make(l, at, t));
     }
     for (int i = 0; i < l->file.n; i++) {
         const tensor *t = &l->file.tensors[i];
         (void)find_side(l->model, t->name, &at, &side);
         const adapter *a = l->made[at];
-        if (!a) return rondo_fail(RONDO_E_FORMAT, "%s has no lora_A beside it", t->name);
+        if (l->sides[at] != (1 << SIDES) - 1)
+            return rondo_fail(RONDO_E_FORMAT, "%s has no %s beside it", t->name,
+                              side ? "lora_A" : "lora_B");
         const rondo_shape *want = &a->params[side].shape;
         if (t->shape.rank != 2 || t->shape.dim[0] != want->dim[1] ||
             t->shape.dim[1] != want->dim[0])
@@ -342,13 +346,16 @@ rondo_status rondo_adapters_load(rondo_model *m, const char *name, const char *f
     const int n = m->n_params;
     loading l = { .model = m,
                   .name = name ? name : adapter_lora.name,
-                  .made = alloc_array(n + 1, sizeof *l.made) };
-    rondo_status s = config && tensors && l.made ? open_both(&l, config, tensors) : RONDO_E_NOMEM;
+                  .made = alloc_array(n + 1, sizeof *l.made),
+                  .sides = alloc_array(n + 1, sizeof *l.sides) };
+    const bool there = config && tensors && l.made && l.sides;
+    rondo_status s = there ? open_both(&l, config, tensors) : RONDO_E_NOMEM;
     if (!s) s = put(&l, tensors);
     for (int i = 0; l.made && i < n; i++) adapter_free(l.made[i]);
     if (l.file.tensors) tensors_close(&l.file);
     json_decref(l.config);
     alloc_free(l.made);
+    alloc_free(l.sides);
     alloc_free(config);
     alloc_free(tensors);
     return s;

@@ -3,6 +3,7 @@
  * agreement counts, and where the function itself has a kink within reach (its differences disagree
  * with each other) the point is left out. */
 #include "model.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ typedef struct checker {
     const double *valid;
     pass *forward;
     check_result *result;
+    double noise; /* that a difference has at the first step size */
 } checker;
 
 static rondo_status total_loss(const checker *c, pass *p, double *total)
@@ -49,29 +51,37 @@ static rondo_status difference(const checker *c, real *w, double h, double *d)
     return RONDO_OK;
 }
 
-static double relative(double a, double b)
+enum { STEPS = 4 };
+static const double step[STEPS] = { 1e-3, 1e-4, 1e-2, 1e-5 };
+static const double bound = 1e-6, good_enough = 1e-7, kink = 1e-5;
+
+/* A loss is known to about its last bit, so its differences to 18/12 times that over h. At the first
+ * step size that much passes for agreement with any gradient, as the relative bound does; smaller
+ * steps are for functions that bend and earn no more. */
+static double noise_of(double total)
 {
-    return fabs(a - b) / fmax(1e-7, fabs(a) + fabs(b));
+    return 2 * DBL_EPSILON * fabs(total) / step[0];
 }
 
-enum { STEPS = 4 };
-static const double good_enough = 1e-7, kink = 1e-5;
+static double relative(const checker *c, double a, double b)
+{
+    return fabs(a - b) / (fmax(1e-7, fabs(a) + fabs(b)) + c->noise / bound);
+}
 
 static rondo_status check_one(const checker *c, real *w, double analytic, const char *name,
                               int64_t index)
 {
-    static const double step[STEPS] = { 1e-3, 1e-4, 1e-2, 1e-5 };
     double numeric[STEPS], best = HUGE_VAL, shown = 0, half;
     for (int i = 0; i < STEPS && best > good_enough; i++) {
         RONDO_TRY(difference(c, w, step[i], &numeric[i]));
-        if (relative(analytic, numeric[i]) < best) {
-            best = relative(analytic, numeric[i]);
+        if (relative(c, analytic, numeric[i]) < best) {
+            best = relative(c, analytic, numeric[i]);
             shown = numeric[i];
         }
     }
-    if (best > 1e-6) {
+    if (best > bound) {
         RONDO_TRY(difference(c, w, step[1] / 2, &half));
-        if (relative(half, numeric[1]) > kink && fabs(half - numeric[1]) > 1e-9) {
+        if (relative(c, half, numeric[1]) > kink && fabs(half - numeric[1]) > 1e-9) {
             c->result->left_out++;
             return RONDO_OK;
         }
@@ -132,7 +142,7 @@ rondo_status check_gradients(rondo_model *m, const objective *o, int n, const fe
                              const truth truths[], const double valid[], int64_t per_param,
                              bool inputs, check_result *result)
 {
-    checker c = { m, o, n, feeds, truths, valid, NULL, result };
+    checker c = { m, o, n, feeds, truths, valid, NULL, result, 0 };
     pass *p = NULL;
     double loss_value;
     *result = (check_result){ 0 };
@@ -148,6 +158,7 @@ rondo_status check_gradients(rondo_model *m, const objective *o, int n, const fe
         s = total_loss(&c, p, &loss_value);
     }
     if (!s) {
+        c.noise = noise_of(loss_value);
         pass_backward(p);
         s = check_params(&c, gradients, per_param);
     }

@@ -160,19 +160,21 @@ rondo_status graft_functions(json_t *model, const char *changes)
 }
 
 /* ---- Weights ---- */
-/* Whether shapes are equal, but for one side that goes by tokens: 0 or 1 in *side, else -1. */
-static bool shapes_fit(const rondo_shape *to, const rondo_shape *from, const token_map *map,
-                       int *side)
+/* The side of a weight that goes by tokens: the rows of what is looked up, the columns of a last layer
+ * that tells them. -1: none; it has as many as there are tokens, or more. */
+static int token_side(const rondo_model *m, const param *p, int64_t tokens, bool told)
 {
-    *side = -1;
-    if (to->rank != from->rank) return false;
-    for (int i = 0; i < to->rank; i++) {
-        if (to->dim[i] == from->dim[i]) continue;
-        if (*side >= 0 || !map || to->dim[i] != map->n || from->dim[i] != map->n_before)
-            return false;
-        *side = i;
-    }
-    return true;
+    const int last = p->shape.rank - 1, side = p->looked_up ? 0 : last;
+    const bool by_tokens = p->looked_up || (told && p->layer == m->layers[m->n_layers - 1]);
+    return by_tokens && p->shape.dim[side] >= tokens ? side : -1;
+}
+
+/* Whether shapes are equal, but for that side. */
+static bool shapes_fit(const rondo_shape *to, const rondo_shape *from, int side)
+{
+    bool fit = to->rank == from->rank;
+    for (int i = 0; fit && i < to->rank; i++) fit = i == side || to->dim[i] == from->dim[i];
+    return fit;
 }
 
 /* Rows of a matrix, its columns, or numbers of a vector, of the tokens that there were before. */
@@ -189,36 +191,37 @@ static void take_tokens(real *to, const param *p, const real *from, const param 
                    (size_t)width * sizeof *to);
 }
 
-static rondo_status take_param(rondo_model *to, const param *p, const char *layer,
-                               const rondo_model *from, const token_map *map, bool *taken)
+static bool take_param(rondo_model *to, const param *p, const rondo_model *from,
+                       const param *before, const token_map *map)
 {
-    int side;
-    char *name = alloc_format("%s.%s", layer, p->name);
-    if (!name) return RONDO_E_NOMEM;
-    const param *before = model_param(from, name);
-    alloc_free(name);
-    *taken = before && shapes_fit(&p->shape, &before->shape, map, &side);
-    if (!*taken) return RONDO_OK;
+    const int side = map ? token_side(to, p, map->n, map->told) : -1;
+    const int side_before = map ? token_side(from, before, map->n_before, map->told) : -1;
+    if (side != side_before || !shapes_fit(&p->shape, &before->shape, side)) return false;
     real *w = to->weights + p->offset;
     const real *w_before = from->weights + before->offset;
     if (side >= 0)
         take_tokens(w, p, w_before, before, side, map);
     else
         memcpy(w, w_before, (size_t)shape_size(&p->shape) * sizeof *w);
-    return RONDO_OK;
+    return true;
 }
 
-rondo_status graft_weights(rondo_model *to, const rondo_model *from, int layers,
-                           const token_map *map, int64_t *taken)
+bool graft_is_of(const rondo_model *m, const param *p, int layers)
+{
+    for (int i = 0; i < layers && i < m->n_layers; i++)
+        if (m->layers[i] == p->layer) return true;
+    return false;
+}
+
+void graft_weights(rondo_model *to, const rondo_model *from, int layers, const token_map *map,
+                   int64_t *taken)
 {
     *taken = 0;
-    for (int l = 0; l < to->n_layers && l < layers; l++)
-        for (int k = 0; k < to->layers[l]->n_params; k++) {
-            const param *p = &to->layers[l]->params[k];
-            bool yes;
-            RONDO_TRY(take_param(to, p, to->layers[l]->name, from, map, &yes));
-            if (yes) *taken += shape_size(&p->shape);
-        }
+    for (int i = 0; i < to->n_params; i++) { /* adapters', too */
+        const param *p = to->params[i];
+        if (!graft_is_of(to, p, layers)) continue;
+        const param *before = model_param(from, rondo_weight_name(to, i));
+        if (before && take_param(to, p, from, before, map)) *taken += shape_size(&p->shape);
+    }
     model_weights_changed(to);
-    return RONDO_OK;
 }

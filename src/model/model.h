@@ -138,12 +138,14 @@ rondo_status graft_functions(json_t *model, const char *changes);
 typedef struct token_map { /* from a vocabulary of n_before tokens to one of n */
     int64_t n, n_before;
     const int64_t *before; /* [n] the number that each token had; -1: it is new */
+    bool told;             /* the last layers of both models tell tokens */
 } token_map;
-/* The first `layers` of the new model take over the weights that the old one has by the same name and
- * shape; where a side of both goes by tokens, those of the tokens that both have (map NULL: sides
- * must agree). *taken: how many numbers they have. */
-rondo_status graft_weights(rondo_model *to, const rondo_model *from, int layers,
-                           const token_map *map, int64_t *taken);
+/* The first `layers` of the new model take over the weights, adapters' among them, that the old one has
+ * by the same name and shape; of a side that goes by tokens those that both have (map NULL: tokens are
+ * the same). *taken: how many numbers such weights have. */
+bool graft_is_of(const rondo_model *, const param *, int layers); /* of the first ones */
+void graft_weights(rondo_model *to, const rondo_model *from, int layers, const token_map *map,
+                   int64_t *taken);
 
 /* ---- Formats register rows of this (format/table.c); rondo_save and rondo_load are theirs ---- */
 typedef struct extras { /* what a checkpoint keeps beside the model */

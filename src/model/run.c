@@ -123,12 +123,15 @@ static bool makes(const pass *p, int at, const bool those[])
 }
 
 /* Rows of an output that are made, compared and differentiated at a time: so many that a pass over
- * the weights pays, in blocks of equal size. */
+ * the weights pays, unless they are too long for that, in blocks of equal size. */
 static int64_t block_rows(const value *v)
 {
-    enum { ELEMENTS = 1 << 18, ENOUGH = 240, GRAIN = 24 };
-    const int64_t rows = value_rows(v), many = ELEMENTS / v->shape.features;
-    const int64_t most = many > ENOUGH ? many : ENOUGH, blocks = (rows + most - 1) / most;
+    enum { ELEMENTS = 1 << 18, ENOUGH = 240, MOST = 1 << 24, GRAIN = 24 };
+    const int64_t rows = value_rows(v), width = v->shape.features;
+    int64_t most = width * ENOUGH <= MOST ? ENOUGH : MOST / width;
+    if (most < ELEMENTS / width) most = ELEMENTS / width;
+    if (most < GRAIN) most = GRAIN;
+    const int64_t blocks = (rows + most - 1) / most;
     if (blocks <= 1) return rows;
     return ((rows + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;
 }

@@ -30,8 +30,10 @@ static rondo_status open(beam *b, const rondo_generator *g)
 {
     const int64_t beams = g->rows, length = g->options.length;
     int64_t size;
-    if (!size_mul(beams * 3, length, &size) || size > LIMIT_SIZE >> 12)
-        return rondo_fail(RONDO_E_LIMIT, "%lld beams of %lld tokens are too much to keep",
+    if (!size_mul(beams * 3, length, &size) || size > LIMIT_SIZE >> 12 ||
+        !size_mul(beams, g->n, &size) || size > INT32_MAX)
+        return rondo_fail(RONDO_E_LIMIT,
+                          "%lld beams of %lld tokens are too much to keep; say fewer",
                           (long long)beams, (long long)length);
     b->beams = beams;
     RONDO_TRY(open_texts(&b->running, beams, length));

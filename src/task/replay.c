@@ -34,13 +34,6 @@ struct replay {
     unsigned char *saved; /* what the last save gave */
 };
 
-static bool is_of_body(const rondo_model *m, const param *p, int layers)
-{
-    for (int i = 0; i < layers && i < m->n_layers; i++)
-        if (m->layers[i] == p->layer) return true;
-    return false;
-}
-
 static rondo_status find_pairs(replay *r, int layers)
 {
     const rondo_model *m = r->model;
@@ -48,12 +41,12 @@ static rondo_status find_pairs(replay *r, int layers)
     if (!r->pairs) return RONDO_E_NOMEM;
     for (int i = 0; i < m->n_params; i++) {
         const param *p = m->params[i];
-        if (!is_of_body(m, p, layers)) continue;
+        if (!graft_is_of(m, p, layers)) continue;
         const param *theirs = model_param(r->base->model, rondo_weight_name(m, i));
         if (!theirs || shape_size(&theirs->shape) != shape_size(&p->shape))
             return rondo_fail(RONDO_E_ARG,
                               "the base has no weight %s of this size: a base that is replayed or "
-                              "judged keeps its vocabulary and its functions' parameters",
+                              "judged keeps its functions' parameters",
                               rondo_weight_name(m, i));
         r->pairs[r->n_pairs++] = (pair){ theirs, p };
     }
@@ -366,6 +359,9 @@ rondo_status replay_open(replay **out, const plan *p, const rondo_recipe *recipe
     if (rondo_recipe_get(recipe, "guard") && !judged)
         return rondo_fail(RONDO_E_ARG, "guard watches the base's loss: say --base-data FILE, too");
     if (!rondo_recipe_get(recipe, "replay") && !judged) return RONDO_OK;
+    if (!transfer_same_tokens(&p->transfer, p->pipeline))
+        return rondo_fail(RONDO_E_ARG, "a base that is replayed or judged keeps its vocabulary: "
+                                       "leave --tokenizer out, or --replay and --base-data");
     replay *r = alloc_new(sizeof *r);
     if (!r) return RONDO_E_NOMEM;
     r->base = p->transfer.base;
@@ -378,6 +374,17 @@ rondo_status replay_open(replay **out, const plan *p, const rondo_recipe *recipe
     else
         *out = r;
     return status;
+}
+
+rondo_status replay_identify(const replay *r, char **identity)
+{
+    if (!r || !r->data) return RONDO_OK;
+    char *longer = alloc_format("%s\nreplayed data %016llx", *identity,
+                                (unsigned long long)r->data->digest);
+    if (!longer) return RONDO_E_NOMEM;
+    alloc_free(*identity);
+    *identity = longer;
+    return RONDO_OK;
 }
 
 rondo_status replay_save(const replay *r, const char *path)

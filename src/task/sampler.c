@@ -14,6 +14,7 @@ static const rondo_activation *function(const char *name)
 rondo_status sampler_open(sampler *s, int64_t n, const sampler_options *o)
 {
     *s = (sampler){ .n = n, .options = *o };
+    if (o->temperature < 1e-30) s->options.temperature = 0; /* floats know nothing colder */
     s->softmax = function("softmax");
     s->log_softmax = function("log_softmax");
     s->p = alloc_array(n, sizeof *s->p);
@@ -87,6 +88,23 @@ static void penalize(const sampler *s, const spoken *said)
     }
 }
 
+/* As many of s->order as may be drawn: the top_k likeliest, and of these the likeliest that have
+ * top_p of what they have together. */
+static int64_t cut_off(sampler *s)
+{
+    const sampler_options *o = &s->options;
+    double mass = o->top_p;
+    int64_t kept = s->n;
+    for (int64_t i = 0; i < s->n; i++) s->order[i] = (int32_t)i;
+    if (o->top_k > 0 && o->top_k < s->n) {
+        kept = sampler_best(s->p, s->order, s->n, o->top_k, INFINITY);
+        double sum = 0;
+        for (int64_t i = 0; i < kept; i++) sum += (double)s->p[s->order[i]];
+        mass *= sum;
+    }
+    return o->top_p < 1 ? sampler_best(s->p, s->order, kept, kept, mass) : kept;
+}
+
 static int32_t draw(const sampler *s, int64_t kept, bool cut, rng *r)
 {
     double total = 0, sum = 0;
@@ -118,13 +136,7 @@ int32_t sampler_next(sampler *s, const real *logits, const spoken *said, rng *r)
     if (o->temperature != 1) kernel_table()->scale(s->p, s->p, (real)(1 / o->temperature), s->n);
     s->softmax->forward(s->p, s->p, s->n, NULL);
     const bool cut = o->top_k > 0 || o->top_p < 1;
-    int64_t kept = s->n;
-    if (cut) {
-        for (int64_t i = 0; i < s->n; i++) s->order[i] = (int32_t)i;
-        kept = sampler_best(s->p, s->order, s->n, o->top_k > 0 ? o->top_k : s->n,
-                            o->top_p < 1 ? o->top_p : INFINITY);
-    }
-    return draw(s, kept, cut, r);
+    return draw(s, cut ? cut_off(s) : s->n, cut, r);
 }
 
 void sampler_log_probabilities(sampler *s, real *log_p, const real *logits)

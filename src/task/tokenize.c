@@ -54,11 +54,17 @@ static rondo_status open_in_model(tokenizer **out, const char *path)
     return status;
 }
 
+rondo_status tokenizer_at(tokenizer **out, const char *path)
+{
+    const char *end = strrchr(path, '.');
+    return end && strcmp(end, ".json") == 0 ? tokenizer_open(out, path) : open_in_model(out, path);
+}
+
 rondo_status rondo_tokenizer_open(rondo_tokenizer **out, const char *path)
 {
     tokenizer *how = NULL;
     *out = NULL;
-    RONDO_TRY(path_is_tokenizer(path) ? tokenizer_open(&how, path) : open_in_model(&how, path));
+    RONDO_TRY(tokenizer_at(&how, path));
     return wrap(out, how);
 }
 

@@ -103,9 +103,15 @@ static void open_length(json_t *model, const rondo_dataset *data)
         json_array_set_new(shape, 0, json_integer(0));
 }
 
+/* Whether the end that stays tells tokens. */
+static bool tells_tokens(const transfer *t)
+{
+    return t->keeps_head && t->base->task == &task_language;
+}
+
 /* Embeddings that had as many rows as the base has tokens get those of the new vocabulary; so does a
- * last layer that told them. */
-static rondo_status resize(json_t *model, int64_t before, int64_t now)
+ * last layer that told them (told). */
+static rondo_status resize(json_t *model, int64_t before, int64_t now, bool told)
 {
     json_t *layer;
     size_t i;
@@ -117,7 +123,7 @@ static rondo_status resize(json_t *model, int64_t before, int64_t now)
         for (int k = 0; kind && k < 2; k++) {
             const json_t *size = json_object_get(options, sides[k]);
             const bool goes_by_tokens = k == 0 ? strcmp(kind, "embedding") == 0
-                                               : last && strcmp(kind, "dense") == 0;
+                                               : told && last && strcmp(kind, "dense") == 0;
             if (goes_by_tokens && json_integer_value(size) == before)
                 RONDO_TRY(json_put(options, sides[k], json_integer(now)));
         }
@@ -152,14 +158,28 @@ static rondo_status cut_head(json_t *model, const rondo_recipe *r)
     return rondo_fail_in(graft_cut(model, layers), "cut");
 }
 
+/* An adaptive_softmax has its classes by how frequent they were in the base's text. */
+static rondo_status check_end(const plan *p)
+{
+    const transfer *t = &p->transfer;
+    const rondo_model *m = t->base->model;
+    const bool by_rank = strcmp(m->layers[m->n_layers - 1]->type->name, "adaptive_softmax") == 0;
+    if (!by_rank || !tells_tokens(t) || transfer_same_tokens(t, p->pipeline)) return RONDO_OK;
+    return rondo_fail(RONDO_E_ARG,
+                      "the base's adaptive_softmax tells the tokens of its own vocabulary; for "
+                      "another say --head \"adaptive_softmax cutoffs='2000 10000'\"");
+}
+
 static rondo_status shape_model(json_t *model, plan *p, const rondo_recipe *r)
 {
     const transfer *t = &p->transfer;
     const char *changes = rondo_recipe_get(r, "activation");
     const tokenizer *before = t->base->tokenizer, *now = p->pipeline->tokenizer;
+    RONDO_TRY(check_end(p));
     if (!t->keeps_head) RONDO_TRY(cut_head(model, r));
     if (changes) RONDO_TRY(rondo_fail_in(graft_functions(model, changes), "activation"));
-    if (before && now) RONDO_TRY(resize(model, tokenizer_size(before), tokenizer_size(now)));
+    if (before && now)
+        RONDO_TRY(resize(model, tokenizer_size(before), tokenizer_size(now), tells_tokens(t)));
     open_length(model, p->train);
     return RONDO_OK;
 }
@@ -183,14 +203,28 @@ rondo_status transfer_model(plan *p, const rondo_recipe *r, const char *end)
 }
 
 /* ---- The weights ---- */
+bool transfer_same_tokens(const transfer *t, const rondo_pipeline *p)
+{
+    const tokenizer *now = p->tokenizer, *then = t->base ? t->base->tokenizer : NULL;
+    if (!now || !then) return true;
+    bool same = tokenizer_size(now) == tokenizer_size(then);
+    for (int64_t i = 0; same && i < tokenizer_size(now); i++) {
+        const char *a = tokenizer_token(now, i), *b = tokenizer_token(then, i);
+        same = a && b ? strcmp(a, b) == 0 : a == b; /* numbers may have none */
+    }
+    return same;
+}
+
 static rondo_status map_tokens(token_map *map, int64_t **before, const tokenizer *now,
                                const tokenizer *then)
 {
     *map = (token_map){ .n = tokenizer_size(now), .n_before = tokenizer_size(then) };
     *before = alloc_array(map->n, sizeof **before);
     if (!*before) return RONDO_E_NOMEM;
-    for (int64_t i = 0; i < map->n; i++)
-        (*before)[i] = tokenizer_id(then, tokenizer_token(now, (int32_t)i));
+    for (int64_t i = 0; i < map->n; i++) {
+        const char *token = tokenizer_token(now, i); /* NULL: a number that has none */
+        (*before)[i] = token ? tokenizer_id(then, token) : -1;
+    }
     map->before = *before;
     return RONDO_OK;
 }
@@ -199,16 +233,15 @@ rondo_status transfer_weights(plan *p)
 {
     const transfer *t = &p->transfer;
     rondo_model *m = p->pipeline->model;
-    const tokenizer *now = p->pipeline->tokenizer, *then = t->base ? t->base->tokenizer : NULL;
-    token_map map;
+    token_map map = { 0 };
     int64_t *before = NULL, taken, shared = 0;
     if (!t->base) return RONDO_OK;
-    if (now && then) RONDO_TRY(map_tokens(&map, &before, now, then));
+    if (!transfer_same_tokens(t, p->pipeline))
+        RONDO_TRY(map_tokens(&map, &before, p->pipeline->tokenizer, t->base->tokenizer));
+    map.told = tells_tokens(t);
     for (int64_t i = 0; before && i < map.n; i++) shared += before[i] >= 0;
-    const rondo_status status = graft_weights(m, t->base->model, t->layers, before ? &map : NULL,
-                                              &taken);
+    graft_weights(m, t->base->model, t->layers, before ? &map : NULL, &taken);
     alloc_free(before);
-    RONDO_TRY(status);
     text_add(&p->notes, "base: %lld of %lld parameters are taken over", (long long)taken,
              (long long)rondo_parameter_count(m, false));
     if (before && shared < map.n)

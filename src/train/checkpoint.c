@@ -3,7 +3,7 @@
  *
  * Metadata "checkpoint" (JSON): "run", texts that must agree for the file to fit a run;
  * "position", integers. Tensors: "state.slot.0"… of the optimizer, "state.numbers" (the optimizer's,
- * then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes). */
+ * then the scores' sums), "state.carry" (states), "state.callback.0"… (their bytes, without those that watch). */
 #include "train/train.h"
 #include <string.h>
 
@@ -39,10 +39,11 @@ rondo_status checkpoint_note_model(training *t, const rondo_model *m)
     return RONDO_OK;
 }
 
-static int64_t count_callbacks(const rondo_fit_options *o)
+/* The first `end` of them, without those that watch: these may come and go, wherever they stand. */
+static int count_callbacks(const rondo_fit_options *o, int end)
 {
-    int64_t n = 0;
-    for (int i = 0; i < o->n_callbacks; i++) n += !callback_watches(&o->callbacks[i]);
+    int n = 0;
+    for (int i = 0; i < end; i++) n += !callback_watches(&o->callbacks[i]);
     return n;
 }
 
@@ -87,7 +88,7 @@ static rondo_status describe_run(json_t *run, const rondo_model *m, const rondo_
     if (o->bucket) RONDO_TRY(put_number(run, "bucket", o->bucket));
     RONDO_TRY(put_number(run, "number of samples", data->count));
     RONDO_TRY(put_digest(run, "data (its digest)", data->digest));
-    RONDO_TRY(put_number(run, "number of callbacks", count_callbacks(o)));
+    RONDO_TRY(put_number(run, "number of callbacks", count_callbacks(o, o->n_callbacks)));
     return json_put(run, "identity", json_string(o->identity ? o->identity : ""));
 }
 
@@ -158,12 +159,12 @@ static rondo_status add_tensors(packing *p, const rondo_model *m, const rondo_fi
     for (int i = 0; i < o->n_callbacks; i++) {
         const void *bytes;
         size_t size;
-        if (!o->callbacks[i].save) continue;
+        if (!o->callbacks[i].save || callback_watches(&o->callbacks[i])) continue;
         if (p->n == MAX_EXTRAS)
             return rondo_fail(RONDO_E_LIMIT, "a checkpoint keeps the state of at most %d callbacks",
                               MAX_EXTRAS - 5);
         RONDO_TRY(o->callbacks[i].save(o->callbacks[i].user, &bytes, &size));
-        snprintf(name, sizeof name, CALLBACK, i);
+        snprintf(name, sizeof name, CALLBACK, count_callbacks(o, i));
         add(p, name, "U8", (int64_t)size, 1, bytes);
     }
     return RONDO_OK;
@@ -270,9 +271,9 @@ static rondo_status load_callbacks(const tensor_file *f, const char *path,
 {
     for (int i = 0; i < o->n_callbacks; i++) {
         char name[PREFIX];
-        snprintf(name, sizeof name, CALLBACK, i);
+        snprintf(name, sizeof name, CALLBACK, count_callbacks(o, i));
         const tensor *t = tensors_find(f, name);
-        if (!o->callbacks[i].load || !t) continue;
+        if (!o->callbacks[i].load || callback_watches(&o->callbacks[i]) || !t) continue;
         RONDO_TRY(rondo_fail_in(o->callbacks[i].load(o->callbacks[i].user, t->data, t->size), "%s",
                                 path));
     }

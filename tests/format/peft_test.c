@@ -156,6 +156,30 @@ static void refused(void **state)
     rondo_model_free(m);
 }
 
+/* One side alone would be an adapter that does nothing. */
+static void half_an_adapter(void **state)
+{
+    char path[300];
+    tensor_file f;
+    rondo_model *m = build("embedding 6 input_dim=7; dense 5; dense 3");
+    (void)state;
+    snprintf(path, sizeof path, "%s/adapter_model.safetensors", folder);
+    for (int side = 0; side < 2; side++) {
+        ok(rondo_adapt(m, "dense.kernel", "lora rank=2"));
+        ok(rondo_adapters_save(m, NULL, folder));
+        ok(rondo_adapter_remove(m, "lora"));
+        ok(tensors_open(&f, path));
+        json_t *metadata = json_pack("{s:s}", "format", "pt");
+        assert_int_equal(f.n, 2);
+        ok(tensors_save(path, &f.tensors[side], 1, metadata));
+        json_decref(metadata);
+        tensors_close(&f);
+        assert_int_equal(rondo_adapters_load(m, NULL, folder), RONDO_E_FORMAT);
+        if (!strstr(rondo_error(), side ? "no lora_A" : "no lora_B")) fail_msg("%s", rondo_error());
+    }
+    rondo_model_free(m);
+}
+
 static int set_up(void **state)
 {
     const char *tmp = getenv("TMPDIR");
@@ -181,6 +205,7 @@ int main(void)
         cmocka_unit_test(peft_gives_the_same),
         cmocka_unit_test(recurrent_kernels),
         cmocka_unit_test(refused),
+        cmocka_unit_test(half_an_adapter),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -210,6 +210,15 @@ def losses():
         yield case(f"loss_{name}_per_step", f"simple_rnn 4 return_sequences; {spec}", loss=loss)
     yield case("loss_soft_targets", "simple_rnn 4; dense 4 softmax", loss="categorical_crossentropy",
                soft=True)
+    for name, head, loss in (("sparse", "dense 4 softmax", "sparse_categorical_crossentropy"),
+                             ("soft", "dense 4 softmax", "categorical_crossentropy"),
+                             ("binary", "dense 2 sigmoid", "binary_crossentropy")):
+        yield case(f"loss_label_smoothing_{name}", f"simple_rnn 4; {head}",
+                   loss=f"{loss} label_smoothing=0.1", soft=name == "soft", rows=6)
+    yield case("loss_label_smoothing_per_step", "masking mask_value=0; gru 4 return_sequences; dense 3 softmax",
+               loss="sparse_categorical_crossentropy label_smoothing=0.2", mask=HOLES, sample_weights=True)
+    yield case("loss_label_smoothing_of_sigmoid", "simple_rnn 4; dense 4 sigmoid",
+               loss="categorical_crossentropy label_smoothing=0.1", rows=6)
     yield case("loss_sample_weights", "simple_rnn 4; dense 2", sample_weights=True)
     yield case("loss_sample_weights_per_step", "simple_rnn 4 return_sequences; dense 3 softmax",
                loss="sparse_categorical_crossentropy", sample_weights=True)

@@ -219,8 +219,22 @@ def make_layer(spec, watch):
             "add": keras.layers.Add}[kind](**options)
 
 
+class TorchCrossEntropy(keras.losses.Loss):
+    """PyTorch's, of labels, which Keras' sparse one does not smooth; y are probabilities."""
+    def __init__(self, label_smoothing, **options):
+        super().__init__(**options)
+        self.label_smoothing = label_smoothing
+
+    def call(self, labels, y):
+        return torch.nn.functional.cross_entropy(
+            y.log().flatten(0, -2), labels.flatten().long(), label_smoothing=self.label_smoothing,
+            reduction="none").reshape(y.shape[:-1])
+
+
 def make_loss(spec):
     kind, _, options = split_spec(spec)
+    if kind == "sparse_categorical_crossentropy" and options:
+        return TorchCrossEntropy(dtype="float64", **options)
     return {"mse": keras.losses.MeanSquaredError, "mae": keras.losses.MeanAbsoluteError,
             "huber": keras.losses.Huber, "binary_crossentropy": keras.losses.BinaryCrossentropy,
             "categorical_crossentropy": keras.losses.CategoricalCrossentropy,

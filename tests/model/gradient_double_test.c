@@ -253,12 +253,17 @@ static void every_loss(void **state)
             snprintf(text, sizeof text, "simple_rnn 3 return_sequences; dense %d %s", CLASSES,
                      heads[h]);
             check_spec(text, name, h % 2);
+            if (!probabilities) continue;
+            char smoothed[96];
+            snprintf(smoothed, sizeof smoothed, "%s label_smoothing=0.2", name);
+            check_spec(text, smoothed, !(h % 2));
         }
     static const char *const adaptive = "simple_rnn 3 return_sequences; "
                                         "adaptive_softmax 4 cutoffs='1 3' div_value=2";
     for (int ragged = 0; ragged < 2; ragged++) {
         check_spec(adaptive, "sparse_categorical_crossentropy", ragged);
         check_spec(adaptive, "categorical_crossentropy", ragged);
+        check_spec(adaptive, "sparse_categorical_crossentropy label_smoothing=0.2", ragged);
     }
 }
 
@@ -384,11 +389,12 @@ static void right_forward(real *y, const real *x, int64_t n, const void *args)
     for (int64_t i = 0; i < n; i++) y[i] = (real)tanh((double)x[i]);
 }
 
+static const rondo_activation wrong = { .name = "wrong_tanh",
+                                        .forward = right_forward,
+                                        .backward = wrong_backward };
+
 static void planted_mistake(void **state)
 {
-    static const rondo_activation wrong = { .name = "wrong_tanh",
-                                            .forward = right_forward,
-                                            .backward = wrong_backward };
     feed x = { .steps = STEPS, .batch = BATCH, .data = data.x[0] };
     truth t = { .target = data.target, .rows = BATCH, .width = 2 };
     const double valid = BATCH;
@@ -404,6 +410,42 @@ static void planted_mistake(void **state)
     assert_int_equal(check_gradients(m, &o, 1, &x, &t, &valid, 0, true, &result), RONDO_OK);
     assert_true(result.worst > 1e-5);
     rondo_model_free(m);
+}
+
+/* One output is far off and the other nearly right: the loss is large, the gradients of the second are
+ * small, and differences of the loss tell of them in its last bits. */
+static double worst_beside_noise(const char *function)
+{
+    real target[BATCH * 2];
+    feed x = { .steps = 1, .batch = BATCH, .data = data.x[0] };
+    truth t = { .target = target, .rows = BATCH, .width = 2 };
+    const double valid = BATCH;
+    char layers[100];
+    objective o;
+    check_result result;
+    for (int i = 0; i < BATCH; i++) {
+        target[2 * i] = 100000;
+        target[2 * i + 1] = (real)0.001;
+    }
+    snprintf(layers, sizeof layers, "dense 3 %s; dense 2", function);
+    rondo_model *m = rondo_model_new();
+    rondo_input(m, RONDO_F32, RONDO_SHAPE(FEATURES));
+    assert_int_equal(rondo_add_spec(m, layers), RONDO_OK);
+    assert_int_equal(model_prepare(m, 1), RONDO_OK);
+    real *last = m->weights + model_param(m, "dense_1.kernel")->offset;
+    for (int i = 0; i < 3; i++) last[2 * i + 1] = 0;
+    assert_int_equal(objective_parse(&o, m, "mse"), RONDO_OK);
+    assert_int_equal(check_gradients(m, &o, 1, &x, &t, &valid, 0, true, &result), RONDO_OK);
+    rondo_model_free(m);
+    return result.worst;
+}
+
+static void noise_is_no_mistake(void **state)
+{
+    (void)state;
+    const double right = worst_beside_noise("tanh"), not = worst_beside_noise("wrong_tanh");
+    if (right > 1e-6) fail_msg("the noise of a large loss counts as an error of %g", right);
+    if (!(not > 1e-5)) fail_msg("a mistake hides in the noise: %g", not );
 }
 
 static int setup(void **state)
@@ -437,6 +479,7 @@ int main(void)
         cmocka_unit_test(every_adapter),
         cmocka_unit_test(frozen_parts),
         cmocka_unit_test(planted_mistake),
+        cmocka_unit_test(noise_is_no_mistake),
     };
     return cmocka_run_group_tests(tests, setup, report);
 }

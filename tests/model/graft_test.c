@@ -115,7 +115,7 @@ static void takes_weights_over(void **state)
     int64_t taken;
     (void)state;
     const real before = *weight(new, "dense.kernel");
-    assert_int_equal(graft_weights(new, old, 2, NULL, &taken), RONDO_OK);
+    graft_weights(new, old, 2, NULL, &taken);
     assert_int_equal(taken, 5 * 2 + (2 + 3 + 1) * 12);
     assert_memory_equal(weight(new, "lstm.kernel"), weight(old, "lstm.kernel"), 24 * sizeof(real));
     assert_true(*weight(new, "dense.kernel") == before); /* the head is its own */
@@ -126,13 +126,13 @@ static void takes_weights_over(void **state)
 static void takes_tokens_that_both_have(void **state)
 {
     static const int64_t was[] = { 3, -1, 0, 4 };
-    const token_map map = { 4, 5, was };
+    const token_map map = { 4, 5, was, true };
     rondo_model *old = new_model("embedding 2 input_dim=5; lstm 3; dense 5 softmax", 1);
     rondo_model *new = new_model("embedding 2 input_dim=4; lstm 3; dense 4 softmax", 2);
     int64_t taken;
     (void)state;
     const real fresh = weight(new, "embedding.embeddings")[2];
-    assert_int_equal(graft_weights(new, old, 3, &map, &taken), RONDO_OK);
+    graft_weights(new, old, 3, &map, &taken);
     const real *e = weight(new, "embedding.embeddings"), *e0 = weight(old, "embedding.embeddings");
     const real *d = weight(new, "dense.kernel"), *d0 = weight(old, "dense.kernel");
     assert_true(e[2] == fresh);
@@ -146,6 +146,51 @@ static void takes_tokens_that_both_have(void **state)
     rondo_model_free(old);
 }
 
+/* As many tokens as before, but others; and a layer that has as many columns without telling any. */
+static void tells_tokens_by_what_they_mean(void **state)
+{
+    static const int64_t was[] = { 1, 2, 3, 4, 0 };
+    const char *layers = "embedding 2 input_dim=5; dense 5; dense 5 softmax";
+    token_map map = { 5, 5, was, true };
+    rondo_model *old = new_model(layers, 1), *new = new_model(layers, 2);
+    int64_t taken;
+    (void)state;
+    for (int told = 1; told >= 0; told--) {
+        map.told = told;
+        graft_weights(new, old, 3, &map, &taken);
+        assert_int_equal(taken, 5 * 2 + 3 * 5 + 6 * 5);
+        const real *e = weight(new, "embedding.embeddings"), *d = weight(new, "dense_1.kernel");
+        for (int i = 0; i < 5; i++) {
+            const int64_t before = told ? was[i] : i;
+            assert_true(e[2 * i] == weight(old, "embedding.embeddings")[2 * was[i]]);
+            assert_true(d[i] == weight(old, "dense_1.kernel")[before]);
+            assert_true(weight(new, "dense.kernel")[i] == weight(old, "dense.kernel")[i]);
+        }
+    }
+    rondo_model_free(new);
+    rondo_model_free(old);
+}
+
+/* What adapters have learnt is of the model that is taken over. */
+static void takes_adapters_over(void **state)
+{
+    rondo_model *old = new_model("embedding 2 input_dim=5; lstm 3; dense 5 softmax", 1), *new;
+    int64_t taken;
+    (void)state;
+    assert_int_equal(rondo_adapt(old, "*", "lora rank=2"), RONDO_OK);
+    models_stir(old, 1);
+    json_t *json = config(old);
+    assert_int_equal(model_from_json(&new, json), RONDO_OK);
+    assert_int_equal(model_prepare(new, 2), RONDO_OK);
+    graft_weights(new, old, 3, NULL, &taken);
+    assert_int_equal(taken, rondo_parameter_count(old, false));
+    assert_memory_equal(weight(new, "lstm.kernel.lora_B"), weight(old, "lstm.kernel.lora_B"),
+                        2 * 12 * sizeof(real));
+    json_decref(json);
+    rondo_model_free(new);
+    rondo_model_free(old);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -155,6 +200,8 @@ int main(void)
         cmocka_unit_test(exchanges_functions),
         cmocka_unit_test(takes_weights_over),
         cmocka_unit_test(takes_tokens_that_both_have),
+        cmocka_unit_test(tells_tokens_by_what_they_mean),
+        cmocka_unit_test(takes_adapters_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -228,6 +228,27 @@ static void a_frozen_output_that_goes_on(void **state)
     }
 }
 
+/* However many classes there are, a block of their outputs is no gigabyte. */
+static void blocks_are_bounded(void **state)
+{
+    (void)state;
+    for (int64_t classes = 1000; classes <= 1000000; classes *= 10) {
+        char layers[64];
+        pass *p;
+        const feed f = { STEPS, BATCH, x, NULL, NULL };
+        snprintf(layers, sizeof layers, "dense 1; dense %lld softmax", (long long)classes);
+        rondo_model *m = models_new(layers, FEATURES);
+        assert_int_equal(pass_new(&p, m), RONDO_OK);
+        p->fused[0] = p->blocks[0] = true;
+        assert_int_equal(pass_plan(p, 1, &f), RONDO_OK);
+        const int64_t block = pass_output(p, 0)->block;
+        assert_true(block >= 24 && block * classes <= (int64_t)25 << 20);
+        if (classes <= 10000) assert_true(block >= ROWS / 2);
+        pass_free(p);
+        rondo_model_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +257,7 @@ int main(void)
         cmocka_unit_test(by_label),
         cmocka_unit_test(what_is_frozen),
         cmocka_unit_test(several_outputs),
+        cmocka_unit_test(blocks_are_bounded),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -85,7 +85,15 @@ static void draws_by_probability(void **state)
     o.top_p = 0.65;
     draw_all(share, logits, 4, &o);
     assert_true(fabs(share[1] - 2.0 / 7) < 0.01 && share[2] == 0);
+    o.top_p = 0.6; /* of what the two likeliest have, as the first alone has */
+    o.top_k = 2;
+    draw_all(share, logits, 4, &o);
+    assert_true(share[0] > 0.9999);
     o.top_p = 1;
+    o.top_k = 0;
+    o.temperature = 1e-40;
+    draw_all(share, logits, 4, &o);
+    assert_true(share[0] > 0.9999);
     o.temperature = 0;
     draw_all(share, logits, 4, &o);
     assert_true(share[1] + share[2] + share[3] == 0);
