@@ -73,6 +73,7 @@ static rondo_status judge_all(judge *j, rondo_pipeline *p, const rondo_dataset *
 {
     const batch *b;
     tour_begin(&j->tour, data, rows, pipeline_scaler(&p->scale_in), pipeline_scaler(&p->scale_out));
+    tour_sort(&j->tour);
     for (;;) {
         RONDO_TRY(tour_next(&j->tour, &b));
         if (!b) return RONDO_OK;

@@ -3,9 +3,11 @@
 #include <string.h>
 
 rondo_status pipeline_forward(rondo_pipeline *p, pass *run, const rondo_dataset *data,
-                              const int64_t *items, int64_t n)
+                              int64_t first, int64_t n)
 {
     feed feeds[MAX_FIELDS];
+    int64_t items[PIPELINE_ITEMS];
+    for (int64_t i = 0; i < n; i++) items[i] = first + i;
     RONDO_TRY(batch_gather(&p->batch, data, items, n, pipeline_scaler(&p->scale_in),
                            pipeline_scaler(&p->scale_out)));
     RONDO_TRY(pass_forward(run, batch_feeds(&p->batch, feeds), feeds));
@@ -44,8 +46,6 @@ static rondo_status tell(rondo_pipeline *p, int64_t item, int64_t step, const re
     return row(&told, user);
 }
 
-/* ---- Answers over time, or that hang on the samples before: in the order of the data ---- */
-
 /* Rows of one window; y is [steps][rows][width]. */
 static rondo_status tell_batch(rondo_pipeline *p, const tour *w, tell_row *row, void *user)
 {
@@ -60,90 +60,51 @@ static rondo_status tell_batch(rondo_pipeline *p, const tour *w, tell_row *row, 
     return RONDO_OK;
 }
 
-static rondo_status tell_in_order(rondo_pipeline *p, tour *w, const rondo_dataset *data,
-                                  int64_t most, tell_row *row, void *user)
+/* Where samples are sorted their answers, y[order.n][width], wait until those of the run are there. */
+static rondo_status keep_batch(rondo_pipeline *p, const tour *w, real **waiting, tell_row *row,
+                               void *user)
 {
-    const batch *b;
-    feed feeds[MAX_FIELDS];
-    if (!w->stateful) most = tour_rows(most, dataset_longest(data)); /* told sample after sample */
-    tour_begin(w, data, most, pipeline_scaler(&p->scale_in), NULL);
-    for (;;) {
-        RONDO_TRY(tour_next(w, &b));
-        if (!b) return RONDO_OK;
-        RONDO_TRY(pass_forward(p->pass, batch_feeds(b, feeds), feeds));
-        RONDO_TRY(tell_batch(p, w, row, user));
+    const value *y = pass_output(p->pass, 0);
+    const length_order *o = &w->order;
+    const int64_t width = y->shape.features;
+    if (w->sample == o->first) { /* a run begins */
+        alloc_free(*waiting);
+        *waiting = alloc_array(o->n * width, sizeof **waiting);
+        if (!*waiting) return RONDO_E_NOMEM;
     }
-}
-
-/* ---- One answer each: samples of like length go together, some batches' worth at a time, so that a
- * long one holds up no short ones; their answers wait for their turn ---- */
-enum { BATCHES = 64, MOST_WAITING = 1 << 22 /* numbers */ };
-
-typedef struct answers {
-    int64_t *item; /* [most], by length */
-    real *y;       /* [most][width], by place in the data */
-    int64_t most, width;
-} answers;
-
-static rondo_status answers_open(answers *a, const rondo_pipeline *p, int64_t count, int64_t rows)
-{
-    a->width = model_output_shape(p->model, 0)->features;
-    a->most = MOST_WAITING / a->width;
-    if (a->most > BATCHES * rows) a->most = BATCHES * rows;
-    if (a->most > count) a->most = count;
-    if (a->most < 1) a->most = 1;
-    a->item = alloc_array(a->most, sizeof *a->item);
-    a->y = a->item ? alloc_array(a->most * a->width, sizeof *a->y) : NULL;
-    return a->y ? RONDO_OK : RONDO_E_NOMEM;
-}
-
-/* Samples [first, first + n), at most `rows` at a time. */
-static rondo_status answer(rondo_pipeline *p, answers *a, const rondo_dataset *data, int64_t first,
-                           int64_t n, int64_t rows)
-{
-    RONDO_TRY(order_by_length(a->item, data, first, n));
-    for (int64_t i = 0, some; i < n; i += some) {
-        some = rows < n - i ? rows : n - i;
-        while (some > tour_rows(some, data->length(data, a->item[i + some - 1]))) some--;
-        RONDO_TRY(pipeline_forward(p, p->pass, data, a->item + i, some));
-        const value *y = pass_output(p->pass, 0);
-        for (int64_t r = 0; r < some; r++)
-            memcpy(a->y + (a->item[i + r] - first) * a->width, y->data + r * a->width,
-                   (size_t)a->width * sizeof *a->y);
-    }
-    return RONDO_OK;
-}
-
-static rondo_status tell_sorted(rondo_pipeline *p, answers *a, const rondo_dataset *data,
-                                int64_t rows, tell_row *row, void *user)
-{
-    for (int64_t first = 0, n; first < data->count; first += n) {
-        n = data->count - first < a->most ? data->count - first : a->most;
-        RONDO_TRY(answer(p, a, data, first, n, rows));
-        for (int64_t i = 0; i < n; i++)
-            RONDO_TRY(tell(p, first + i, -1, a->y + i * a->width, row, user));
-    }
+    for (int64_t r = 0; r < w->n; r++)
+        memcpy(*waiting + (w->items[r] - o->first) * width, y->data + r * width,
+               (size_t)width * sizeof **waiting);
+    if (w->sample + w->n < o->first + o->n) return RONDO_OK;
+    for (int64_t i = 0; i < o->n; i++)
+        RONDO_TRY(tell(p, o->first + i, -1, *waiting + i * width, row, user));
     return RONDO_OK;
 }
 
 rondo_status rondo_pipeline_predict(rondo_pipeline *p, const rondo_dataset *data, int64_t rows,
                                     tell_row *row, void *user)
 {
-    const int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
+    int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
     tour w;
-    answers a = { 0 };
+    const batch *b;
+    feed feeds[MAX_FIELDS];
+    real *waiting = NULL;
     RONDO_TRY(data_check(p->model, data, false));
     if (!p->pass) RONDO_TRY(pass_new(&p->pass, p->model));
     tour_open(&w, p->pass);
-    rondo_status status;
-    if (w.stateful || data->streams || model_output_shape(p->model, 0)->sequence) {
-        status = tell_in_order(p, &w, data, most, row, user);
-    } else {
-        status = answers_open(&a, p, data->count, most);
-        if (!status) status = tell_sorted(p, &a, data, most, row, user);
+    const bool over_time = model_output_shape(p->model, 0)->sequence;
+    if (over_time && !w.stateful) /* told sample after sample */
+        most = tour_rows(most, dataset_longest(data));
+    tour_begin(&w, data, most, pipeline_scaler(&p->scale_in), NULL);
+    tour_sort(&w);
+    rondo_status status = RONDO_OK;
+    while (!status && !(status = tour_next(&w, &b)) && b) {
+        status = pass_forward(p->pass, batch_feeds(b, feeds), feeds);
+        if (!status)
+            status = w.sorted ? keep_batch(p, &w, &waiting, row, user)
+                              : tell_batch(p, &w, row, user);
     }
     tour_close(&w);
-    alloc_free(a.item);
-    alloc_free(a.y);
+    alloc_free(waiting);
     return status;
 }

@@ -141,8 +141,8 @@ rondo_status pipeline_note(rondo_pipeline *);
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
 bool pipeline_is_binary(const rondo_pipeline *); /* one sigmoid that tells two classes apart */
-/* Gathers samples items[n] and runs the pass over them. */
-rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, const int64_t *items,
+/* Gathers samples [first, first+n) and runs the pass over them. */
+rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, int64_t first,
                               int64_t n);
 /* rondo_pipeline_evaluate by such a loss and such metrics. */
 rondo_status pipeline_judge(rondo_pipeline *, const char *by, const char *metrics,

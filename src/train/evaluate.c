@@ -42,6 +42,7 @@ rondo_status evaluation_run(evaluation *e, const rondo_dataset *data, int64_t ba
     RONDO_TRY(data_check(e->model, data, true));
     scores_reset(&e->scores);
     tour_begin(&e->tour, data, batch_size, t->scale_in, t->scale_out);
+    tour_sort(&e->tour);
     for (;;) {
         RONDO_TRY(tour_next(&e->tour, &b));
         if (!b) return RONDO_OK;

@@ -44,15 +44,28 @@ static void sort(sized *sizes, const rondo_dataset *data, const int64_t *item, i
     qsort(sizes, (size_t)n, sizeof *sizes, by_length);
 }
 
-rondo_status order_by_length(int64_t *item, const rondo_dataset *data, int64_t first, int64_t n)
+rondo_status length_order_fill(length_order *o, const rondo_dataset *data, int64_t first, int64_t n)
 {
-    sized *sizes = alloc_array(n, sizeof *sizes);
-    if (!sizes) return RONDO_E_NOMEM;
-    for (int64_t i = 0; i < n; i++) item[i] = first + i;
-    sort(sizes, data, item, n);
-    for (int64_t i = 0; i < n; i++) item[i] = sizes[i].item;
-    alloc_free(sizes);
+    if (n > o->room) {
+        length_order_free(o);
+        o->item = alloc_array(n, sizeof *o->item);
+        o->sizes = alloc_array(n, sizeof(sized));
+        if (!o->item || !o->sizes) return RONDO_E_NOMEM;
+        o->room = n;
+    }
+    o->first = first;
+    o->n = n;
+    for (int64_t i = 0; i < n; i++) o->item[i] = first + i;
+    sort(o->sizes, data, o->item, n);
+    for (int64_t i = 0; i < n; i++) o->item[i] = ((const sized *)o->sizes)[i].item;
     return RONDO_OK;
+}
+
+void length_order_free(length_order *o)
+{
+    alloc_free(o->item);
+    alloc_free(o->sizes);
+    *o = (length_order){ 0 };
 }
 
 /* n samples from `first` on: sorted, then their whole batches shuffled. */

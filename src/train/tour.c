@@ -4,6 +4,11 @@
 #include "train/train.h"
 
 enum { WINDOW_ROWS = 4096 }; /* steps times samples of a window */
+enum {
+    SORTED = 64,           /* batches whose samples are sorted together */
+    SORTED_ROWS = 1 << 18, /* steps times samples of such a batch */
+    NEARLY_NONE = 16 /* steps: the longest has so many, and twice the shortest's, at the most */
+};
 
 static int64_t window_size(int64_t rows)
 {
@@ -30,6 +35,8 @@ void tour_begin(tour *w, const rondo_dataset *data, int64_t rows, const scaler *
     w->scale_in = in;
     w->scale_out = out;
     w->sample = w->n = 0;
+    w->order.first = w->order.n = 0;
+    w->sorted = false;
     w->last = true;
     w->carry.rows = 0;
 }
@@ -57,12 +64,50 @@ static bool is_over_time(const tour *w)
     return all;
 }
 
+void tour_sort(tour *w)
+{
+    w->sorted = !w->stateful && !w->data->streams;
+    for (int i = 0; i < model_output_count(w->pass->model); i++)
+        w->sorted &= !model_output_shape(w->pass->model, i)->sequence;
+    for (int i = 0; i < w->data->n_targets; i++)
+        w->sorted &= !field_is_sequence(&w->data->target[i]);
+}
+
+/* How many of n samples, shorter ones first, go together. */
+static int64_t alike(const tour *w, const int64_t *item, int64_t n)
+{
+    const int64_t most = 2 * w->data->length(w->data, item[0]) + NEARLY_NONE;
+    for (; n > 1; n--) {
+        const int64_t longest = w->data->length(w->data, item[n - 1]);
+        if (longest <= most && longest <= SORTED_ROWS / n) break;
+    }
+    return n;
+}
+
+/* How many samples come next, and where they are sorted the run that they are of. */
+static rondo_status choose(tour *w)
+{
+    const int64_t left = w->data->count - w->sample;
+    w->n = left < w->rows ? left : w->rows;
+    if (!w->sorted || w->n <= 0) return RONDO_OK;
+    length_order *o = &w->order;
+    if (w->sample == o->first + o->n) {
+        const int64_t run = SORTED * w->rows;
+        RONDO_TRY(length_order_fill(o, w->data, w->sample, left < run ? left : run));
+    }
+    const int64_t *item = o->item + (w->sample - o->first);
+    if (w->n > o->first + o->n - w->sample) w->n = o->first + o->n - w->sample;
+    w->n = alike(w, item, w->n);
+    return RONDO_OK;
+}
+
 /* Gathers a batch, or as much as is needed to know how it is to be cut. */
 static rondo_status begin_batch(tour *w)
 {
     int64_t steps;
     RONDO_TRY(reserve(w));
-    for (int64_t i = 0; i < w->n; i++) w->items[i] = w->sample + i;
+    for (int64_t i = 0; i < w->n; i++)
+        w->items[i] = w->sorted ? w->order.item[w->sample - w->order.first + i] : w->sample + i;
     w->steps = w->data->streams ? dataset_longest(w->data) : 0;
     if (!w->data->streams) {
         RONDO_TRY(batch_gather(&w->whole, w->data, w->items, w->n, w->scale_in, w->scale_out));
@@ -79,10 +124,9 @@ rondo_status tour_next(tour *w, const batch **next)
 {
     *next = NULL;
     if (w->last) {
-        const int64_t left = w->data->count - w->sample - w->n;
         w->sample += w->n;
         w->step = w->taken = 0;
-        w->n = left < w->rows ? left : w->rows;
+        RONDO_TRY(choose(w));
         if (w->n <= 0) return RONDO_OK;
         RONDO_TRY(begin_batch(w));
     }
@@ -117,6 +161,7 @@ void tour_close(tour *w)
     if (w->pass) w->pass->carry_in = w->pass->carry_out = NULL;
     batch_free(&w->whole);
     carry_free(&w->carry);
+    length_order_free(&w->order);
     alloc_free(w->items);
     alloc_free(w->lengths);
     *w = (tour){ 0 };

@@ -207,17 +207,29 @@ rondo_status cuts_make(cuts *, int64_t steps, int64_t bptt, bool vary, uint64_t 
 int64_t cuts_longest(int64_t bptt, bool vary); /* window there can be */
 void cuts_free(cuts *);
 
+/* ---- order.c: by length ---- */
+/* Samples that follow each other, shorter ones first; zeroed is empty, its memory stays. */
+typedef struct length_order {
+    int64_t *item; /* [n] */
+    void *sizes;
+    int64_t first, n, room;
+} length_order;
+rondo_status length_order_fill(length_order *, const rondo_dataset *, int64_t first, int64_t n);
+void length_order_free(length_order *);
+
 /* ---- tour.c: through data in batches, of long sequences and streams in windows of steps ---- */
 typedef struct tour {
     pass *pass; /* borrowed; set to carry states as it must */
     const rondo_dataset *data;
     const scaler *scale_in, *scale_out;
     int64_t rows;             /* samples at a time */
-    int64_t sample, n;        /* of the present batch: the first sample, and how many */
+    int64_t sample, n;        /* of the present batch: how many went before, and how many */
     int64_t step, taken;      /* of the present window: the first step, and how many */
     int64_t steps;            /* of the batch, when it is taken in windows; else 0 */
     bool last;                /* window of its batch */
     bool stateful, in_pieces; /* the model carries states; can run in pieces of time */
+    bool sorted;
+    length_order order; /* where it is: the run of samples that the batch is of */
     batch whole, window;
     int64_t *items, *lengths; /* [rows], [2·MAX_FIELDS][rows] */
     int64_t room;
@@ -227,6 +239,10 @@ typedef struct tour {
 void tour_open(tour *, pass *);
 /* From the data's first sample; so many at a time, of streams all. Borrows data and scalers. */
 void tour_begin(tour *, const rondo_dataset *, int64_t rows, const scaler *in, const scaler *out);
+/* After it: samples of like length go together, those of so many batches at a time sorted, and none
+ * shares a batch with others over twice as long, so that a long one holds up no short ones. Only where nothing is told of single steps and
+ * no state is carried, so that no score hangs on who shares a batch; else it does nothing. */
+void tour_sort(tour *);
 rondo_status tour_next(tour *, const batch **); /* NULL: that was all */
 /* After the window's comparison: once a batch is over its loss goes to the scores, by its rows. */
 void tour_add_loss(tour *, scores *, const comparison *);
@@ -258,8 +274,6 @@ rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_opt
 void order_keep(epoch_order *);                               /* as the data have it */
 void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
 void order_free(epoch_order *);
-/* item[n]: the samples [first, first + n), shorter ones first, as they are where lengths do not differ. */
-rondo_status order_by_length(int64_t *item, const rondo_dataset *, int64_t first, int64_t n);
 
 /* ---- fit.c ---- */
 /* How many groups of layers train in this epoch; 0: all. */

@@ -11,7 +11,7 @@ static int64_t all_tokens(const rondo_pipeline *p, int32_t *all)
         ok(tokenizer_encode_plain(p->tokenizer, lines[i], strlen(lines[i]), &list));
         if (p->ends == TEXT_ENDS_NOT && lines[i + 1])
             ok(tokenizer_encode_plain(p->tokenizer, "\n", 1, &list));
-        memcpy(all + n, list.id, (size_t)list.n * sizeof *all);
+        if (list.n) memcpy(all + n, list.id, (size_t)list.n * sizeof *all);
         n += list.n;
         if (p->ends != TEXT_ENDS_NOT) all[n++] = tokenizer_special(p->tokenizer).end;
         token_list_free(&list);
