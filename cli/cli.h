@@ -1,7 +1,8 @@
-/* cli - the program.  It stands on the two public headers; what it adds is words: options in, tables,
+/* cli - the program.  It stands on the public headers; what it adds is words: options in, tables,
  * bars, JSON and exit codes out.  Results go to stdout, everything else to stderr. */
 #ifndef RONDO_CLI_H
 #define RONDO_CLI_H
+#include "rondo_insight.h"
 #include "rondo_task.h"
 #include <stdio.h>
 

@@ -191,6 +191,13 @@ static int judge_groups(const call *c, job *j, results *r)
     return EXIT_OK;
 }
 
+static bool is_smoothed(const job *j, const results *r)
+{
+    bool apart = false;
+    for (int i = 0; i < r->n; i++) apart |= strcmp(r->names[i], "nll") == 0;
+    return apart && strstr(rondo_pipeline_json(j->pipeline), "label_smoothing");
+}
+
 int command_eval(call *c)
 {
     job j;
@@ -211,6 +218,10 @@ int command_eval(call *c)
         if (!c->json && strstr(rondo_pipeline_json(j.pipeline), "\"scale_targets\""))
             remark(c,
                    "the loss is that of scaled targets; the metrics are in the data's own units");
+        if (!c->json && is_smoothed(&j, &r))
+            remark(c,
+                   "the loss is that of smoothed labels, as in training; nll and what comes of it "
+                   "are those of the labels themselves");
         code = finish_output();
     }
     rondo_breakdown_free(r.groups);

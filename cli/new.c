@@ -13,6 +13,7 @@ static int list_tasks(void)
 
 int command_new(call *c)
 {
+    const char *name;
     if (c->n_words < 2) return list_tasks();
     const rondo_status status = rondo_task_start(c->words[0], c->words[1]);
     if (status) return fail(status);
@@ -24,10 +25,10 @@ int command_new(call *c)
         snprintf(path, sizeof path, "%s%srecipe.yaml", c->words[1], slash);
         json_text(stdout, path);
         fputs("}\n", stdout);
-    } else {
-        printf("%s%srecipe.yaml and sample data are written; have a look, then\n"
-               "  rondo train %s%srecipe.yaml\n",
-               c->words[1], slash, c->words[1], slash);
+        return finish_output();
     }
+    printf("%s%srecipe.yaml and sample data are written; have a look, then\n", c->words[1], slash);
+    for (int i = 0; (name = rondo_task_recipe(c->words[0], i)) != NULL; i++)
+        printf("  rondo train %s%s%s\n", c->words[1], slash, name);
     return finish_output();
 }

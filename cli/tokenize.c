@@ -118,6 +118,9 @@ static int decode(const call *c, rondo_tokenizer *t, const char *line, size_t n,
             ids[count++] = (int32_t)id;
         at = end + strspn(end, " \t,[]");
     }
+    if (!code && at < line + n)
+        code = complain(EXIT_INPUT, "line %lld, column %td: a zero byte is no id", number,
+                        at - line + 1);
     if (!code) {
         const rondo_status status = rondo_tokenizer_decode(t, ids, count, &text, &size);
         /* An id that is not in the vocabulary is the file's fault. */

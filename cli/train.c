@@ -29,6 +29,27 @@ static void started(const rondo_run_report *r, const rondo_model *m, void *user)
     if (r->resumed) fputs("going on from the last checkpoint\n", stderr);
 }
 
+static void json_exchange(const rondo_exchange *e)
+{
+    const struct {
+        const char *when;
+        const double *scores;
+    } times[] = { { "before", e->before }, { "exchanged", e->exchanged }, { "after", e->after } };
+    fputs(", \"exchange\": {\"functions\": ", stdout);
+    json_text(stdout, e->functions);
+    if (*e->reason) fputs(", \"not_judged\": ", stdout);
+    if (*e->reason) json_text(stdout, e->reason);
+    for (int t = 0; e->judged && t < 3; t++) {
+        printf(", \"%s\": {", times[t].when);
+        for (int i = 0; i < e->n; i++) {
+            printf("%s\"%s\": ", i ? ", " : "", e->name[i]);
+            json_number(stdout, times[t].scores[i]);
+        }
+        putchar('}');
+    }
+    putchar('}');
+}
+
 static void print_json(const session *s, const rondo_run_report *r)
 {
     fputs("{\"output\": ", stdout);
@@ -36,10 +57,21 @@ static void print_json(const session *s, const rondo_run_report *r)
     fputs(", \"task\": ", stdout);
     json_text(stdout, r->task);
     printf(", \"parameters\": %lld, \"samples\": %lld, \"seed\": %llu, \"epochs\": %lld, "
-           "\"steps\": %lld, \"resumed\": %s, \"already_done\": %s, \"reached\": %s%s}\n",
+           "\"steps\": %lld, \"resumed\": %s, \"already_done\": %s, \"reached\": %s%s",
            (long long)r->parameters, (long long)r->samples, (unsigned long long)r->seed,
            (long long)r->epochs, (long long)r->steps, r->resumed ? "true" : "false",
            r->already_done ? "true" : "false", r->reached ? "true" : "false", s->progress.last);
+    if (*r->exchange.functions) json_exchange(&r->exchange);
+    puts("}");
+}
+
+static void tell_exchange(const call *c, const rondo_exchange *e)
+{
+    if (!e->judged) return;
+    remark(c, "exchanged: %s", e->functions);
+    for (int i = 0; i < e->n; i++)
+        remark(c, "  val_%s %.4g as it was, %.4g exchanged, %.4g after training", e->name[i],
+               e->before[i], e->exchanged[i], e->after[i]);
 }
 
 /* A loss that still falls by so much in the last epoch will fall further. */
@@ -71,6 +103,7 @@ static void what_next(const session *s, const rondo_run_report *r)
                         : "Raise --epochs to go on, or");
         return;
     }
+    tell_exchange(c, &r->exchange);
     if (r->guarded)
         remark(c,
                "stopped by the guard: the base's loss rose by more than --guard %s; --replay FILE "

@@ -4,8 +4,8 @@
 #include <pcre2.h>
 #include <stdlib.h>
 
-/* How much one search may do: some patterns take time that grows without end. */
-enum { MATCH_LIMIT = 10000000, HEAP_LIMIT_KIB = 65536 };
+/* How much one search may do: some patterns take time, or memory, that grows without end. */
+enum { MATCH_LIMIT = 10000000, HEAP_LIMIT_KIB = 1 << 20 };
 
 typedef struct pattern {
     pcre2_code *code;
@@ -61,8 +61,12 @@ static int search(const void *p, void *run, const char *text, size_t n, size_t a
                   size_t *to)
 {
     const pattern *r = p;
-    const int found = pcre2_match(r->code, (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK, run,
-                                  r->limits);
+    int found = pcre2_match(r->code, (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK, run, r->limits);
+    /* A compiled pattern has a stack of 32 KiB: a group that is repeated over a long text wants more,
+     * which the interpreter takes from the heap. */
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+        found = pcre2_match(r->code, (PCRE2_SPTR)text, n, at, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT,
+                            run, r->limits);
     if (found < 0) return found == PCRE2_ERROR_NOMATCH ? 0 : -1;
     const size_t *span = pcre2_get_ovector_pointer(run);
     *from = span[0];

@@ -83,6 +83,21 @@ void alloc_free_aligned(void *p)
     alloc_free(block);
 }
 
+void *alloc_room(void *array, int64_t *room, int64_t n, size_t size)
+{
+    enum { FIRST = 64 };
+    int64_t wider = *room ? *room : FIRST, bytes;
+    if (n <= *room) return array;
+    while (wider < n && wider <= LIMIT_SIZE) wider *= 2;
+    if (!size_mul(wider, (int64_t)size, &bytes) || (uint64_t)bytes > SIZE_MAX) {
+        rondo_fail(RONDO_E_LIMIT, "%lld elements of %zu bytes are too many", (long long)n, size);
+        return NULL;
+    }
+    void *grown = alloc_grow(array, (size_t)bytes);
+    if (grown) *room = wider;
+    return grown;
+}
+
 char *alloc_text(const char *text)
 {
     size_t n;

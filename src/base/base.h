@@ -42,7 +42,10 @@ void *alloc_array(int64_t count, size_t size); /* zeroed; checks the product */
 void *alloc_aligned(size_t n); /* 64-byte aligned, zeroed; free with alloc_free_aligned */
 void alloc_free_aligned(void *p);
 void *alloc_grow(void *p, size_t n); /* realloc; NULL leaves p alone */
-char *alloc_text(const char *);      /* strdup; NULL in, NULL out */
+/* An array that grows: with room for n elements at the least, twice what it had where that is not
+ * enough; *room says how many. NULL, the sentence set, leaves both alone. */
+void *alloc_room(void *array, int64_t *room, int64_t n, size_t size);
+char *alloc_text(const char *); /* strdup; NULL in, NULL out */
 char *alloc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void alloc_free(void *p);
 void alloc_trim(void); /* after much was freed: gives it back to the system, where that is a step */
@@ -148,6 +151,7 @@ const option_field *options_find(const option_table *, const char *key);
 typedef struct text_buffer {
     char *data; /* ends in a zero; NULL while nothing was added */
     size_t size, capacity;
+    size_t most;         /* bytes that it may have, then it fails with E_LIMIT; 0: any number */
     rondo_status status; /* the first failure: what is added after it is dropped */
 } text_buffer;
 void text_put(text_buffer *, const char *bytes, size_t n);

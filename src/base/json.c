@@ -36,6 +36,9 @@ rondo_status json_read(json_t **out, const char *text, size_t n, const char *wha
     if (!*error.text ||
         json_error_code(&error) == json_error_out_of_memory) /* often says nothing */
         return rondo_fail(RONDO_E_NOMEM, "out of memory reading %s", what);
+    if (json_error_code(&error) == json_error_null_character)
+        return rondo_fail(RONDO_E_FORMAT, "%s: line %d, column %d: a zero character (\\u0000)",
+                          what, error.line, error.column);
     return rondo_fail(RONDO_E_FORMAT, "%s: line %d, column %d: %s", what, error.line, error.column,
                       error.text);
 }

@@ -15,6 +15,10 @@ static bool make_room(text_buffer *t, size_t n)
 {
     if (t->status) return false;
     if (t->data && t->size + n < t->capacity) return true;
+    if (t->most && t->size + n > t->most) {
+        t->status = rondo_fail(RONDO_E_LIMIT, "a text grows to over %zu bytes", t->most);
+        return false;
+    }
     size_t capacity = t->capacity ? t->capacity : 256;
     while (capacity <= t->size + n) capacity *= 2;
     char *grown = alloc_grow(t->data, capacity);

@@ -26,8 +26,9 @@ typedef struct cell {
 typedef struct conllu {
     const reader_request *request;
     const char *path;
-    int target;          /* column; -1: none */
-    int64_t line, first; /* of the next line; the first label of this sentence */
+    int target; /* column; -1: none */
+    text_line line;
+    int64_t first; /* label of this sentence */
     source_file source;
     row_store *store;
     label_reader labels;
@@ -35,16 +36,20 @@ typedef struct conllu {
     int64_t words; /* of it */
 } conllu;
 
+/* By name, or by position as in a table. */
 static rondo_status choose_target(conllu *c, const char *name)
 {
+    char position[8];
     c->target = -1;
     if (!name || c->request->no_target) return RONDO_OK;
-    for (int i = LEMMA; i < COLUMNS; i++)
-        if (!strcmp(name, columns[i])) c->target = i;
+    for (int i = LEMMA; i < COLUMNS; i++) {
+        snprintf(position, sizeof position, "%d", i + 1);
+        if (!strcmp(name, columns[i]) || !strcmp(name, position)) c->target = i;
+    }
     if (c->target >= 0) return RONDO_OK;
     const char *near = name_nearest(name, COLUMNS - LEMMA, columns + LEMMA);
-    return rondo_fail(RONDO_E_NAME, "no column \"%s\" in CoNLL-U%s%s%s", name,
-                      near ? "; did you mean \"" : "; there are lemma, upos, xpos, feats, deprel",
+    return rondo_fail(RONDO_E_NAME, "CoNLL-U has no labels \"%s\"%s%s%s", name,
+                      near ? "; did you mean \"" : "; say one of lemma, upos, xpos, feats, deprel",
                       near ? near : "", near ? "\"?" : "");
 }
 
@@ -53,7 +58,7 @@ static rondo_status end_sentence(conllu *c)
     const int64_t i = store_documents(c->store);
     if (c->words == 0) return RONDO_OK;
     RONDO_TRY(c->sentence.status);
-    RONDO_TRY(document_check(c->sentence.size, c->path, c->line));
+    RONDO_TRY(document_check(c->sentence.size, c->path, c->line.number));
     RONDO_TRY(store_text(c->store, c->sentence.data, c->sentence.size));
     RONDO_TRY(store_span(c->store, i, c->words, c->first));
     c->first += c->words;
@@ -62,8 +67,9 @@ static rondo_status end_sentence(conllu *c)
     return RONDO_OK;
 }
 
-static rondo_status split(const conllu *c, cell cells[COLUMNS], const char *at, const char *end)
+static rondo_status split(const conllu *c, cell cells[COLUMNS])
 {
+    const char *at = c->line.text, *end = at + c->line.n;
     int n = 0;
     for (const char *begin = at;; at++) {
         if (at < end && *at != '\t') continue;
@@ -73,16 +79,16 @@ static rondo_status split(const conllu *c, cell cells[COLUMNS], const char *at, 
         begin = at + 1;
     }
     if (n == COLUMNS && cells[FORM].n) return RONDO_OK;
-    return rondo_fail(RONDO_E_FORMAT, "%s:%lld: %s", c->path, (long long)c->line,
+    return rondo_fail(RONDO_E_FORMAT, "%s:%lld: %s", c->path, (long long)c->line.number,
                       n == COLUMNS ? "a line without a word in its second column"
                                    : "expected ten columns with tabs between, as CoNLL-U has them");
 }
 
 /* Ranges (2-3: what two words are written as) and empty nodes (5.1) are no words of the sentence. */
-static rondo_status read_word(conllu *c, const char *at, const char *end)
+static rondo_status read_word(conllu *c)
 {
     cell cells[COLUMNS];
-    RONDO_TRY(split(c, cells, at, end));
+    RONDO_TRY(split(c, cells));
     if (memchr(cells[ID].text, '-', cells[ID].n) || memchr(cells[ID].text, '.', cells[ID].n))
         return RONDO_OK;
     if (c->words++) text_put(&c->sentence, " ", 1);
@@ -90,21 +96,18 @@ static rondo_status read_word(conllu *c, const char *at, const char *end)
     for (size_t i = 0; i < form->n; i++) /* a word stays one: 10 000 is 10_000 */
         text_put(&c->sentence, form->text[i] == ' ' ? "_" : form->text + i, 1);
     if (c->target < 0) return RONDO_OK;
-    return label_read(&c->labels, cells[c->target].text, cells[c->target].n, c->path, c->line);
+    return label_read(&c->labels, cells[c->target].text, cells[c->target].n, c->path,
+                      c->line.number);
 }
 
 static rondo_status read_lines(conllu *c)
 {
-    const char *at = (const char *)c->source.data, *end = at + c->source.size;
-    for (c->line = 1; at < end; c->line++) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        const char *last = stop ? stop : end;
-        if (last > at && last[-1] == '\r') last--;
-        if (last == at)
+    line_cursor lines;
+    for (lines_begin(&lines, &c->source); lines_next(&lines, &c->line);) {
+        if (c->line.n == 0)
             RONDO_TRY(end_sentence(c));
-        else if (*at != '#')
-            RONDO_TRY(read_word(c, at, last));
-        at = stop ? stop + 1 : end;
+        else if (*c->line.text != '#')
+            RONDO_TRY(read_word(c));
     }
     RONDO_TRY(end_sentence(c));
     return store_documents(c->store) ? RONDO_OK
@@ -126,8 +129,9 @@ static rondo_status read_conllu(conllu *c, const conllu_options *o)
     return read_lines(c);
 }
 
-static rondo_status finish(conllu *c, rondo_dataset *d)
+static rondo_status finish(void *reader, rondo_dataset *d)
 {
+    conllu *c = reader;
     if (c->target < 0) return RONDO_OK;
     d->targets = alloc_array(2, sizeof *d->targets);
     if (!d->targets) return RONDO_E_NOMEM;
@@ -141,16 +145,7 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
     conllu c = { .request = request, .path = request->path };
     *out = NULL;
     rondo_status s = read_conllu(&c, options);
-    if (!s) {
-        s = store_dataset(out, c.store);
-        c.store = NULL;
-    }
-    if (!s) s = finish(&c, *out);
-    if (s) {
-        rondo_dataset_free(*out);
-        *out = NULL;
-    }
-    store_free(c.store);
+    s = store_give(out, &c.store, s, finish, &c);
     labels_free(&c.labels);
     text_free(&c.sentence);
     source_close(&c.source);

@@ -165,8 +165,9 @@ static void rows_of(const void *user, int64_t item, int64_t *first, int64_t *n)
     *n = sequence ? at->steps : 1;
 }
 
-static rondo_status finish(csv_table *c, rondo_dataset *d)
+static rondo_status finish(void *reader, rondo_dataset *d)
 {
+    csv_table *c = reader;
     const csv_options *o = c->options;
     const row_store *s = d->self;
     const bool sequence = o->window || o->steps || c->sequence >= 0;
@@ -268,15 +269,7 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
     if (!s) s = csv_choose_columns(&c);
     if (!s) s = csv_choose_groups(&c);
     if (!s) s = read_rows(&c);
-    if (!s) {
-        s = store_dataset(out, c.store);
-        c.store = NULL;
-    }
-    if (!s) s = finish(&c, *out);
-    if (s) {
-        rondo_dataset_free(*out);
-        *out = NULL;
-    }
+    s = store_give(out, &c.store, s, finish, &c);
     csv_close(&c);
     return s;
 }

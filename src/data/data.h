@@ -104,7 +104,7 @@ typedef struct reader_request {
     bool text; /* text is wanted: the model reads it */
     target_kind
         target; /* AUTO: text means classes, numbers mean numbers (integer label files mean classes) */
-    bool no_target; /* predicting: a missing target column or labels file is fine */
+    bool no_target; /* predicting, or text that is its own target: none is looked for */
     char *const
         *classes; /* known label names, in order: another label is E_FORMAT; NULL: find them */
     int n_classes;
@@ -233,6 +233,9 @@ rondo_status source_decode(source_file *, const char *path, const char *encoding
         "encoding", OPTION_TEXT, offsetof(options, encoding), "utf8",                              \
             "of text: utf8, or latin1 or cp1252 as older files are"                                \
     }
+/* Whether bytes begin as UTF-16 with a byte order mark does; the sentence that refuses such a file. */
+bool text_is_utf16(const unsigned char *, size_t n);
+rondo_status text_refuse_utf16(const char *path);
 /* First bytes of a file, unpacked; *n of them. */
 rondo_status source_head(const char *path, unsigned char *head, size_t room, size_t *n);
 rondo_status source_digest(const char *path, uint64_t *digest);
@@ -248,6 +251,20 @@ void spool_close(spool *);
 /* The failure, and which stream it is about. */
 rondo_status spool_fail(const spool *, rondo_status, const char *path);
 bool path_ends(const char *path, const char *ending); /* "a.csv.gz" ends in ".csv" */
+
+/* lines.c: lines of a text; they end in LF, CRLF or with it, and the last one is none when it is empty */
+typedef struct text_line {
+    const char *text; /* [n], without its end; borrowed */
+    size_t n;
+    int64_t number; /* from 1 */
+} text_line;
+typedef struct line_cursor {
+    const char *at, *end;
+    int64_t number; /* of the line before `at` */
+} line_cursor;
+void lines_begin(line_cursor *, const source_file *); /* borrows it */
+bool lines_next(line_cursor *, text_line *);          /* false: there are no more */
+bool line_is_blank(const text_line *);                /* blanks and tabs alone */
 
 /* classes.c: label names and their numbers */
 typedef struct class_list {
@@ -307,8 +324,10 @@ rondo_status store_text(row_store *, const char *text, size_t n);
 /* E_LIMIT when one that is a line, or a cell, is too long to be meant. */
 rondo_status document_check(size_t n, const char *path, int64_t line);
 int64_t store_documents(const row_store *);
-/* Takes the store, also when it fails.  The reader has yet to fill shapes and names. */
-rondo_status store_dataset(rondo_dataset **, row_store *);
+/* What a reader comes to when it has read, with this status: takes the store and leaves NULL, also when
+ * it fails. `finish` fills shapes and names of the dataset, whose `self` is the store. */
+rondo_status store_give(rondo_dataset **, row_store **, rondo_status,
+                        rondo_status (*finish)(void *reader, rondo_dataset *), void *reader);
 void store_free(row_store *);
 
 /* csv_rows.c: RFC 4180 text cut into rows of cells, which borrow the text */

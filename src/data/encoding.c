@@ -31,12 +31,22 @@ static bool begins(const source_file *s, const char *mark)
     return s->size >= n && !memcmp(s->data, mark, n);
 }
 
+bool text_is_utf16(const unsigned char *bytes, size_t n)
+{
+    return n >= 2 && (!memcmp(bytes, "\xff\xfe", 2) || !memcmp(bytes, "\xfe\xff", 2));
+}
+
+rondo_status text_refuse_utf16(const char *path)
+{
+    return rondo_fail(RONDO_E_FORMAT,
+                      "%s is UTF-16; iconv -f UTF-16 -t UTF-8 makes the UTF-8 that Rondo reads",
+                      path);
+}
+
 static rondo_status check(const source_file *s, const char *path)
 {
     const unsigned char *zero = memchr(s->data, 0, s->size);
-    if (begins(s, "\xff\xfe") || begins(s, "\xfe\xff"))
-        return rondo_fail(RONDO_E_FORMAT, "%s is UTF-16; iconv -f UTF-16 -t UTF-8 makes it UTF-8",
-                          path);
+    if (text_is_utf16(s->data, s->size)) return text_refuse_utf16(path);
     if (zero) {
         const place p = place_of(s, (size_t)(zero - s->data));
         return rondo_fail(RONDO_E_FORMAT, "%s:%lld: byte %lld is zero; this is no text", path,

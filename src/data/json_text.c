@@ -80,7 +80,10 @@ static rondo_status value_text(char out[LIMIT_NAME], const json_reader *r, const
 {
     const json_t *value = json_object_get(object, key);
     if (!value) return missing(r, object, key, place);
-    if (json_is_string(value) && json_string_length(value) < LIMIT_NAME)
+    if (json_is_string(value) && json_string_length(value) >= LIMIT_NAME)
+        return rondo_fail(RONDO_E_FORMAT, "%s:%lld: \"%s\" has %zu bytes, too long for a name",
+                          r->path, (long long)place, key, json_string_length(value));
+    if (json_is_string(value))
         snprintf(out, LIMIT_NAME, "%s", json_string_value(value));
     else if (json_is_integer(value))
         snprintf(out, LIMIT_NAME, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -149,13 +152,13 @@ static rondo_status read_array(json_reader *r, const char *text, size_t n)
     return s;
 }
 
-static rondo_status read_line(json_reader *r, const char *text, size_t n, int64_t line)
+static rondo_status read_line(json_reader *r, const text_line *l)
 {
     char where[LIMIT_NAME];
     json_t *object;
-    snprintf(where, sizeof where, "%s:%lld", r->path, (long long)line);
-    RONDO_TRY(json_read(&object, text, n, where));
-    const rondo_status s = read_object(r, object, line);
+    snprintf(where, sizeof where, "%s:%lld", r->path, (long long)l->number);
+    RONDO_TRY(json_read(&object, l->text, l->n, where));
+    const rondo_status s = read_object(r, object, l->number);
     json_decref(object);
     return s;
 }
@@ -165,13 +168,10 @@ static rondo_status read_all(json_reader *r)
     const char *at = (const char *)r->source.data, *end = at + r->source.size, *first = at;
     while (first < end && is_blank(*first)) first++;
     if (first < end && *first == '[') return read_array(r, at, r->source.size);
-    for (int64_t line = 1; at < end; line++) {
-        const char *stop = memchr(at, '\n', (size_t)(end - at));
-        if (!stop) stop = end;
-        while (at < stop && is_blank(*at)) at++;
-        if (at < stop) RONDO_TRY(read_line(r, at, (size_t)(stop - at), line));
-        at = stop < end ? stop + 1 : end;
-    }
+    line_cursor lines;
+    lines_begin(&lines, &r->source);
+    for (text_line l; lines_next(&lines, &l);)
+        if (!line_is_blank(&l)) RONDO_TRY(read_line(r, &l));
     return RONDO_OK;
 }
 
@@ -202,8 +202,9 @@ static rondo_status name_one(char ***names, int *n, const char *name)
     return *n ? RONDO_OK : RONDO_E_NOMEM;
 }
 
-static rondo_status finish(json_reader *r, rondo_dataset *d)
+static rondo_status finish(void *reader, rondo_dataset *d)
 {
+    json_reader *r = reader;
     const reader_request *q = r->request;
     RONDO_TRY(name_one(&d->features, &d->n_features, r->text));
     RONDO_TRY(groups_give(d, r->groups, q->n_groups, q, groups_by_item, NULL));
@@ -217,16 +218,7 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
     json_reader r = { .request = request, .path = request->path };
     *out = NULL;
     rondo_status s = read_json(&r, options);
-    if (!s) {
-        s = store_dataset(out, r.store);
-        r.store = NULL;
-    }
-    if (!s) s = finish(&r, *out);
-    if (s) {
-        rondo_dataset_free(*out);
-        *out = NULL;
-    }
-    store_free(r.store);
+    s = store_give(out, &r.store, s, finish, &r);
     labels_free(&r.labels);
     groups_free(r.groups, request->n_groups);
     text_free(&r.joined);

@@ -134,6 +134,23 @@ done:
 }
 
 /* ---- Files ---- */
+
+/* A file that no reader takes for its own. */
+static rondo_status refuse(const reader_request *q, const unsigned char *head, size_t n)
+{
+    char *names[32], known[LIMIT_NAME];
+    int readers = 0;
+    if (n == 0) return rondo_fail(RONDO_E_FORMAT, "%s is empty", q->path);
+    if (text_is_utf16(head, n)) return text_refuse_utf16(q->path);
+    if (q->text) return rondo_fail(RONDO_E_FORMAT, "%s has zero bytes: it is no text", q->path);
+    for (; readers < registry_count(REGISTRY_READER) && readers < 32; readers++)
+        names[readers] = (char *)(uintptr_t)registry_name(REGISTRY_READER, readers);
+    names_join(known, sizeof known, names, readers);
+    return rondo_fail(RONDO_E_FORMAT,
+                      "%s: no reader knows such a file; say format=NAME (--format NAME) if it is "
+                      "one of %s",
+                      q->path, known);
+}
 static rondo_status choose_reader(const reader_row **out, const reader_request *q,
                                   const char *format)
 {
@@ -151,12 +168,7 @@ static rondo_status choose_reader(const reader_row **out, const reader_request *
         if ((*out)->only_text && !q->text) continue;
         if ((*out)->recognises && (*out)->recognises(q->path, head, n)) return RONDO_OK;
     }
-    return rondo_fail(
-        RONDO_E_FORMAT,
-        n ? "%s: no reader knows such a file; say format=NAME (--format NAME) if it is one of csv, "
-            "npy, idx, ts, text, json"
-          : "%s is empty",
-        q->path);
+    return refuse(q, head, n);
 }
 
 /* Words that the reader knows, and of those about targets none where no targets are needed. */
@@ -174,6 +186,26 @@ static rondo_status set_before(const reader_row *row, void *options, const reade
     return RONDO_OK;
 }
 
+/* An option that is another reader's: the file is read as something it was not meant to be. */
+static rondo_status check_known(const reader_row *row, const spec *own)
+{
+    for (int i = 0; i < own->n; i++) {
+        const char *key = own->words[i].key ? own->words[i].key : own->words[i].value;
+        if (options_find(&row->options, key)) continue;
+        for (int k = 0; k < registry_count(REGISTRY_READER); k++) {
+            const reader_row *other = registry_at(REGISTRY_READER, k);
+            if (!options_find(&other->options, key)) continue;
+            return rondo_fail(RONDO_E_NAME,
+                              "\"%s\" is an option of the reader %s, and the file is read as %s; "
+                              "say format=%s%s",
+                              key, other->name, row->name, other->name,
+                              other->only_text ? ", and --tokenizer word where a model reads it"
+                                               : "");
+        }
+    }
+    return RONDO_OK;
+}
+
 static rondo_status open_file(rondo_dataset **out, const reader_request *request, const wishes *w)
 {
     const reader_row *row = NULL;
@@ -185,6 +217,7 @@ static rondo_status open_file(rondo_dataset **out, const reader_request *request
     const spec own = { .words = w->own.words, .n = w->n_own };
     uint64_t labels = 0;
     s = set_before(row, options, request, w);
+    if (!s) s = check_known(row, &own);
     if (!s) s = options_from_spec(&row->options, options, row->name, &own);
     if (!s) s = row->open(out, request, options);
     if (!s) s = source_digest(request->path, &(*out)->digest);

@@ -98,9 +98,9 @@ static void close_store(rondo_dataset *d)
     store_free(d->self);
 }
 
-rondo_status store_dataset(rondo_dataset **out, row_store *s)
+static rondo_status store_dataset(rondo_dataset **out, row_store *s)
 {
-    rondo_status status = dataset_new(out, (int64_t)(s->spans.size / sizeof(row_span)));
+    const rondo_status status = dataset_new(out, (int64_t)(s->spans.size / sizeof(row_span)));
     if (status) {
         store_free(s);
         return status;
@@ -112,4 +112,22 @@ rondo_status store_dataset(rondo_dataset **out, row_store *s)
     (*out)->close = close_store;
     (*out)->self = s;
     return RONDO_OK;
+}
+
+rondo_status store_give(rondo_dataset **out, row_store **s, rondo_status status,
+                        rondo_status (*finish)(void *reader, rondo_dataset *), void *reader)
+{
+    row_store *taken = *s;
+    *s = NULL;
+    *out = NULL;
+    if (status) {
+        store_free(taken);
+        return status;
+    }
+    RONDO_TRY(store_dataset(out, taken));
+    status = finish(reader, *out);
+    if (!status) return RONDO_OK;
+    rondo_dataset_free(*out);
+    *out = NULL;
+    return status;
 }

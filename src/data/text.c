@@ -17,17 +17,10 @@ static const option_field fields[] = {
     ENCODING_FIELD(text_options),
 };
 
-typedef struct line { /* without its end */
-    const char *text;
-    size_t n;
-    int64_t number;
-} line;
-
 typedef struct text_reader {
     const reader_request *request;
     const char *path; /* of what is read at the moment */
-    const char *at, *end;
-    int64_t line; /* of the next */
+    line_cursor lines;
     bool first, coarse;
     source_file source, labels;
     row_store *store;
@@ -42,27 +35,7 @@ static bool is_blank(char c)
 static void begin(text_reader *r, const char *path, const source_file *s)
 {
     r->path = path;
-    r->at = (const char *)s->data;
-    r->end = r->at + s->size;
-    r->line = 1;
-}
-
-/* Lines end in LF, CRLF or with the file; the last one is none when it is empty. */
-static bool next_line(text_reader *r, line *l)
-{
-    if (r->at == r->end) return false;
-    const char *stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
-    *l = (line){ r->at, (size_t)((stop ? stop : r->end) - r->at), r->line++ };
-    if (l->n && l->text[l->n - 1] == '\r') l->n--;
-    r->at = stop ? stop + 1 : r->end;
-    return true;
-}
-
-static bool is_empty(const line *l)
-{
-    size_t i = 0;
-    while (i < l->n && is_blank(l->text[i])) i++;
-    return i == l->n;
+    lines_begin(&r->lines, s);
 }
 
 /* ---- Labels ---- */
@@ -76,7 +49,7 @@ static rondo_status add_label(text_reader *r, const char *text, size_t n, int64_
 }
 
 /* Takes the word in front off the line. */
-static rondo_status take_label(text_reader *r, line *l)
+static rondo_status take_label(text_reader *r, text_line *l)
 {
     while (l->n && is_blank(*l->text)) l->text++, l->n--;
     size_t n = 0;
@@ -98,9 +71,9 @@ static rondo_status read_label_file(text_reader *r)
 {
     const int64_t documents = store_documents(r->store);
     int64_t labels = 0;
-    line l;
-    for (begin(r, r->request->labels, &r->labels); next_line(r, &l);) {
-        if (is_empty(&l)) continue;
+    text_line l;
+    for (begin(r, r->request->labels, &r->labels); lines_next(&r->lines, &l);) {
+        if (line_is_blank(&l)) continue;
         while (l.n && is_blank(l.text[l.n - 1])) l.n--;
         RONDO_TRY(add_label(r, l.text, l.n, l.number));
         labels++;
@@ -122,8 +95,8 @@ static rondo_status add_document(text_reader *r, const char *text, size_t n)
  * labels it is nothing. */
 static rondo_status read_lines(text_reader *r)
 {
-    for (line l; next_line(r, &l);) {
-        if (r->first && is_empty(&l)) continue;
+    for (text_line l; lines_next(&r->lines, &l);) {
+        if (r->first && line_is_blank(&l)) continue;
         if (r->first) RONDO_TRY(take_label(r, &l));
         RONDO_TRY(document_check(l.n, r->path, l.number));
         RONDO_TRY(add_document(r, l.text, l.n));
@@ -133,10 +106,10 @@ static rondo_status read_lines(text_reader *r)
 
 static rondo_status read_paragraphs(text_reader *r)
 {
-    line first = { 0 };
+    text_line first = { 0 };
     const char *end = NULL; /* of the paragraph's last line; NULL: there is none yet */
-    for (line l;;) {
-        const bool more = next_line(r, &l), blank = !more || is_empty(&l);
+    for (text_line l;;) {
+        const bool more = lines_next(&r->lines, &l), blank = !more || line_is_blank(&l);
         if (blank && end) {
             const size_t n = (size_t)(end - first.text);
             RONDO_TRY(document_check(n, r->path, first.number));
@@ -154,7 +127,7 @@ static rondo_status read_documents(text_reader *r, const char *by)
 {
     begin(r, r->request->path, &r->source);
     if (!strcmp(by, "document"))
-        RONDO_TRY(add_document(r, r->at, (size_t)(r->end - r->at)));
+        RONDO_TRY(add_document(r, (const char *)r->source.data, r->source.size));
     else
         RONDO_TRY(!strcmp(by, "line") ? read_lines(r) : read_paragraphs(r));
     if (r->store->inputs.size > 0) return RONDO_OK;
@@ -194,21 +167,18 @@ static rondo_status read_text(text_reader *r, const text_options *o)
     return q->labels ? read_label_file(r) : RONDO_OK;
 }
 
+static rondo_status finish(void *reader, rondo_dataset *d)
+{
+    text_reader *r = reader;
+    return r->first || r->request->labels ? labels_give(&r->known, d, false) : RONDO_OK;
+}
+
 static rondo_status open(rondo_dataset **out, const reader_request *request, const void *options)
 {
     text_reader r = { .request = request };
     *out = NULL;
     rondo_status s = read_text(&r, options);
-    if (!s) {
-        s = store_dataset(out, r.store);
-        r.store = NULL;
-    }
-    if (!s && (r.first || request->labels)) s = labels_give(&r.known, *out, false);
-    if (s) {
-        rondo_dataset_free(*out);
-        *out = NULL;
-    }
-    store_free(r.store);
+    s = store_give(out, &r.store, s, finish, &r);
     labels_free(&r.known);
     source_close(&r.labels);
     source_close(&r.source);

@@ -214,8 +214,9 @@ static rondo_status read_samples(ts *f)
     return RONDO_OK;
 }
 
-static rondo_status finish(ts *f, rondo_dataset *d)
+static rondo_status finish(void *reader, rondo_dataset *d)
 {
+    ts *f = reader;
     const int64_t steps = f->shortest == f->longest ? f->longest : 0;
     row_store *s = d->self;
     d->input[0] = (field_shape){ RONDO_F32, { 2, { steps, f->dimensions } } };
@@ -244,16 +245,7 @@ static rondo_status open(rondo_dataset **out, const reader_request *request, con
     rondo_status s = read_header(&f);
     if (!s) s = choose_target(&f);
     if (!s) s = read_samples(&f);
-    if (!s) {
-        s = store_dataset(out, f.store);
-        f.store = NULL;
-    }
-    if (!s) s = finish(&f, *out);
-    if (s) {
-        rondo_dataset_free(*out);
-        *out = NULL;
-    }
-    store_free(f.store);
+    s = store_give(out, &f.store, s, finish, &f);
     class_list_free(&f.labels);
     alloc_free(f.series);
     source_close(&file);

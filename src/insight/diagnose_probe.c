@@ -236,14 +236,17 @@ static double entropy(double share)
 /* The loss of the best answer that is always the same, of losses of which it is known. */
 static double constant_loss(const probe *p)
 {
-    const char *name = p->objective->losses[0].row->name;
+    const loss *l = &p->objective->losses[0];
+    const char *name = l->row->name;
+    const double smoothing = loss_is_smoothed(l) ? (double)l->parameter : 0;
     const bool yes_no = strcmp(name, "binary_crossentropy") == 0;
     const bool classes = strstr(name, "categorical_crossentropy") != NULL;
     double sum = 0;
     if (!(p->answers > 0) || p->objective->n > 1) return NAN;
     for (int64_t k = 0; k < p->width; k++) {
-        const double mean = p->answer[k] / p->answers,
-                     square = p->answer[p->width + k] / p->answers;
+        const double share = p->answer[k] / p->answers,
+                     square = p->answer[p->width + k] / p->answers,
+                     mean = (1 - smoothing) * share + smoothing / (classes ? (double)p->width : 2);
         if (classes)
             sum += entropy(mean);
         else if (yes_no)

@@ -202,7 +202,7 @@ static rondo_status answer(rondo_explanation *e, rondo_pipeline *p, const rondo_
                            const rondo_explain_options *o, int64_t *step, int64_t *column)
 {
     if (!p->pass) RONDO_TRY(pass_new(&p->pass, p->model));
-    RONDO_TRY(pipeline_forward(p, p->pass, d, o->sample, 1));
+    RONDO_TRY(pipeline_forward(p, p->pass, d, &o->sample, 1));
     const value *y = pass_output(p->pass, 0);
     RONDO_TRY(choose_step(e, step, y, o->step));
     e->label = pipeline_read(p, p->row, y->data + *step * y->shape.features);

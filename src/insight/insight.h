@@ -11,6 +11,7 @@
 #ifndef RONDO_INSIGHT_H
 #define RONDO_INSIGHT_H
 #include "chart/chart.h"
+#include "rondo_insight.h"
 #include "task/task.h"
 #include <stdarg.h>
 
@@ -175,6 +176,7 @@ typedef struct run_report {
     text_buffer out;
     bool chinese;
     const char *folder;
+    const json_t *about;      /* its manifest */
     rondo_pipeline *pipeline; /* NULL: the training is not finished */
     rondo_dataset *data;      /* NULL: none to judge it by */
     const char *data_path;
@@ -185,7 +187,21 @@ typedef struct run_report {
 /* Texts of the table below, formatted and escaped. */
 void report_say(run_report *, int word, ...);
 void report_heading(run_report *, int word);
+/* One sentence, or some, of the table. */
+#define REPORT_PARAGRAPH(r, ...)                                                                   \
+    do {                                                                                           \
+        text_add(&(r)->out, "<p>");                                                                \
+        report_say(r, __VA_ARGS__);                                                                \
+        text_add(&(r)->out, "</p>\n");                                                             \
+    } while (0)
 void report_cell(run_report *, const char *tag, const char *text); /* <td>text</td> */
+void report_number(run_report *, double);
+/* report_text.c: of a language model the lead, what it is judged on, a score's unit, samples. */
+void report_language(run_report *, const char *layers, long long parameters);
+void report_judged_text(run_report *, const rondo_text_unit *);
+void report_unit(run_report *, const char *score); /* a cell; nothing where scores have none */
+rondo_status report_writing(run_report *);
+rondo_status report_base(run_report *); /* what became of a base, and what other functions cost */
 rondo_status report_curves(run_report *);
 rondo_status report_scores(run_report *); /* and groups, where the data have them */
 rondo_status report_samples(run_report *);
@@ -196,10 +212,36 @@ enum {
     WORD_CLASSIFIER,
     WORD_REGRESSION,
     WORD_FORECASTER,
+    WORD_LANGUAGE_MODEL,
+    WORD_LAYERS_OF,
     WORD_TRAINED,
+    WORD_TRAINED_TEXT,
     WORD_BEST,
     WORD_UNFINISHED,
     WORD_JUDGED,
+    WORD_JUDGED_TEXT,
+    WORD_END_COUNTED,
+    WORD_UNKNOWN,
+    WORD_A_WORD,
+    WORD_A_SUB_WORD,
+    WORD_A_CHARACTER,
+    WORD_A_BYTE,
+    WORD_A_TOKEN,
+    WORD_PER,
+    WORD_NATS_PER,
+    WORD_BITS_PER,
+    WORD_WRITES,
+    WORD_FORGOTTEN,
+    WORD_FORGOTTEN_SAY,
+    WORD_THE_BASE,
+    WORD_FUNCTIONS,
+    WORD_EXCHANGE,
+    WORD_ON_VALIDATION,
+    WORD_NOT_JUDGED,
+    WORD_AS_IT_WAS,
+    WORD_EXCHANGED,
+    WORD_AFTER_BEST,
+    WORD_AFTER_LAST,
     WORD_FLATTERS,
     WORD_NO_DATA,
     WORD_CURVES,

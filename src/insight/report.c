@@ -27,14 +27,6 @@ void report_cell(run_report *r, const char *tag, const char *text)
     text_add(&r->out, "</%s>", tag);
 }
 
-/* One sentence, or some, of the table. */
-#define PARAGRAPH(r, ...)                                                                          \
-    do {                                                                                           \
-        text_add(&(r)->out, "<p>");                                                                \
-        report_say(r, __VA_ARGS__);                                                                \
-        text_add(&(r)->out, "</p>\n");                                                             \
-    } while (0)
-
 /* ---- What the run is ---- */
 static const char *text_at(const json_t *object, const char *key, const char *otherwise)
 {
@@ -47,19 +39,42 @@ static long long number_at(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static void write_lead(run_report *r, const json_t *m)
+/* Of a model that began as another: that one by its path, not by its digest, "base 1a… 2b…; dense 2". */
+static rondo_status layers_text(char **text, const run_report *r)
 {
-    const char *task = text_at(m, "task", ""), *layers = text_at(m, "model", "?");
-    const long long parameters = number_at(m, "parameters");
-    const json_t *data = json_object_get(m, "data");
-    if (strcmp(task, "classify") == 0 && r->pipeline)
-        PARAGRAPH(r, WORD_CLASSIFIER, r->pipeline->n_columns, layers, parameters);
+    const char *layers = text_at(r->about, "model", "?");
+    const char *base = text_at(json_object_get(r->about, "recipe"), "base", NULL);
+    text_buffer out = { 0 };
+    if (base) {
+        const char *end = strchr(layers, ';');
+        text_add(&out, page_word(WORD_LAYERS_OF, r->chinese), base);
+        layers = end ? end : "";
+    }
+    text_add(&out, "%s", layers);
+    *text = out.data;
+    return out.status;
+}
+
+static rondo_status write_lead(run_report *r)
+{
+    const json_t *m = r->about, *data = json_object_get(m, "data");
+    const char *task = text_at(m, "task", "");
+    const long long parameters = number_at(m, "parameters"), tokens = number_at(data, "tokens");
+    char *layers;
+    RONDO_TRY(layers_text(&layers, r));
+    if (strcmp(task, "language") == 0)
+        report_language(r, layers, parameters);
+    else if (strcmp(task, "classify") == 0 && r->pipeline)
+        REPORT_PARAGRAPH(r, WORD_CLASSIFIER, r->pipeline->n_columns, layers, parameters);
     else
-        PARAGRAPH(r, strcmp(task, "forecast") == 0 ? WORD_FORECASTER : WORD_REGRESSION, layers,
-                  parameters);
-    PARAGRAPH(r, WORD_TRAINED, number_at(data, "samples"), text_at(data, "path", "?"),
-              number_at(m, "epochs"), text_at(m, "optimizer", "?"), number_at(m, "seed"));
-    if (!r->pipeline) PARAGRAPH(r, WORD_UNFINISHED);
+        REPORT_PARAGRAPH(r, strcmp(task, "forecast") == 0 ? WORD_FORECASTER : WORD_REGRESSION,
+                         layers, parameters);
+    alloc_free(layers);
+    REPORT_PARAGRAPH(r, tokens ? WORD_TRAINED_TEXT : WORD_TRAINED,
+                     tokens ? tokens : number_at(data, "samples"), text_at(data, "path", "?"),
+                     number_at(m, "epochs"), text_at(m, "optimizer", "?"), number_at(m, "seed"));
+    if (!r->pipeline) REPORT_PARAGRAPH(r, WORD_UNFINISHED);
+    return r->out.status;
 }
 
 /* Nested objects are rows of their own, "data.digest". */
@@ -157,7 +172,7 @@ static rondo_status write_diagnosis(run_report *r)
     if (!d && !s) return RONDO_OK;
     report_heading(r, WORD_DIAGNOSIS);
     if (s)
-        PARAGRAPH(r, WORD_NO_DIAGNOSIS, rondo_error());
+        REPORT_PARAGRAPH(r, WORD_NO_DIAGNOSIS, rondo_error());
     else
         diagnosis_body(&r->out, d, r->chinese);
     rondo_diagnosis_free(d);
@@ -165,30 +180,36 @@ static rondo_status write_diagnosis(run_report *r)
 }
 
 /* ---- The page ---- */
-static rondo_status write_body(run_report *r, const json_t *about, const char *why)
+static rondo_status write_body(run_report *r, const char *why)
 {
-    write_lead(r, about);
+    rondo_text_unit unit;
+    RONDO_TRY(write_lead(r));
     if (r->data) {
-        PARAGRAPH(r, WORD_JUDGED, (long long)r->data->count, r->data_path);
+        if (rondo_pipeline_text_unit(r->pipeline, r->data, &unit))
+            report_judged_text(r, &unit);
+        else
+            REPORT_PARAGRAPH(r, WORD_JUDGED, (long long)r->data->count, r->data_path);
         RONDO_TRY(report_scores(r));
-        if (r->trained_on) PARAGRAPH(r, WORD_FLATTERS);
+        if (r->trained_on) REPORT_PARAGRAPH(r, WORD_FLATTERS);
     } else if (r->pipeline) {
-        PARAGRAPH(r, WORD_NO_DATA, why);
+        REPORT_PARAGRAPH(r, WORD_NO_DATA, why);
     }
+    RONDO_TRY(report_base(r));
     RONDO_TRY(report_curves(r));
+    RONDO_TRY(report_writing(r));
     if (r->data) RONDO_TRY(report_samples(r));
     RONDO_TRY(write_diagnosis(r));
     RONDO_TRY(write_layers(r));
     report_heading(r, WORD_RUN);
     text_add(&r->out, "<div class=\"scroll\"><table class=\"words\">\n");
-    write_rows(r, about, "");
+    write_rows(r, r->about, "");
     text_add(&r->out, "</table></div>\n<footer>");
     report_say(r, WORD_MADE, rondo_version());
     text_add(&r->out, "</footer>\n");
     return r->out.status;
 }
 
-static rondo_status write_page(run_report *r, const json_t *about, const char *why)
+static rondo_status write_page(run_report *r, const char *why)
 {
     char title[2 * LIMIT_NAME];
     const char *name = strrchr(r->folder, '/');
@@ -197,7 +218,7 @@ static rondo_status write_page(run_report *r, const json_t *about, const char *w
     page_begin(&r->out, title, r->chinese ? "zh" : "en");
     report_cell(r, "h1", title);
     text_add(&r->out, "\n");
-    RONDO_TRY(write_body(r, about, why));
+    RONDO_TRY(write_body(r, why));
     page_end(&r->out);
     return r->out.status;
 }
@@ -224,10 +245,11 @@ rondo_status rondo_report(const char *run, const rondo_recipe *recipe, const cha
     RONDO_TRY(page_language(&r.chinese, rondo_recipe_get(recipe, "lang")));
     RONDO_TRY(recipe_int(recipe, "threads", 0, 0, &threads));
     RONDO_TRY(manifest_read(&m, run));
+    r.about = m.json;
     char *file = path ? alloc_text(path) : file_join(run, "report.html");
     rondo_status s = file ? open_model(&r, &m, (int)threads) : RONDO_E_NOMEM;
     if (!s) s = open_data(&r, recipe, m.json, why);
-    if (!s) s = write_page(&r, m.json, why);
+    if (!s) s = write_page(&r, why);
     if (!s) s = file_write_all(file, r.out.data, r.out.size);
     alloc_free(file);
     text_free(&r.out);

@@ -61,31 +61,56 @@ static const double *column_of(const log_table *t, const char *prefix, const cha
     return NULL;
 }
 
-static void draw_curve(run_report *r, const log_table *t, const char *name, const double *epochs)
+static chart_series series_of(const run_report *r, int word, const double *x, const double *y,
+                              int n)
 {
-    const double *train = column_of(t, "", name), *validation = column_of(t, "val_", name);
-    const chart_mark mark = t->epochs > 1 ? CHART_LINE : CHART_POINTS;
-    const chart_series series[] = {
-        { .name = page_word(WORD_TRAINING, r->chinese),
-          .x = epochs,
-          .y = train,
-          .n = t->epochs,
-          .mark = mark },
-        { .name = page_word(WORD_VALIDATION, r->chinese),
-          .x = epochs,
-          .y = validation,
-          .n = t->epochs,
-          .mark = mark },
-    };
+    return (chart_series){ .name = page_word(word, r->chinese),
+                           .x = x,
+                           .y = y,
+                           .n = n,
+                           .mark = n > 1 ? CHART_LINE : CHART_POINTS };
+}
+
+static void draw_series(run_report *r, const char *name, const chart_series *series, int n)
+{
     const chart c = { .title = name,
                       .x = { .label = page_word(WORD_EPOCH, r->chinese) },
                       .series = series,
-                      .n_series = validation ? 2 : 1,
+                      .n_series = n,
                       .width = 520,
                       .height = 300 };
     text_add(&r->out, "<figure>\n");
     chart_draw(&r->out, &c, false);
     text_add(&r->out, "</figure>\n");
+}
+
+/* The base's, from before the first epoch on: epochs[-1] is 0. */
+static rondo_status draw_base(run_report *r, const log_table *t, const char *name,
+                              const double *epochs, const json_t *before)
+{
+    double *y = alloc_array(t->epochs + 1, sizeof *y);
+    if (!y) return RONDO_E_NOMEM;
+    y[0] = json_number_value(before);
+    memcpy(y + 1, column_of(t, "", name), (size_t)t->epochs * sizeof *y);
+    const chart_series base = series_of(r, WORD_THE_BASE, epochs - 1, y, t->epochs + 1);
+    draw_series(r, name, &base, 1);
+    alloc_free(y);
+    return RONDO_OK;
+}
+
+static rondo_status draw_curve(run_report *r, const log_table *t, const char *name,
+                               const double *epochs)
+{
+    const json_t *story = json_object_get(r->about, "training"),
+                 *before = json_object_get(json_object_get(story, "base_before"), name);
+    const double *validation = column_of(t, "val_", name);
+    if (json_is_number(before)) return draw_base(r, t, name, epochs, before);
+    const chart_series series[] = {
+        series_of(r, WORD_TRAINING, epochs, column_of(t, "", name), t->epochs),
+        series_of(r, WORD_VALIDATION, epochs, validation, t->epochs),
+    };
+    draw_series(r, name, series, validation ? 2 : 1);
+    return RONDO_OK;
 }
 
 /* The epoch with the least loss of validation, or of training where there is none. */
@@ -112,7 +137,7 @@ rondo_status report_curves(run_report *r)
     alloc_free(path);
     double *epochs = s ? NULL : alloc_array(t.epochs + 1, sizeof *epochs);
     if (!s && !epochs) s = RONDO_E_NOMEM;
-    for (int i = 0; !s && i < t.epochs; i++) epochs[i] = i + 1;
+    for (int i = 0; !s && i <= t.epochs; i++) epochs[i] = i;
     if (!s) report_heading(r, WORD_CURVES);
     if (!s && t.epochs) name_best(r, &t);
     if (!s && !t.epochs) {
@@ -128,7 +153,7 @@ rondo_status report_curves(run_report *r)
     text_add(&r->out, "<div class=\"figures\">\n");
     for (int c = 0; !s && t.epochs && c < t.columns; c++)
         if (strcmp(t.names[c], "epoch") != 0 && strncmp(t.names[c], "val_", 4) != 0)
-            draw_curve(r, &t, t.names[c], epochs);
+            s = draw_curve(r, &t, t.names[c], epochs + 1);
     text_add(&r->out, "</div>\n");
     alloc_free(epochs);
     alloc_free(t.values);
@@ -136,7 +161,7 @@ rondo_status report_curves(run_report *r)
 }
 
 /* ---- Metrics ---- */
-static void number_cell(run_report *r, double x)
+void report_number(run_report *r, double x)
 {
     if (isnan(x))
         text_add(&r->out, "<td>-</td>");
@@ -154,11 +179,13 @@ static void write_metrics(run_report *r, const char *const *names, const double 
     static const int titles[] = { WORD_METRIC, WORD_VALUE };
     text_add(&r->out, "<table><tr>");
     head_cells(r, titles, 2);
+    if (strcmp(rondo_pipeline_task(r->pipeline), "language") == 0) text_add(&r->out, "<th></th>");
     text_add(&r->out, "</tr>\n");
     for (int i = 0; i < n; i++) {
         text_add(&r->out, "<tr>");
         report_cell(r, "td", names[i]);
-        number_cell(r, values[i]);
+        report_number(r, values[i]);
+        report_unit(r, names[i]);
         text_add(&r->out, "</tr>\n");
     }
     text_add(&r->out, "</table>\n");
@@ -183,9 +210,9 @@ static void write_classes(run_report *r, const double *counts, int64_t n)
         const double right = counts[k * n + k];
         text_add(&r->out, "<tr>");
         report_cell(r, "td", rondo_pipeline_column(r->pipeline, (int)k));
-        number_cell(r, right / said);
-        number_cell(r, right / truly);
-        number_cell(r, 2 * right / (truly + said));
+        report_number(r, right / said);
+        report_number(r, right / truly);
+        report_number(r, 2 * right / (truly + said));
         text_add(&r->out, "<td>%.0f</td></tr>\n", truly);
     }
     text_add(&r->out, "</table></div>\n");
@@ -233,7 +260,7 @@ static void group_row(run_report *r, const rondo_breakdown *b, const rondo_group
     text_add(&r->out, "</td><td>%lld</td>", (long long)g->samples);
     for (int i = 0; i < b->n_scores; i++) {
         if (isnan(g->low[i]))
-            number_cell(r, g->score[i]);
+            report_number(r, g->score[i]);
         else
             text_add(&r->out, "<td>%.4g <small>%.2f-%.2f</small></td>", g->score[i], g->low[i],
                      g->high[i]);
@@ -250,7 +277,7 @@ static void spread_row(run_report *r, const rondo_breakdown *b, int word, size_t
     for (int i = 0; i < b->n_scores; i++) {
         double x;
         memcpy(&x, (const char *)&b->spread[i] + offset, sizeof x);
-        number_cell(r, x);
+        report_number(r, x);
     }
     text_add(&r->out, "<td></td></tr>\n");
 }

@@ -29,7 +29,7 @@ typedef void loss_kernel(double *loss, real *dx, real *y, const real *x, const r
 
 /* What a fused kernel gives as dx, made of its y in place. */
 typedef void slope_kernel(real *y, const real *target, const int32_t *label, const real *weight,
-                          int64_t rows, int64_t width);
+                          real parameter, int64_t rows, int64_t width);
 
 /* A product that a row's sums go on with: x[k] and packed weights of as many rows. */
 typedef struct row_term {
@@ -202,15 +202,15 @@ typedef struct kernels {
 
     /* ---- losses, see loss_kernel. Fused: x are logits, y receives the probabilities; the
      * others read x itself and leave y alone.  On probabilities: clipped to [1e-7, 1-1e-7] as
-     * Keras does. ---- */
+     * Keras does. The parameter is huber's delta and, of cross-entropies, how much of the truth is
+     * smoothed. ---- */
     loss_kernel *softmax_cross_entropy; /* fused; target distribution or label; Σ over the row */
     slope_kernel *softmax_slope;        /* of softmax_cross_entropy */
     loss_kernel *sigmoid_cross_entropy; /* fused; mean over the row */
     loss_kernel
         *cross_entropy; /* rows are first normalised to sum 1, as Keras does; target or label */
-    loss_kernel *binary_cross_entropy; /* mean over the row */
-    loss_kernel *squared_error, *absolute_error,
-        *huber; /* mean over the row; parameter: huber's delta */
+    loss_kernel *binary_cross_entropy;                   /* mean over the row */
+    loss_kernel *squared_error, *absolute_error, *huber; /* mean over the row */
 
     /* ---- optimizers: one pass over n weights ---- */
     void (*sgd)(real *w, real *velocity, const real *g, int64_t n,

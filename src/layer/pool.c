@@ -1,7 +1,7 @@
 /* pool:  a sequence becomes one vector: its last valid step, the largest value of each feature over the
- * valid steps, their average, or several of these side by side.  All three are the concat pooling of
- * ULMFiT (Howard and Ruder 2018); max and average are Keras' GlobalMaxPooling1D and
- * GlobalAveragePooling1D with masks. */
+ * valid steps, their average, or several of these side by side, in this order.  All three are the concat
+ * pooling of ULMFiT (Howard and Ruder 2018); average is Keras' GlobalAveragePooling1D, max its
+ * GlobalMaxPooling1D, which knows no masks; ours does. A sequence without steps becomes zeros. */
 #include "layer.h"
 
 typedef struct options {

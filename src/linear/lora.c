@@ -8,7 +8,8 @@
  * are taken in blocks of rows whose t and u lie on the stack.
  *
  * Dropout is on the input of A, one mask for a step of training: it drops rows of A, and so goes into
- * W' like the rest. */
+ * W' like the rest. PEFT draws a mask for every row of x, for which x W and (mask x) A B would have to be
+ * products of their own in every step of a scan. */
 #include "linear.h"
 #include <math.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static const option_field fields[] = {
     { "rank", OPTION_INT, offsetof(options, rank), "8", "columns of A, rows of B" },
     { "alpha", OPTION_REAL, offsetof(options, alpha), "16", "A·B counts alpha/rank times" },
     { "dropout", OPTION_REAL, offsetof(options, dropout), NULL,
-      "share of A's inputs dropped in training" },
+      "share of A's inputs dropped in training, for all rows of a step alike" },
     { "rslora", OPTION_BOOL, offsetof(options, rslora), NULL, "alpha/sqrt(rank) in its place" },
 };
 

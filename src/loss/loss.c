@@ -52,9 +52,11 @@ static rondo_status parse_parameter(loss *l, const char *text, size_t n)
     if (n == 0) return RONDO_OK;
     char *end;
     const double value = strtod(text, &end);
-    if (end != text + n || !isfinite(value) || value <= 0)
-        return rondo_fail(RONDO_E_ARG, "loss %s: \"%.*s\" is not a number over 0 (%s)",
-                          l->row->name, (int)n, text, l->row->parameters);
+    const bool fits = l->row->smooths ? value >= 0 && value < 1 : isfinite(value) && value > 0;
+    if (end != text + n || !fits)
+        return rondo_fail(RONDO_E_ARG, "loss %s: \"%.*s\" is not a number %s (%s)", l->row->name,
+                          (int)n, text, l->row->smooths ? "from 0 to under 1" : "over 0",
+                          l->row->parameters);
     l->parameter = (real)value;
     return RONDO_OK;
 }
@@ -159,7 +161,7 @@ static void work_part(void *arg, int i)
     const truth t = truth_rows(&w->truth, begin, end - begin);
     const int64_t at = begin * t.width;
     if (w->slope)
-        w->slope(w->y + at, t.target, t.label, w->scaled + begin, t.rows, t.width);
+        w->slope(w->y + at, t.target, t.label, w->scaled + begin, w->parameter, t.rows, t.width);
     else
         w->kernel(w->losses + begin, w->dx ? w->dx + at : NULL, w->y ? w->y + at : NULL, w->x + at,
                   t.target, t.label, w->scaled + begin, w->parameter, t.rows, t.width);
@@ -174,7 +176,12 @@ static void share_out(work *w, pool *threads)
 
 bool loss_is_of_labels(const loss *l)
 {
-    return l->row == &loss_sparse_categorical_crossentropy;
+    return l->row == &loss_sparse_categorical_crossentropy && !loss_is_smoothed(l);
+}
+
+bool loss_is_smoothed(const loss *l)
+{
+    return l->row->smooths && l->parameter > 0;
 }
 
 real *loss_shares(const truth *t, double valid, void *scratch)
@@ -220,6 +227,7 @@ void loss_slope(const loss *l, const truth *t, real *y, void *scratch, pool *thr
     work w = { .slope = l->row->slope(kernel_table()),
                .truth = *t,
                .scaled = (real *)((double *)scratch + t->rows),
-               .y = y };
+               .y = y,
+               .parameter = l->parameter };
     share_out(&w, threads);
 }

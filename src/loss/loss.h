@@ -24,6 +24,7 @@ truth truth_rows(const truth *, int64_t first, int64_t n); /* a part of it */
 typedef struct loss_row {
     const char *name, *alias, *help;
     const char *parameters; /* "delta=1" or NULL */
+    bool smooths;           /* it says how much of the truth is shared out among all classes */
     bool takes_labels;      /* truth is label[], else target[][] */
     const char *fused;      /* the activation it takes the logits of: "softmax" */
     loss_kernel *(*kernel)(const kernels *, bool fused);
@@ -48,6 +49,7 @@ double loss_run(const loss *, const truth *, double valid, real *dx, real *y, co
 /* Of a loss that a layer works out itself: each row's weight / valid, after room for its losses in the
  * scratch; and their weighted sum. */
 bool loss_is_of_labels(const loss *); /* -log of the label's probability */
+bool loss_is_smoothed(const loss *);  /* it is more than the cross-entropy of the truth */
 real *loss_shares(const truth *, double valid, void *scratch);
 double loss_sum(const truth *, const double losses[]);
 /* After a loss_run that was fused and without dx: makes that of its y, in place. */
@@ -65,12 +67,14 @@ typedef struct metric_row {
     double (*result)(const double *state, int64_t width);
     bool higher_is_better;
     bool share;     /* of rows that are right: has the intervals of a share */
-    bool of_losses; /* reads no outputs */
+    bool of_losses; /* reads no outputs, unless the loss is smoothed */
 } metric_row;
 typedef struct metric {
     const metric_row *row;
     int output; /* of the model */
     int64_t width;
+    bool looks;  /* reads outputs */
+    bool yes_no; /* outputs are no distribution over classes */
     double *state;
     int64_t n_state;
 } metric;

@@ -37,6 +37,8 @@ static loss_kernel *huber(const kernels *k, bool fused)
 const loss_row loss_categorical_crossentropy = {
     .name = "categorical_crossentropy",
     .help = "-sum target log(y) over classes; targets are distributions (one-hot)",
+    .parameters = "label_smoothing=0",
+    .smooths = true,
     .fused = "softmax",
     .kernel = cross_entropy,
     .slope = softmax,
@@ -45,6 +47,8 @@ const loss_row loss_sparse_categorical_crossentropy = {
     .name = "sparse_categorical_crossentropy",
     .help = "-log(y[label]); targets are class labels",
     .takes_labels = true,
+    .parameters = "label_smoothing=0",
+    .smooths = true,
     .fused = "softmax",
     .kernel = cross_entropy,
     .slope = softmax,
@@ -52,6 +56,8 @@ const loss_row loss_sparse_categorical_crossentropy = {
 const loss_row loss_binary_crossentropy = {
     .name = "binary_crossentropy",
     .help = "-target log(y) - (1-target) log(1-y), mean over the outputs",
+    .parameters = "label_smoothing=0",
+    .smooths = true,
     .fused = "sigmoid",
     .kernel = binary,
 };

@@ -1,5 +1,6 @@
 /* Metrics by name, and what they have in common. */
 #include "loss/loss.h"
+#include <math.h>
 #include <string.h>
 
 bool metric_is_binary(const loss *l, int64_t width)
@@ -29,6 +30,8 @@ rondo_status metric_parse(metric *m, const char *name, const loss *l, int64_t wi
     RONDO_TRY(registry_get(REGISTRY_METRIC, name, &row));
     m->row = row;
     if (m->row->resolve) RONDO_TRY(m->row->resolve(&m->row, l, width));
+    m->looks = !m->row->of_losses || loss_is_smoothed(l);
+    m->yes_no = metric_is_binary(l, width);
     m->n_state = m->row->state(width);
     if (m->n_state > LIMIT_SIZE >> 8)
         return rondo_fail(RONDO_E_LIMIT, "metric %s of %lld classes needs too much memory", name,
@@ -49,9 +52,33 @@ void metric_reset(metric *m)
     memset(m->state, 0, (size_t)m->n_state * sizeof *m->state);
 }
 
+/* The cross-entropy of row r's probabilities with the truth as it is, which is what a smoothed loss is
+ * not: a perplexity of it would be none. */
+static double cross_entropy(const metric *m, const real *y, const truth *t, int64_t r)
+{
+    const double least = 1e-38; /* of what single precision can say */
+    const int64_t n = m->width;
+    double sum = 0;
+    y += r * n;
+    if (t->label) return -log(fmax((double)y[t->label[r]], least));
+    for (int64_t i = 0; i < n; i++) {
+        const double p = (double)y[i], wanted = (double)t->target[r * n + i];
+        if (wanted > 0) sum -= wanted * log(fmax(p, least));
+        if (m->yes_no && wanted < 1) sum -= (1 - wanted) * log(fmax(1 - p, least));
+    }
+    return m->yes_no ? sum / (double)n : sum;
+}
+
 void metric_update(metric *m, const real *y, const truth *t, double loss_sum, double weight_sum)
 {
-    const double sums[2] = { loss_sum, weight_sum };
+    double sums[2] = { loss_sum, weight_sum };
+    if (m->row->of_losses && m->looks) {
+        sums[0] = 0;
+        for (int64_t r = 0; r < t->rows; r++) {
+            const double weight = metric_weight(t, r);
+            if (weight != 0) sums[0] += weight * cross_entropy(m, y, t, r);
+        }
+    }
     m->row->update(m->state, y, t, sums);
 }
 

@@ -52,7 +52,7 @@ double *outcome_curve(const study_run *run, const char *name, int *n)
     return curve;
 }
 
-/* Validation scores are those of the epoch that test data are judged by. */
+/* Scores of validation data and of a base are those of the epoch that test data are judged by. */
 static rondo_status take_best_epoch(study_run *run)
 {
     const char *key;
@@ -62,7 +62,7 @@ static rondo_status take_best_epoch(study_run *run)
     if (best < 1) return RONDO_OK;
     json_object_foreach (result, key, score) {
         int n;
-        if (strncmp(key, "val_", 4) != 0) continue;
+        if (strncmp(key, "val_", 4) != 0 && strncmp(key, "base_", 5) != 0) continue;
         double *curve = outcome_curve(run, key, &n);
         if (best <= n && isfinite(curve[best - 1]))
             json_object_set_new(result, key, json_real(curve[best - 1]));

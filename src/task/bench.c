@@ -1,7 +1,7 @@
 /* bench - how fast this machine runs the cases that docs/PERFORMANCE.md is about.  A figure counts
  * only when what was computed is right, and when the machine can be that fast at all. */
 #define _POSIX_C_SOURCE 200809L
-#include "task/task.h"
+#include "task/bench.h"
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>

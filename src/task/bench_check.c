@@ -1,7 +1,7 @@
 /* bench_check - the same by plain loops in double precision, sharing nothing with what is timed but
  * the weights.  A layer is followed unit by unit: each step starts from the timed outputs of the
  * step before, so a few units of a few rows say whether every step was right. */
-#include "task/task.h"
+#include "task/bench.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* bench_language - case f: a language model learns, an embedding, two LSTM and a softmax over the
  * vocabulary, with plain gradient descent and clipping (Zaremba et al. 2014, whose small model it is
  * with 20 rows, 20 steps, 10000 words and 200 units). Every window starts from zero states. */
-#include "task/task.h"
+#include "task/bench.h"
 
 enum { BATCHES = 8 };
 

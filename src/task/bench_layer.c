@@ -1,5 +1,5 @@
 /* bench_layer - cases a to d: one recurrent layer as a stream, over sequences, and trained. */
-#include "task/task.h"
+#include "task/bench.h"
 #include <math.h>
 #include <string.h>
 

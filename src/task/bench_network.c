@@ -1,7 +1,7 @@
 /* bench_network - two layers of a cell and a dense one that tells classes. Case e times the
  * tutorial's network, "memory" says what such steps take. */
 #define _POSIX_C_SOURCE 200809L
-#include "task/task.h"
+#include "task/bench.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* bench_training - a model learns, from samples in memory to changed weights: gather, forward, loss,
  * backward, optimizer; packing comes with the next forward. */
-#include "task/task.h"
+#include "task/bench.h"
 #include <math.h>
 
 enum { ENOUGH = 96 }; /* steps after which the loss has to be much lower */

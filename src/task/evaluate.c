@@ -14,18 +14,26 @@ typedef struct judge {
     tour tour;
 } judge;
 
-static rondo_status judge_open(judge *j, const rondo_pipeline *p)
+/* Of outputs that were trained towards smoothed truth: how good they are by the truth itself. */
+static bool wants_nll(const judge *j, const char *metrics)
+{
+    return j->objective.n == 1 && loss_is_smoothed(&j->objective.losses[0]) &&
+           !strstr(metrics, "nll");
+}
+
+static rondo_status judge_open(judge *j, const rondo_pipeline *p, const char *by,
+                               const char *metrics)
 {
     const bool confusion = p->task == &task_classify && p->n_columns <= MOST_CONFUSED;
-    if (!p->loss)
+    if (!by)
         return rondo_fail(RONDO_E_STATE, "the model file does not say which loss it was trained "
                                          "with, so there is nothing to evaluate by");
-    RONDO_TRY(objective_parse(&j->objective, p->model, p->loss));
-    char *metrics = alloc_format("%s%s", p->metrics ? p->metrics : "",
-                                 confusion ? " confusion_matrix" : "");
-    if (!metrics) return RONDO_E_NOMEM;
-    rondo_status status = scores_parse(&j->scores, &j->names, p->model, &j->objective, metrics);
-    alloc_free(metrics);
+    RONDO_TRY(objective_parse(&j->objective, p->model, by));
+    char *all = alloc_format("%s%s%s", metrics, wants_nll(j, metrics) ? " nll" : "",
+                             confusion ? " confusion_matrix" : "");
+    if (!all) return RONDO_E_NOMEM;
+    rondo_status status = scores_parse(&j->scores, &j->names, p->model, &j->objective, all);
+    alloc_free(all);
     if (!status) status = pass_new(&j->pass, p->model);
     if (!status) objective_apply(&j->objective, j->pass);
     if (!status && p->scale_out.n) j->pass->blocks[0] = false; /* whole, to be scaled back */
@@ -98,8 +106,11 @@ static void add_by_byte(const judge *j, const rondo_dataset *data, const char **
                         double *values, int n, int *count)
 {
     static const char *const all[] = { "bits_per_token", "bits_per_byte", "byte_perplexity" };
-    const double steps = j->tour.valid, nats = values[0];
+    const double steps = j->tour.valid;
+    double nats = values[0];
     if (!data->text_bytes || *count + 3 > n) return;
+    for (int i = 0; i < *count; i++)
+        if (strcmp(names[i], "nll") == 0) nats = values[i];
     const double by_byte = nats * steps / (double)data->text_bytes;
     const double each[] = { nats / log(2), by_byte / log(2), exp(by_byte) };
     for (int i = 0; i < 3; i++) {
@@ -127,19 +138,26 @@ static rondo_status keep_confusion(rondo_pipeline *p, const judge *j)
     return RONDO_OK;
 }
 
-rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *data, int64_t rows,
-                                     const char **names, double *values, int n, int *count)
+rondo_status pipeline_judge(rondo_pipeline *p, const char *by, const char *metrics,
+                            const rondo_dataset *data, int64_t rows, const char **names,
+                            double *values, int n, int *count)
 {
     judge j = { 0 };
     const int64_t most = rows < 1 ? 32 : rows > PIPELINE_ITEMS ? PIPELINE_ITEMS : rows;
     RONDO_TRY(data_check(p->model, data, true));
-    rondo_status status = judge_open(&j, p);
+    rondo_status status = judge_open(&j, p, by, metrics ? metrics : "");
     if (!status) status = judge_all(&j, p, data, most);
     if (!status) status = keep_confusion(p, &j);
     if (!status) give_scores(&j, names, values, n, count);
     if (!status) add_by_byte(&j, data, names, values, n, count);
     judge_close(&j);
     return status;
+}
+
+rondo_status rondo_pipeline_evaluate(rondo_pipeline *p, const rondo_dataset *data, int64_t rows,
+                                     const char **names, double *values, int n, int *count)
+{
+    return pipeline_judge(p, p->loss, p->metrics, data, rows, names, values, n, count);
 }
 
 const double *rondo_pipeline_confusion(const rondo_pipeline *p, int64_t *classes)

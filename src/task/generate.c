@@ -21,6 +21,7 @@ void rondo_generator_free(rondo_generator *g)
     alloc_free(g->first_state);
     alloc_free(g->log_p);
     alloc_free(g->stop);
+    alloc_free(g->banned);
     sampler_close(&g->sampler);
     beam_close(&g->beam);
     alloc_free(g->prompt);
@@ -216,12 +217,24 @@ static void begin_samples(rondo_generator *g, int64_t first)
 }
 
 /* ---- Opening ---- */
+
+/* What no text has: the gaps of a vocabulary, outputs beyond it, and tokens that only mark something. */
+static rondo_status ban(rondo_generator *g)
+{
+    const token_specials *s = &g->special;
+    g->banned = alloc_array(g->n, sizeof *g->banned);
+    if (!g->banned) return RONDO_E_NOMEM;
+    for (int32_t id = 0; id < g->n; id++) {
+        const bool mark = id == s->pad || id == s->begin || id == s->unknown;
+        if (!tokenizer_token(g->how, id) || (mark && id != s->end)) g->banned[g->n_banned++] = id;
+    }
+    return RONDO_OK;
+}
+
 static rondo_status open_sampler(rondo_generator *g)
 {
     const rondo_generate_options *o = &g->options;
-    const int32_t never[] = { g->special.pad, g->special.begin, g->special.unknown };
-    for (int i = 0; i < 3; i++)
-        if (never[i] >= 0 && never[i] != g->special.end) g->banned[g->n_banned++] = never[i];
+    RONDO_TRY(ban(g));
     const sampler_options how = { .temperature = o->greedy        ? 0
                                                  : o->temperature ? o->temperature
                                                                   : 1,

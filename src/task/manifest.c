@@ -52,8 +52,12 @@ static json_t *about_data(const rondo_dataset *d, const char *path)
 {
     char digest[17];
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)d->digest);
-    return json_pack("{s:s?, s:I, s:s}", "path", path, "samples", (json_int_t)d->count, "digest",
-                     digest);
+    json_t *o = json_pack("{s:s?, s:I, s:s}", "path", path, "samples", (json_int_t)d->count,
+                          "digest", digest);
+    if (!o || !corpus_is(d) || !json_object_set_new(o, "tokens", json_integer(corpus_targets(d))))
+        return o;
+    json_decref(o);
+    return NULL;
 }
 
 static rondo_status fill(json_t *o, const plan *p, const rondo_recipe *r, const char *state)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char spec_or_file[] =
-    "SPEC or FILE"; /* a key's argument: a spec unless it ends in .json */
+    "SPEC or FILE"; /* a key's argument: a tokenizer's spec, or a path */
 
 bool rondo_recipe_is_path(const rondo_recipe_key *key)
 {
@@ -15,11 +15,17 @@ bool rondo_recipe_is_path(const rondo_recipe_key *key)
             strcmp(key->argument, spec_or_file) == 0);
 }
 
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t n = strlen(text), m = strlen(ending);
+    return n > m && strcmp(text + n - m, ending) == 0;
+}
+
 bool path_is_tokenizer(const char *text)
 {
-    static const char ending[] = ".json";
-    const size_t n = strlen(text);
-    return n >= sizeof ending && strcmp(text + n - (sizeof ending - 1), ending) == 0;
+    const char *slash = strchr(text, '/');
+    return (slash && slash < text + strcspn(text, " ")) || ends_with(text, ".json") ||
+           ends_with(text, ".safetensors");
 }
 
 size_t path_label(const char *item)

@@ -348,7 +348,7 @@ rondo_status pipeline_open_data(rondo_pipeline *p, rondo_dataset **data, const r
         .before = p->reader_spec,
         .text = p->tokenizer,
         .target = p->task ? p->task->target : TARGET_AUTO,
-        .no_target = !need_targets,
+        .no_target = !need_targets || p->task == &task_language,
         .classes = p->classes,
         .n_classes = p->n_classes,
         .features = rondo_recipe_get(r, "features") ? NULL : p->features,

@@ -72,6 +72,7 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
         .before = p->reading,
         .text = p->reads_text,
         .target = kind,
+        .no_target = p->task == &task_language, /* its own */
         .classes = known ? known->classes : NULL,
         .n_classes = known ? known->n_classes : 0,
         .features = known ? known->features : NULL,
@@ -86,14 +87,14 @@ rondo_status plan_open(rondo_dataset **data, const plan *p, const char *path, co
 static rondo_status open_data(plan *p, const rondo_recipe *r, const head *h)
 {
     spool *files = p->files;
+    const char *layers = rondo_recipe_get(r, "model"); /* NULL: the base's */
     if (!rondo_recipe_get(r, "data"))
         return rondo_fail(RONDO_E_ARG, "which data? say --data FILE, or --data task:adding to try");
     RONDO_TRY(recipe_spec(&p->reader_spec, r, KEY_READER, NULL));
     if (p->task == &task_language && !rondo_recipe_get(r, "sample_by"))
         p->reading = language_reading(p, r);
     p->reads_text = transfer_reads_text(&p->transfer) || p->task == &task_language ||
-                    rondo_recipe_get(r, "tokenizer") ||
-                    spec_wants_tokens(rondo_recipe_get(r, "model"));
+                    rondo_recipe_get(r, "tokenizer") || (layers && spec_wants_tokens(layers));
     rondo_dataset *data;
     RONDO_TRY(spool_open(&files[0], rondo_recipe_get(r, "data")));
     RONDO_TRY(spool_open(&files[1], rondo_recipe_get(r, "labels")));
@@ -293,16 +294,18 @@ static const char *default_loss(const plan *p, const head *h)
 static rondo_status choose_objective(plan *p, const rondo_recipe *r, const head *h)
 {
     const char *given = rondo_recipe_get(r, "loss"), *metrics = rondo_recipe_get(r, "metrics");
-    if (given && strcmp(given, "categorical_crossentropy") == 0 &&
-        p->train->target[0].type == RONDO_I32) {
-        given = "sparse_categorical_crossentropy";
-        add_line(&p->notes, "loss: %s, the same numbers from labels as from one-hot targets",
-                 given);
-    }
+    static const char of_vectors[] = "categorical_crossentropy";
     const transfer *t = &p->transfer;
+    if (given && strncmp(given, of_vectors, sizeof of_vectors - 1) == 0 &&
+        p->train->target[0].type == RONDO_I32) {
+        p->loss = alloc_format("sparse_%s", given);
+        if (!p->loss) return RONDO_E_NOMEM;
+        add_line(&p->notes, "loss: %s, the same numbers from labels as from one-hot targets",
+                 p->loss);
+    }
     if (!given && t->keeps_head) given = t->base->loss;
     if (!metrics && t->keeps_head) metrics = t->base->metrics;
-    p->loss = alloc_text(given ? given : default_loss(p, h));
+    if (!p->loss) p->loss = alloc_text(given ? given : default_loss(p, h));
     p->metrics = alloc_text(metrics                                ? metrics
                             : p->bits && p->task != &task_classify ? "nll"
                                                                    : p->task->metrics);

@@ -82,7 +82,23 @@ static const preset_key awd_lstm[] = {
     { NULL, NULL, NULL },
 };
 
+static const preset_key ulmfit_language[] = {
+    { "optimizer", "adam", NULL },
+    { "learning_rate", "0.004", "optimizer" },
+    { "beta_1", "0.7", "optimizer" },
+    { "beta_2", "0.99", "optimizer" },
+    { "schedule", "slanted_triangular cut_frac=0.1 ratio=32", "optimizer" },
+    { "rates", "discriminative=2.6", NULL },
+    { "batch", "64", NULL },
+    { "bptt", "70", NULL },
+    { NULL, NULL, NULL },
+};
+/* Their head is normalised by batches where this one is by units. */
 static const preset_key ulmfit[] = {
+    { "head",
+      "pool last max average; layer_normalization; dropout 0.4; dense 50 relu; "
+      "layer_normalization; dropout 0.1; dense softmax",
+      NULL },
     { "optimizer", "adam", NULL },
     { "learning_rate", "0.01", "optimizer" },
     { "beta_1", "0.7", "optimizer" },
@@ -101,8 +117,11 @@ static const preset_row rows[] = {
       "Zaremba, Sutskever and Vinyals 2014, arXiv 1409.2329, medium", zaremba_medium },
     { "awd_lstm", "language model: three LSTMs, regularized in every way, NT-ASGD",
       "Merity, Keskar and Socher 2017, arXiv 1708.02182, Penn Treebank", awd_lstm },
-    { "ulmfit", "fine-tuning of a classifier: rates of layers, thawed one by one; brings no model",
-      "Howard and Ruder 2018, arXiv 1801.06146", ulmfit },
+    { "ulmfit_language", "fine-tuning of a language model on the texts that are to be classified",
+      "Howard and Ruder 2018, arXiv 1801.06146, section 3.2", ulmfit_language },
+    { "ulmfit",
+      "fine-tuning of a language model to a classifier, layer by layer, with a head of its own",
+      "Howard and Ruder 2018, arXiv 1801.06146, section 3.3", ulmfit },
 };
 
 void preset_register_all(void)
@@ -111,9 +130,11 @@ void preset_register_all(void)
         (void)registry_add(REGISTRY_PRESET, rows[i].name, &rows[i]);
 }
 
+/* A head is for a model that begins as another. */
 static bool applies(const preset_key *k, const rondo_recipe *r)
 {
-    return !recipe_given(r, k->key) && !(k->with && recipe_given(r, k->with));
+    const bool idle = strcmp(k->key, "head") == 0 && !recipe_given(r, "base");
+    return !idle && !recipe_given(r, k->key) && !(k->with && recipe_given(r, k->with));
 }
 
 static const preset_row *preset_of(const rondo_recipe *r)

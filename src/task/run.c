@@ -31,7 +31,8 @@ typedef struct run {
     rondo_callback callbacks[MAX_CALLBACKS];
     int n_own, n_callbacks;
     int lock;
-    replay *replay;   /* NULL: no base is kept beside the model */
+    replay *replay; /* NULL: no base is kept beside the model */
+    rondo_exchange exchange;
     bool over;        /* the old run was put aside */
     bool one_of_many; /* see run_train */
 } run;
@@ -275,6 +276,7 @@ static rondo_status write_down(run *r, const rondo_recipe *recipe, const char *s
     RONDO_TRY(json_put(d->training, "steps", json_integer(d->steps)));
     if (d->until) RONDO_TRY(json_put(d->training, "reached", json_boolean(d->reached)));
     if (d->best_epoch) RONDO_TRY(json_put(d->training, "best_epoch", json_integer(d->best_epoch)));
+    RONDO_TRY(exchange_note(&r->exchange, d->training));
     RONDO_TRY(json_put(d->training, "seconds", json_real(d->seconds)));
     return manifest_write(r->folder, &r->plan, recipe, &r->before, state, d->result, d->training);
 }
@@ -339,6 +341,8 @@ static rondo_status train(run *r, const rondo_recipe *recipe, rondo_run_report *
     RONDO_TRY(choose_best_threshold(r));
     report->guarded = replay_stopped(r->replay);
     RONDO_TRY(save_base(r));
+    RONDO_TRY(exchange_after(&r->exchange, p, r->folder));
+    report->exchange = r->exchange;
     RONDO_TRY(plan_judge(p, r->folder, r->diary.result));
     return write_down(r, recipe, "finished");
 }
@@ -356,10 +360,12 @@ static rondo_status go(run *r, const rondo_recipe *recipe, const rondo_callback 
     r->model_file = file_join(r->folder, "model.safetensors");
     r->checkpoint = file_join(r->folder, "last.safetensors");
     if (!r->model_file || !r->checkpoint) return RONDO_E_NOMEM;
+    const bool done = r->before.finished && r->before.epochs >= r->plan.epochs &&
+                      file_exists(r->model_file);
+    if (!done) RONDO_TRY(exchange_before(&r->exchange, &r->plan, recipe));
     fill_report(report, r);
-    report->already_done = r->before.finished && r->before.epochs >= r->plan.epochs &&
-                           file_exists(r->model_file);
-    if (report->already_done) {
+    report->already_done = done;
+    if (done) {
         const json_t *story = json_object_get(r->before.json, "training");
         report->first_epoch = report->epochs = json_integer_value(json_object_get(story, "epochs"));
         report->steps = json_integer_value(json_object_get(story, "steps"));
@@ -433,6 +439,7 @@ rondo_status run_check(const rondo_recipe *recipe, run_outlook *outlook)
     if (!status) status = try_batch(&r.plan);
     if (!status) status = add_given(&r, rondo_recipe_get(recipe, "callbacks"));
     if (!status) status = look_out(outlook, &r.plan);
+    if (!status) status = replay_scores(r.replay, outlook->scores);
     for (int i = 0; i < r.n_own; i++) rondo_callback_free(&r.callbacks[i]);
     replay_close(r.replay);
     plan_free(&r.plan);

@@ -15,14 +15,15 @@ rondo_status task_line(file_writer *w, const char *format, ...)
     return file_write(w, line, (size_t)n);
 }
 
-static rondo_status write_recipe(const char *folder, const task_row *task)
+static rondo_status write_recipe(const char *folder, const char *name, const char *recipe)
 {
-    char *path = file_join(folder, "recipe.yaml");
+    char *path = recipe ? file_join(folder, name) : NULL;
+    if (!recipe) return RONDO_OK;
     if (!path) return RONDO_E_NOMEM;
     rondo_status status = file_exists(path)
                               ? rondo_fail(RONDO_E_IO, "%s is there already; choose another folder",
                                            path)
-                              : file_write_all(path, task->recipe, strlen(task->recipe));
+                              : file_write_all(path, recipe, strlen(recipe));
     alloc_free(path);
     return status;
 }
@@ -51,6 +52,8 @@ rondo_status rondo_task_start(const char *name, const char *folder)
     if (file_exists(folder) && !file_is_folder(folder))
         return rondo_fail(RONDO_E_IO, "%s is a file; choose another folder", folder);
     RONDO_TRY(file_make_folder(folder));
-    RONDO_TRY(write_data(folder, task));
-    return write_recipe(folder, task);
+    const task_row *row = task;
+    RONDO_TRY(write_data(folder, row));
+    RONDO_TRY(write_recipe(folder, "pretrain.yaml", row->first));
+    return write_recipe(folder, "recipe.yaml", row->recipe);
 }

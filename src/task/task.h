@@ -26,11 +26,14 @@ typedef struct task_row {
     const char *metrics; /* the default ones */
     int64_t batch, bptt; /* the default ones; 0: 32, and never */
     bool in_time_order;  /* a validation split is the end of the data, not a drawn part */
-    const char *recipe;  /* what `rondo new` writes as recipe.yaml */
-    const char *data;    /* … and the name of the sample data */
+    const char
+        *first; /* what `rondo new` writes as pretrain.yaml, to be trained first; or NULL … */
+    const char *recipe;                           /* … as recipe.yaml */
+    const char *data;                             /* … and the name of the sample data */
     rondo_status (*sample)(file_writer *, rng *); /* … which this writes, as CSV */
 } task_row;
-extern const task_row task_classify, task_regress, task_forecast, task_sentiment, task_language;
+extern const task_row task_classify, task_regress, task_forecast, task_sentiment, task_finetune,
+    task_language;
 void task_register_all(void);
 /* Adds one line of text to a file being written. */
 rondo_status task_line(file_writer *, const char *format, ...)
@@ -69,8 +72,8 @@ size_t path_label(const char *item);
 /* rondo_recipe_place; whole: what is there by its full path, without links. */
 rondo_status path_place(char **placed, const rondo_recipe_key *, const char *text,
                         const char *folder, bool whole);
-
-/* Whether a tokenizer is named by its file, a tokenizer.json, rather than by a spec. */
+/* Whether a tokenizer is named by a path, of a tokenizer.json or of a model, not by a spec: it ends
+ * in .json or .safetensors, or its first word has a slash. */
 bool path_is_tokenizer(const char *text);
 /* ---- text_data.c ---- */
 typedef struct text_cut { /* what stays of a long text: */
@@ -80,7 +83,9 @@ typedef struct text_cut { /* what stays of a long text: */
 /* Token ids, with targets, classes and groups as the raw text has them. Takes `raw`, also when it
  * fails. */
 rondo_status text_data(rondo_dataset **, rondo_dataset *raw, const tokenizer *, const text_cut *);
-/* "word max_tokens=20000", trained on these texts, or the path of a tokenizer.json. */
+/* That of a tokenizer.json, or of a model file or run directory, whose weights stay unread. */
+rondo_status tokenizer_at(tokenizer **, const char *path);
+/* "word max_tokens=20000", trained on these texts, or a path. */
 rondo_status text_tokenizer(tokenizer **, const char *kind, const rondo_dataset *raw);
 
 /* What the end token stands behind, of a language model's text. */
@@ -136,9 +141,13 @@ rondo_status pipeline_note(rondo_pipeline *);
 rondo_status pipeline_file(char **file, const char *path);
 const scaler *pipeline_scaler(const scaler *);   /* NULL when it scales nothing */
 bool pipeline_is_binary(const rondo_pipeline *); /* one sigmoid that tells two classes apart */
-/* Gathers samples [first, first+n) and runs the pass over them. */
-rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, int64_t first,
+/* Gathers samples items[n] and runs the pass over them. */
+rondo_status pipeline_forward(rondo_pipeline *, pass *, const rondo_dataset *, const int64_t *items,
                               int64_t n);
+/* rondo_pipeline_evaluate by such a loss and such metrics. */
+rondo_status pipeline_judge(rondo_pipeline *, const char *by, const char *metrics,
+                            const rondo_dataset *, int64_t rows, const char **names, double *values,
+                            int n, int *count);
 /* values[columns] of the model's output y[width], in the data's own units; returns the label or NULL. */
 const char *pipeline_read(const rondo_pipeline *, real *values, const real *y);
 /* ---- corpus.c: text as streams of tokens ---- */
@@ -259,7 +268,7 @@ struct rondo_generator {
     text_buffer remark;
     rondo_stream *stream;
     sampler sampler;
-    int32_t banned[3];
+    int32_t *banned; /* [n_banned] ids that are never said */
     int n_banned;
     int64_t rows, n;                  /* samples at a time; outputs of the model */
     sample_row *row;                  /* [rows] */
@@ -343,6 +352,12 @@ bool replay_stopped(const replay *);                        /* by the guard */
 rondo_status replay_save(const replay *, const char *path); /* the base with its body as it is */
 void replay_close(replay *);
 
+/* ---- exchange.c: what exchanged functions cost; nothing where none are ---- */
+/* Of the compiled model that has the base's weights: names the functions, judges both, notes it. */
+rondo_status exchange_before(rondo_exchange *, plan *, const rondo_recipe *);
+rondo_status exchange_after(rondo_exchange *, const plan *, const char *folder);
+rondo_status exchange_note(const rondo_exchange *, json_t *story); /* as "exchange" */
+
 /* ---- plan.c ---- */
 typedef struct plan_test {
     char *name, *path; /* "test", or "test_256" */
@@ -400,7 +415,9 @@ rondo_status plan_open_tests(plan *,
                              const rondo_recipe *); /* those of the recipe, when it has any */
 rondo_status plan_check_tests(const plan *);        /* whether the model can read them */
 void plan_close_tests(plan *);
-/* Scores of the folder's best epoch, or of the model as it is when none was kept: "test_accuracy",
+/* The folder's best epoch; NULL: none was kept. */
+rondo_status plan_best(const plan *, const char *folder, rondo_pipeline **best);
+/* Its scores, or those of the model as it is when none was kept: "test_accuracy",
  * "test_256_loss" … into the object. */
 rondo_status plan_judge(const plan *, const char *folder, json_t *result);
 
@@ -447,57 +464,4 @@ rondo_status folder_start_over(const char *folder);
 /* … and removed once the new run has a checkpoint, or back in their places while it has none. */
 rondo_status folder_settle(const char *folder);
 rondo_status folder_forget(const char *folder, const char *name); /* one file, if it is there */
-
-/* ---- bench.c, bench_layer.c, bench_training.c and its networks: what is measured … ---- */
-/* Calls once(user) until `seconds` are over, at least five times: their median. */
-void bench_time(rondo_bench_result *, void (*once)(void *user), void *user, double seconds);
-/* Samples of once(user) and of once(other) in turn: the median of the first, and of its ratios to the
- * second, which other work of the machine disturbs less. */
-void bench_compare(rondo_bench_result *, void (*once)(void *user), void *user, void *other,
-                   double seconds);
-/* One call of each is timed and checked; the result's flops and peak are bench.c's. */
-rondo_status bench_layer(rondo_bench_result *, const rondo_bench_case *, int threads,
-                         double seconds);
-/* The bias with which a gate of this activation (NULL: sigmoid) is smallest; false when it is
- * never much below 1. */
-bool bench_closing_bias(double *bias, const char *activation);
-typedef struct bench_training { /* a model that learns from samples in memory, a batch at a time */
-    int64_t batch, steps, inputs, samples;
-    rondo_model *model;
-    rondo_dataset *data;
-    real *x;        /* [samples][steps][inputs], or … */
-    int32_t *token; /* [samples][steps] */
-    int32_t *label; /* a class for each, or for each step */
-    int64_t *items; /* [samples] */
-    int64_t done;   /* steps of training */
-    double loss;    /* of the last */
-    rondo_status status;
-} bench_training;
-/* The samples' memory, items and an empty model: x is asked for, or else tokens. */
-rondo_status bench_training_new(bench_training *, const rondo_bench_case *, int64_t batches,
-                                int64_t labels, bool tokens);
-void bench_training_free(bench_training *);
-void bench_train(void *training); /* on the next batch */
-/* Times it, and holds it to the plain loss of the first batch before and after, which has to fall
- * to that share. */
-rondo_status bench_training_run(rondo_bench_result *, bench_training *, const char *letter,
-                                double (*plain)(const bench_training *), double share,
-                                double seconds);
-rondo_status bench_network(rondo_bench_result *, int threads, double seconds);
-rondo_status bench_language(rondo_bench_result *, const rondo_bench_case *, int threads,
-                            double seconds);
-rondo_status bench_memory(rondo_bench_result *, const rondo_bench_case *, int threads);
-
-/* ---- … bench_check.c: and by what it is judged, in plain loops and double precision ---- */
-typedef struct bench_layer_data {
-    const rondo_bench_case *shape;
-    const real *kernel, *recurrent;    /* [I][G·H] [H][G·H] */
-    const real *bias, *recurrent_bias; /* [G·H] each; the second gru's alone */
-    const real *x, *y;                 /* [T][B][I] [T][B][H] */
-} bench_layer_data;
-/* Some units of some rows, over all steps, each from the step before it: E_STATE if one differs. */
-rondo_status bench_check_forward(const bench_layer_data *);
-/* The loss of the first batch: of the tutorial's network, weights in order; of a language model. */
-double bench_network_loss(const bench_training *);
-double bench_language_loss(const bench_training *);
 #endif

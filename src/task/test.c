@@ -87,18 +87,25 @@ static rondo_status judge(rondo_pipeline *line, const plan_test *t, int64_t rows
     return RONDO_OK;
 }
 
+rondo_status plan_best(const plan *p, const char *folder, rondo_pipeline **best)
+{
+    char *file = file_join(folder, "best.safetensors");
+    *best = NULL;
+    if (!file) return RONDO_E_NOMEM;
+    const rondo_status status = file_exists(file) ? rondo_pipeline_open(best, file, (int)p->threads)
+                                                  : RONDO_OK;
+    alloc_free(file);
+    return status;
+}
+
 rondo_status plan_judge(const plan *p, const char *folder, json_t *result)
 {
     rondo_pipeline *best = NULL;
     if (p->n_tests == 0) return RONDO_OK;
-    char *file = file_join(folder, "best.safetensors");
-    if (!file) return RONDO_E_NOMEM;
-    rondo_status status = RONDO_OK;
-    if (file_exists(file)) status = rondo_pipeline_open(&best, file, (int)p->threads);
+    rondo_status status = plan_best(p, folder, &best);
     for (int i = 0; i < p->n_tests && !status; i++)
         status = rondo_fail_in(judge(best ? best : p->pipeline, &p->tests[i], p->batch, result),
                                "test");
     rondo_pipeline_free(best);
-    alloc_free(file);
     return status;
 }

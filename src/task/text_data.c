@@ -202,7 +202,7 @@ static rondo_status next_document(void *user, bool rewind, const char **text, si
 rondo_status text_tokenizer(tokenizer **out, const char *kind, const rondo_dataset *raw)
 {
     *out = NULL;
-    if (path_is_tokenizer(kind)) return tokenizer_open(out, kind);
+    if (path_is_tokenizer(kind)) return tokenizer_at(out, kind);
     texts all = { .raw = raw };
     const rondo_status s = tokenizer_train(out, kind, next_document, &all, NULL);
     cursor_free(&all.cursor);

@@ -54,11 +54,17 @@ static rondo_status open_in_model(tokenizer **out, const char *path)
     return status;
 }
 
+rondo_status tokenizer_at(tokenizer **out, const char *path)
+{
+    const char *end = strrchr(path, '.');
+    return end && strcmp(end, ".json") == 0 ? tokenizer_open(out, path) : open_in_model(out, path);
+}
+
 rondo_status rondo_tokenizer_open(rondo_tokenizer **out, const char *path)
 {
     tokenizer *how = NULL;
     *out = NULL;
-    RONDO_TRY(path_is_tokenizer(path) ? tokenizer_open(&how, path) : open_in_model(&how, path));
+    RONDO_TRY(tokenizer_at(&how, path));
     return wrap(out, how);
 }
 
@@ -176,11 +182,20 @@ static void tell_special(const rondo_tokenizer *t, const char *name, int32_t id,
     fact(name, text, false, user);
 }
 
-static void tell_number(const char *name, double number, rondo_fact *fact, void *user)
+static void tell_count(const char *name, int64_t count, rondo_fact *fact, void *user)
 {
     char text[40];
-    snprintf(text, sizeof text, "%.6g", number);
+    snprintf(text, sizeof text, "%lld", (long long)count);
     fact(name, text, false, user);
+}
+
+/* n for each of so many, of none as of one. */
+static void tell_ratio(const char *name, int64_t n, int64_t each, rondo_fact *fact, void *user)
+{
+    text_buffer text = { 0 };
+    text_add(&text, "%.6g", (double)n / (each ? (double)each : 1));
+    if (!text.status) fact(name, text.data, false, user);
+    text_free(&text);
 }
 
 rondo_status rondo_tokenizer_facts(const rondo_tokenizer *t, rondo_fact *fact, void *user)
@@ -188,7 +203,7 @@ rondo_status rondo_tokenizer_facts(const rondo_tokenizer *t, rondo_fact *fact, v
     const token_specials s = tokenizer_special(t->how);
     text_buffer others = { 0 };
     fact("tokenizer", tokenizer_kind(t->how), false, user);
-    tell_number("tokens", (double)tokenizer_size(t->how), fact, user);
+    tell_count("tokens", tokenizer_size(t->how), fact, user);
     tell_special(t, "padding", s.pad, fact, user);
     tell_special(t, "unknown", s.unknown, fact, user);
     tell_special(t, "begin", s.begin, fact, user);
@@ -236,19 +251,17 @@ static rondo_status measure_text(rondo_tokenizer *t, const char *text, size_t n,
 
 static void tell_measure(const measure *m, rondo_fact *fact, void *user)
 {
-    const double tokens = m->tokens ? (double)m->tokens : 1;
-    tell_number("texts", (double)m->texts, fact, user);
-    tell_number("bytes", (double)m->bytes, fact, user);
-    tell_number("letters", (double)m->letters, fact, user);
-    tell_number("words", (double)m->words, fact, user);
-    tell_number("text_tokens", (double)m->tokens, fact, user);
-    tell_number("longest_text", (double)m->longest, fact, user);
-    tell_number("tokens_per_word", (double)m->tokens / (m->words ? (double)m->words : 1), fact,
-                user);
-    tell_number("bytes_per_token", (double)m->bytes / tokens, fact, user);
-    tell_number("letters_per_token", (double)m->letters / tokens, fact, user);
-    tell_number("unknown_share", (double)m->unknown / tokens, fact, user);
-    tell_number("letters_dropped", (double)m->dropped, fact, user);
+    tell_count("texts", m->texts, fact, user);
+    tell_count("bytes", m->bytes, fact, user);
+    tell_count("letters", m->letters, fact, user);
+    tell_count("words", m->words, fact, user);
+    tell_count("text_tokens", m->tokens, fact, user);
+    tell_count("longest_text", m->longest, fact, user);
+    tell_ratio("tokens_per_word", m->tokens, m->words, fact, user);
+    tell_ratio("bytes_per_token", m->bytes, m->tokens, fact, user);
+    tell_ratio("letters_per_token", m->letters, m->tokens, fact, user);
+    tell_ratio("unknown_share", m->unknown, m->tokens, fact, user);
+    tell_count("letters_dropped", m->dropped, fact, user);
 }
 
 rondo_status rondo_tokenizer_measure(rondo_tokenizer *t, const char *file, const rondo_recipe *r,

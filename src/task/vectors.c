@@ -81,7 +81,7 @@ static bool is_header(const char *begin, const char *end)
 
 static rondo_status check_width(vector_file *f, int64_t width)
 {
-    if (is_header(f->at, line_end(f))) pass_line(f, line_end(f));
+    if (f->at < f->end && is_header(f->at, line_end(f))) pass_line(f, line_end(f));
     if (f->at == f->end)
         return rondo_fail(RONDO_E_FORMAT, "%s: there are no vectors in it", f->path);
     const int64_t has = count_numbers(f->at, line_end(f));
@@ -131,11 +131,12 @@ static rondo_status read_vectors(vector_file *f, real *table, int64_t width, con
     return RONDO_OK;
 }
 
+/* The first embedding that has a row for each token; it may have more. */
 static const param *find_table(const rondo_model *m, int64_t tokens)
 {
     for (int i = 0; i < m->n_layers; i++) {
         const rondo_layer *l = m->layers[i];
-        if (strcmp(l->type->name, "embedding") == 0 && l->params[0].shape.dim[0] == tokens)
+        if (strcmp(l->type->name, "embedding") == 0 && l->params[0].shape.dim[0] >= tokens)
             return &l->params[0];
     }
     return NULL;
@@ -150,7 +151,8 @@ rondo_status vectors_load(rondo_pipeline *p, const char *path, int64_t *found, i
     const param *table = find_table(p->model, *tokens);
     if (!table)
         return rondo_fail(RONDO_E_ARG,
-                          "vectors begin an embedding; the model has none of %lld tokens",
+                          "vectors begin an embedding, and the model has none of %lld tokens; "
+                          "where input_dim is left out it is filled in",
                           (long long)*tokens);
     uint8_t *seen = alloc_array(*tokens, sizeof *seen);
     vector_file f = { .path = path, .line = 1 };

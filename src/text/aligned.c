@@ -2,7 +2,7 @@
  * and lists of pieces and tokens.  Failures stick: who takes the result asks once. */
 #include "text/parts.h"
 
-/* Room for one more in an array that `grow` is asked to make longer. */
+/* Room for so many in arrays that `grow` is asked to make longer. */
 static int64_t longer(int64_t room, int64_t needed)
 {
     int64_t size = room ? room : 256;
@@ -17,10 +17,11 @@ static bool grow(void **array, int64_t room, size_t size)
     return grown != NULL;
 }
 
-void aligned_clear(aligned *a, bool tracks)
+void aligned_clear(aligned *a, bool tracks, int64_t given)
 {
     a->n = 0;
     a->tracks = tracks;
+    a->most = LIMIT_GROWTH * given + LIMIT_GROWTH_BASE;
     a->status = RONDO_OK;
 }
 
@@ -29,6 +30,13 @@ static bool make_room(aligned *a, int64_t n)
     if (a->status) return false;
     const bool arrays = a->tracks && !a->from;
     if (a->n + n <= a->room && !arrays) return true;
+    if (n > a->most - a->n) {
+        a->status = rondo_fail(RONDO_E_LIMIT,
+                               "the tokenizer's steps make over %lld bytes of this text: its "
+                               "file is not meant for such texts, or for any",
+                               (long long)a->most);
+        return false;
+    }
     const int64_t room = longer(a->room, a->n + n);
     bool good = grow((void **)&a->data, room, 1);
     if (a->tracks || a->from)
@@ -43,7 +51,7 @@ static bool make_room(aligned *a, int64_t n)
 
 void aligned_put(aligned *a, const char *bytes, int64_t n, int64_t from, int64_t to)
 {
-    if (!make_room(a, n)) return;
+    if (n == 0 || !make_room(a, n)) return;
     memcpy(a->data + a->n, bytes, (size_t)n);
     for (int64_t i = 0; a->tracks && i < n; i++) {
         a->from[a->n + i] = from;
@@ -96,14 +104,12 @@ void aligned_free(aligned *a)
 void piece_add(piece_list *list, piece p)
 {
     if (list->status) return;
-    if (list->n == list->room) {
-        const int64_t room = longer(list->room, list->n + 1);
-        if (!grow((void **)&list->at, room, sizeof *list->at)) {
-            list->status = RONDO_E_NOMEM;
-            return;
-        }
-        list->room = room;
+    piece *at = alloc_room(list->at, &list->room, list->n + 1, sizeof *at);
+    if (!at) {
+        list->status = RONDO_E_NOMEM;
+        return;
     }
+    list->at = at;
     list->at[list->n++] = p;
 }
 

@@ -26,16 +26,12 @@ struct decoder {
 static void close_piece(pieces *p)
 {
     if (p->text.status) return;
-    if (p->n == p->room) {
-        const int64_t room = p->room ? 2 * p->room : 64;
-        int64_t *end = alloc_grow(p->end, (size_t)room * sizeof *end);
-        if (!end) {
-            p->text.status = RONDO_E_NOMEM;
-            return;
-        }
-        p->end = end;
-        p->room = room;
+    int64_t *end = alloc_room(p->end, &p->room, p->n + 1, sizeof *end);
+    if (!end) {
+        p->text.status = RONDO_E_NOMEM;
+        return;
     }
+    p->end = end;
     p->end[p->n++] = (int64_t)p->text.size;
 }
 
@@ -360,7 +356,7 @@ static rondo_status read_replace(decode_step *s, const json_t *j)
     const char *pattern;
     RONDO_TRY(json_want_object(j, "pattern", &either));
     RONDO_TRY(keep_text(j, "content", NULL, &s->content));
-    RONDO_TRY(field_text(either, "Regex", NULL, &pattern));
+    RONDO_TRY(field_pattern(either, &pattern));
     if (pattern) return regex_new(&s->pattern, pattern);
     return keep_text(either, "String", NULL, &s->text);
 }
@@ -473,9 +469,10 @@ rondo_status tokenizer_decode(const tokenizer *t, const int32_t *ids, int64_t n,
     pieces p = { 0 };
     rondo_status status = RONDO_OK;
     for (int64_t i = 0; i < n && !status; i++) status = put_token(t, ids[i], &p);
+    const size_t most = LIMIT_GROWTH * p.text.size + LIMIT_GROWTH_BASE;
     for (int i = 0; !status && t->decoder && i < t->decoder->n; i++) {
         const decode_step *s = &t->decoder->step[i];
-        pieces next = { 0 };
+        pieces next = { .text.most = most };
         s->change(s, &p, &next);
         if (p.text.status) next.text.status = p.text.status;
         pieces_free(&p);

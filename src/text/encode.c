@@ -14,7 +14,8 @@ typedef struct cached {
 struct encoder {
     uint64_t serial; /* of the tokenizer that the cache is of */
     cached *cache;
-    int64_t seen; /* bytes of text: few are not worth a cache */
+    int64_t seen;  /* bytes of text: few are not worth a cache */
+    int64_t given; /* bytes of this text */
     aligned form[2], text[2], mapped;
     piece_list pieces, next;
     token_out out;
@@ -91,6 +92,7 @@ static rondo_status prepare(const tokenizer *t, token_list *l, int64_t n)
     if (e->serial != t->serial && e->cache) memset(e->cache, 0, CACHE_SIZE * sizeof *e->cache);
     e->serial = t->serial;
     e->seen += n;
+    e->given = n;
     e->pieces.status = e->next.status = RONDO_OK;
     if (!e->cache && !t->model.kind->cheap && e->seen >= CACHE_FROM) {
         e->cache = alloc_aligned(CACHE_SIZE * sizeof *e->cache);
@@ -124,7 +126,7 @@ static rondo_status normalize(const step_list *steps, encoder *e, const aligned 
         const step *s = &steps->at[i];
         if (s->idle && s->idle(s, now->data + p.begin, p.end - p.begin)) continue;
         aligned *next = &e->form[turn];
-        aligned_clear(next, tracks);
+        aligned_clear(next, tracks, e->given);
         s->rewrite(s, now, &p, next);
         if (next->status) return next->status;
         p.begin = 0;
@@ -153,7 +155,7 @@ static rondo_status find_added(const tokenizer *t, encoder *e, aligned *now, boo
     added_find(&t->added, false, given.data, (piece){ 0, given.n, -1, true }, &e->pieces);
     RONDO_TRY(e->pieces.status);
     if (as_is && !t->added.normalized.nodes) return RONDO_OK;
-    if (!as_is) aligned_clear(&e->text[0], tracks);
+    if (!as_is) aligned_clear(&e->text[0], tracks, e->given);
     for (int64_t i = 0; i < e->pieces.n; i++) {
         piece p = e->pieces.at[i];
         if (p.id >= 0) {
@@ -179,7 +181,7 @@ static rondo_status find_added(const tokenizer *t, encoder *e, aligned *now, boo
 static rondo_status rewrite_all(const step *s, encoder *e, const aligned *now, aligned *next,
                                 bool tracks)
 {
-    aligned_clear(next, tracks);
+    aligned_clear(next, tracks, e->given);
     for (int64_t i = 0; i < e->pieces.n; i++) {
         piece p = e->pieces.at[i];
         if (p.id < 0) {
@@ -236,7 +238,7 @@ static rondo_status encode_mapped(const tokenizer *t, encoder *e, const char *wo
 {
     const aligned in = { .data = (char *)(uintptr_t)word, .n = n };
     const piece whole = { 0, n, -1, true };
-    aligned_clear(&e->mapped, false);
+    aligned_clear(&e->mapped, false, n);
     const step bytes = { .rewrite = rewrite_bytes };
     bytes.rewrite(&bytes, &in, &whole, &e->mapped);
     RONDO_TRY(e->mapped.status);
@@ -388,7 +390,7 @@ rondo_status encoder_words(const tokenizer *t, token_list *l, const char *text, 
                            void *user)
 {
     RONDO_TRY(check(text, (size_t)n));
-    RONDO_TRY(prepare(t, l, 0));
+    RONDO_TRY(prepare(t, l, n));
     encoder *e = l->work;
     aligned now = { .data = (char *)(uintptr_t)text, .n = n };
     RONDO_TRY(divide(t, e, &now, false));

@@ -30,15 +30,26 @@ rondo_status field_int(const json_t *object, const char *key, int64_t initial, i
                       (long long)*out, (long long)least, (long long)most);
 }
 
-rondo_status field_text(const json_t *object, const char *key, const char *initial,
-                        const char **out)
+static rondo_status text_within(const json_t *object, const char *key, const char *initial,
+                                size_t most, const char **out)
 {
     const json_t *value = member(object, key);
     *out = value ? json_string_value(value) : initial;
-    if (*out && strlen(*out) > LIMIT_TOKEN)
-        return rondo_fail(RONDO_E_FORMAT, "\"%s\" is over %d bytes", key, LIMIT_TOKEN);
+    if (*out && strlen(*out) > most)
+        return rondo_fail(RONDO_E_FORMAT, "\"%s\" is over %zu bytes", key, most);
     if (*out || !value) return RONDO_OK;
     return rondo_fail(RONDO_E_FORMAT, "\"%s\" is not a text", key);
+}
+
+rondo_status field_text(const json_t *object, const char *key, const char *initial,
+                        const char **out)
+{
+    return text_within(object, key, initial, LIMIT_TOKEN, out);
+}
+
+rondo_status field_pattern(const json_t *object, const char **out)
+{
+    return text_within(object, "Regex", NULL, LIMIT_PATTERN, out);
 }
 
 rondo_status field_letter(const json_t *object, const char *key, const char *initial,

@@ -65,6 +65,9 @@ rondo_status trie_put(trie *t, const char *text, size_t n, int32_t number)
     for (size_t i = 0; i < n; i++) {
         pair_value *edge = pair_put(&t->edge, node, (unsigned char)text[i]);
         if (!edge) return RONDO_E_NOMEM;
+        if (edge->a < 0 && t->nodes == LIMIT_NODES)
+            return rondo_fail(RONDO_E_FORMAT, "its tokens have over %d different beginnings",
+                              LIMIT_NODES);
         if (edge->a < 0) edge->a = ++t->nodes;
         if (i + 1 == n) edge->b = number;
         node = edge->a;

@@ -70,8 +70,8 @@ typedef struct vocabulary {
 int64_t vocabulary_find(const vocabulary *, const char *text, size_t n);
 /* Gives a text its number; E_FORMAT when one of the two is taken. */
 rondo_status vocabulary_put(vocabulary *, int64_t number, const char *text, size_t n);
-/* The number of a text, the next one when it is new; -1 with the sentence set: no memory. */
-int64_t vocabulary_add(vocabulary *, const char *text, size_t n);
+/* The number of a text, the next one when it is new. E_LIMIT: it, or they, are too many. */
+rondo_status vocabulary_add(vocabulary *, const char *text, size_t n, int64_t *number);
 const char *vocabulary_text(const vocabulary *, int64_t number, size_t *n); /* NULL: none */
 void vocabulary_free(vocabulary *);
 
@@ -108,9 +108,11 @@ typedef struct aligned {
     int64_t n, room;
     int64_t *from, *to; /* [n], where each byte's letter is from, in the text as it was given … */
     bool tracks;        /* … where that is wanted; if not, as if this text were that one */
+    int64_t most;       /* bytes that it may come to; then it fails with E_LIMIT */
     rondo_status status;
 } aligned;
-void aligned_clear(aligned *, bool tracks);
+/* Empty, for what becomes of a text that was given with so many bytes. */
+void aligned_clear(aligned *, bool tracks, int64_t given);
 void aligned_put(aligned *, const char *bytes, int64_t n, int64_t from, int64_t to);
 void aligned_copy(aligned *, const aligned *in, int64_t begin, int64_t end);
 /* Where in[begin, end) is from. */
@@ -190,6 +192,8 @@ rondo_status field_bool(const json_t *, const char *key, bool initial, bool *);
 rondo_status field_int(const json_t *, const char *key, int64_t initial, int64_t least,
                        int64_t most, int64_t *);
 rondo_status field_text(const json_t *, const char *key, const char *initial, const char **);
+/* The "Regex" of a pattern; NULL: there is none. */
+rondo_status field_pattern(const json_t *, const char **);
 /* One letter. */
 rondo_status field_letter(const json_t *, const char *key, const char *initial, const char **);
 /* A key that is there and that none of us knows would change what the file means. */

@@ -78,7 +78,7 @@ static rondo_status read_pair(const json_t *j, const char *key, int64_t *id)
 {
     const json_t *pair = json_object_get(j, key), *number = json_array_get(pair, 1);
     *id = json_integer_value(number);
-    if (json_array_size(pair) == 2 && json_is_integer(number)) return RONDO_OK;
+    if (json_array_size(pair) == 2 && json_is_integer(number) && *id >= 0) return RONDO_OK;
     return rondo_fail(RONDO_E_FORMAT, "\"%s\" is not a token and its id", key);
 }
 
@@ -172,12 +172,11 @@ static rondo_status read_padding(post_processor *p, const json_t *j, int64_t siz
     if (!j || json_is_null(j)) return RONDO_OK;
     RONDO_TRY(field_known(j, "it", known));
     RONDO_TRY(field_int(j, "pad_id", 0, 0, size - 1, &id));
-    RONDO_TRY(field_int(j, "pad_to_multiple_of", 0, 0, INT32_MAX, &p->multiple));
+    RONDO_TRY(field_int(j, "pad_to_multiple_of", 0, 0, LIMIT_PADDING, &p->multiple));
     RONDO_TRY(read_side(j, &p->pads_left));
     if (json_is_object(strategy)) {
         RONDO_TRY(json_want_int(strategy, "Fixed", &p->fixed));
-        if (p->fixed < 0 || p->fixed > INT32_MAX)
-            return rondo_fail(RONDO_E_FORMAT, "\"Fixed\" is %lld", (long long)p->fixed);
+        RONDO_TRY(field_int(strategy, "Fixed", 0, 0, LIMIT_PADDING, &p->fixed));
     } else if (!json_is_string(strategy) ||
                strcmp(json_string_value(strategy), "BatchLongest") != 0) {
         return rondo_fail(RONDO_E_FORMAT,

@@ -44,6 +44,7 @@ rondo_status regex_new(regex **out, const char *pattern)
     r->pattern = engine->compile(pattern, why, sizeof why);
     if (!r->pattern) {
         alloc_free(r);
+        if (!*why) return rondo_fail(RONDO_E_NOMEM, "out of memory for a regular expression");
         return rondo_fail(RONDO_E_FORMAT, "the regular expression \"%.200s\" is wrong: %s", pattern,
                           why);
     }
@@ -78,8 +79,10 @@ rondo_status regex_next(const regex *r, regex_run *run, const char *text, int64_
     const int found = r->engine->search(r->pattern, run->memory, text, (size_t)n, (size_t)at, &from,
                                         &to);
     if (found < 0)
-        return rondo_fail(RONDO_E_LIMIT,
-                          "a regular expression of the tokenizer takes too long on this text");
+        return rondo_fail(
+            RONDO_E_LIMIT,
+            "a regular expression of the tokenizer takes too long, or too much memory, on "
+            "this text; shorter texts (a line each) want less");
     if (!found || from < (size_t)at || to < from || to > (size_t)n) return RONDO_OK;
     *begin = (int64_t)from;
     *end = (int64_t)to;

@@ -179,7 +179,7 @@ static rondo_status read_pattern(const json_t *j, const char **text, const char 
     json_t *either;
     RONDO_TRY(json_want_object(j, "pattern", &either));
     RONDO_TRY(field_text(either, "String", NULL, text));
-    RONDO_TRY(field_text(either, "Regex", NULL, pattern));
+    RONDO_TRY(field_pattern(either, pattern));
     if (!*text == !*pattern)
         return rondo_fail(RONDO_E_FORMAT, "\"pattern\" is neither a \"String\" nor a \"Regex\"");
     if (*text && !**text) return rondo_fail(RONDO_E_FORMAT, "\"pattern\" is empty");
@@ -424,7 +424,7 @@ rondo_status steps_rewrite(const step_list *list, const char *text, int64_t n, a
         const step *s = &list->at[i];
         if (s->idle && s->idle(s, now.data, now.n)) continue;
         aligned *next = &part[turn];
-        aligned_clear(next, false);
+        aligned_clear(next, false, n);
         s->rewrite(s, &now, &(piece){ 0, now.n, -1, true }, next);
         if (next->status) {
             now.status = next->status;
@@ -433,6 +433,7 @@ rondo_status steps_rewrite(const step_list *list, const char *text, int64_t n, a
         now = (aligned){ .data = next->data, .n = next->n };
         turn = !turn;
     }
+    aligned_clear(out, false, n);
     aligned_copy(out, &now, 0, now.n);
     const rondo_status status = now.status ? now.status : out->status;
     for (int i = 0; i < 2; i++) aligned_free(&part[i]);

@@ -13,8 +13,14 @@ enum {
     LIMIT_VOCABULARY = 1 << 22,      /* tokens */
     LIMIT_TOKEN = 1 << 10,           /* bytes of a token */
     LIMIT_STEPS = 256,               /* normalizers, pre-tokenizers, decoders in sequence */
+    LIMIT_PATTERN = 1 << 16,         /* bytes of a regular expression */
+    LIMIT_PADDING = 1 << 20,         /* tokens that a text is padded to */
+    LIMIT_NODES = 1 << 27,           /* of a trie of tokens */
     LIMIT_TOKENIZER_FILE = 128 << 20 /* bytes */
 };
+/* A text of n bytes may have so many on its way through a tokenizer's steps: a letter of Unicode
+ * becomes 18 at the most, a hostile file's would double it again and again. */
+enum { LIMIT_GROWTH = 64, LIMIT_GROWTH_BASE = 1 << 20 };
 
 typedef struct tokenizer tokenizer; /* immutable: many threads may use one */
 
@@ -53,13 +59,16 @@ const char *tokenizer_kind(const tokenizer *);            /* "WordLevel" "BPE" â
 /* ---- encode.c ---- */
 /* Appends the ids of a text as the package's `encode` gives them: tokens that the post-processor
  * adds (such as <eos>), truncated and padded where the file says so. E_FORMAT for what is no UTF-8,
- * naming the byte, counted from 1. */
+ * naming the byte, counted from 1, and for a word that has no token where there is no unknown one;
+ * E_LIMIT where steps make more of the text than makes sense (LIMIT_GROWTH), or a regular
+ * expression takes too long. After a failure the list is as it was. */
 rondo_status tokenizer_encode(const tokenizer *, const char *text, size_t n, token_list *);
 /* The text's own tokens alone: nothing added, cut off or padded. */
 rondo_status tokenizer_encode_plain(const tokenizer *, const char *text, size_t n, token_list *);
 
 /* ---- decode.c ---- */
-/* Adds the text of n ids, special tokens left out. E_ARG for an id outside the vocabulary. */
+/* Adds the text of n ids, special tokens left out. E_ARG for an id outside the vocabulary; E_LIMIT
+ * as for encoding. */
 rondo_status tokenizer_decode(const tokenizer *, const int32_t *ids, int64_t n, text_buffer *);
 
 /* ---- train.c ---- */

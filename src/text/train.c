@@ -6,30 +6,23 @@
 /* ---- Counts ---- */
 rondo_status counts_add(word_counts *c, const char *text, size_t n, int64_t count)
 {
-    const int64_t i = vocabulary_add(&c->words, text, n);
-    if (i < 0) return RONDO_E_NOMEM;
-    if (i >= c->room) {
-        const int64_t room = c->room ? 2 * c->room : 1024;
-        int64_t *grown = alloc_grow(c->count, (size_t)room * sizeof *grown);
-        if (!grown) return RONDO_E_NOMEM;
-        memset(grown + c->room, 0, (size_t)(room - c->room) * sizeof *grown);
-        c->count = grown;
-        c->room = room;
-    }
+    const int64_t before = c->words.n;
+    int64_t i;
+    int64_t *grown = alloc_room(c->count, &c->room, before + 1, sizeof *grown);
+    if (!grown) return RONDO_E_NOMEM;
+    c->count = grown;
+    RONDO_TRY(vocabulary_add(&c->words, text, n, &i));
+    if (i == before) c->count[i] = 0;
     c->count[i] += count;
     c->total += count;
     return RONDO_OK;
 }
 
-rondo_status counts_letters(word_counts *letters, const word_counts *words)
+rondo_status counts_add_letters(word_counts *letters, const char *text, size_t n, int64_t count)
 {
-    for (int64_t i = 0; i < words->words.n; i++) {
-        size_t n;
-        const char *text = vocabulary_text(&words->words, i, &n);
-        for (size_t at = 0, size; at < n; at += size) {
-            size = (size_t)letter_size(text[at]);
-            RONDO_TRY(counts_add(letters, text + at, size, words->count[i]));
-        }
+    for (size_t at = 0, size; at < n; at += size) {
+        size = (size_t)letter_size(text[at]);
+        RONDO_TRY(counts_add(letters, text + at, size, count));
     }
     return RONDO_OK;
 }
@@ -80,17 +73,24 @@ static rondo_status count_word(void *user, const char *text, int64_t n)
     return counts_add(user, text, (size_t)n, 1);
 }
 
+static rondo_status count_letters(void *user, const char *text, int64_t n)
+{
+    return counts_add_letters(user, text, (size_t)n, 1);
+}
+
 static rondo_status count_texts(const trainer *t, const tokenizer *counting, next_text *next,
                                 word_counts *counts)
 {
     enum { TELL = 1 << 20 }; /* bytes between two calls */
+    rondo_status (*count)(void *, const char *, int64_t) = count_word;
     token_list list = { 0 };
     const char *text;
     size_t n;
     int64_t read = 0, told = 0;
+    if (t->kind->letters && t->kind->letters(&t->options)) count = count_letters;
     rondo_status status = next(t->user, true, &text, &n);
     while (!status && text) {
-        status = encoder_words(counting, &list, text, (int64_t)n, count_word, counts);
+        status = encoder_words(counting, &list, text, (int64_t)n, count, counts);
         read += (int64_t)n;
         if (read - told >= TELL) {
             trainer_tell(t, "counting words", read, 0);
@@ -168,7 +168,7 @@ static rondo_status check_options(const train_options *o)
                           (double)o->coverage);
     if (!(o->shrink >= 0 && o->shrink < 1))
         return rondo_fail(RONDO_E_ARG, "shrink is %g; it may be 0 to below 1", (double)o->shrink);
-    return check_number("pad_to", o->pad_to, 0, INT32_MAX);
+    return check_number("pad_to", o->pad_to, 0, LIMIT_PADDING);
 }
 
 /* ---- All of it ---- */

@@ -29,7 +29,8 @@ typedef struct word_counts {
     int64_t room, total;
 } word_counts;
 rondo_status counts_add(word_counts *, const char *text, size_t n, int64_t count);
-rondo_status counts_letters(word_counts *letters, const word_counts *words);
+rondo_status counts_add_letters(word_counts *, const char *text, size_t n,
+                                int64_t count); /* each */
 void counts_free(word_counts *);
 /* The numbers of the words, most often first; those as often by their bytes, the greatest first
  * (as Keras has them). Free it with alloc_free; NULL: no memory. */
@@ -40,6 +41,7 @@ typedef struct train_kind {
     const char *name, *help;
     option_table options;
     rondo_status (*defaults)(train_options *); /* that hang on other options; or NULL */
+    bool (*letters)(const train_options *);    /* what is counted is letters, not words; or NULL */
     /* Normalizer, pre-tokenizer and decoder of the file. */
     rondo_status (*frame)(const train_options *, json_t *file);
     /* "model" from the counts; specials come first, as trainer_specials has them. */

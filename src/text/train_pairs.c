@@ -38,17 +38,6 @@ typedef struct merger {
 } merger;
 enum { GONE = -1 };
 
-static bool grow(void **array, int64_t *room, int64_t n, size_t size)
-{
-    if (n < *room) return true;
-    const int64_t wider = *room ? 2 * *room : 1024;
-    void *grown = alloc_grow(*array, (size_t)wider * size);
-    if (!grown) return false;
-    *array = grown;
-    *room = wider;
-    return true;
-}
-
 static void merger_free(merger *m)
 {
     alloc_free(m->s.id);
@@ -67,20 +56,29 @@ static int32_t pair_number(merger *m, int32_t left, int32_t right)
     pair_value *known = pair_put(&m->map, left, right);
     if (!known) return -1;
     if (known->a >= 0) return known->a;
-    if (!grow((void **)&m->pair, &m->pair_room, m->n_pairs, sizeof *m->pair)) return -1;
+    pair *grown = alloc_room(m->pair, &m->pair_room, m->n_pairs + 1, sizeof *grown);
+    if (!grown) return -1;
+    m->pair = grown;
     known->a = (int32_t)m->n_pairs;
     m->pair[m->n_pairs] = (pair){ 0, left, right, -1, -1 };
     return (int32_t)m->n_pairs++;
+}
+
+static rondo_status too_much(void)
+{
+    return rondo_fail(RONDO_E_LIMIT, "this is too much text to train a tokenizer on; take a part "
+                                     "of it: \"FILE?rows=0-9%%\"");
 }
 
 /* A pair begins at a place; it is as often there as the word came. */
 static rondo_status add_place(merger *m, int32_t at)
 {
     const int32_t number = pair_number(m, m->s.id[at], m->s.id[m->s.next[at]]);
-    if (number < 0 || !grow((void **)&m->place, &m->place_room, m->n_places, sizeof *m->place))
-        return RONDO_E_NOMEM;
-    if (m->n_places == INT32_MAX)
-        return rondo_fail(RONDO_E_LIMIT, "this is too much text to train a tokenizer on");
+    if (number < 0) return RONDO_E_NOMEM;
+    if (m->n_places == INT32_MAX) return too_much();
+    place *grown = alloc_room(m->place, &m->place_room, m->n_places + 1, sizeof *grown);
+    if (!grown) return RONDO_E_NOMEM;
+    m->place = grown;
     pair *p = &m->pair[number];
     m->place[m->n_places] = (place){ at, -1 };
     if (p->tail >= 0)
@@ -109,7 +107,9 @@ static bool goes_before(const merger *m, candidate a, candidate b)
 static rondo_status push(merger *m, int32_t number)
 {
     const candidate new = { m->pair[number].count, number };
-    if (!grow((void **)&m->heap, &m->heap_room, m->n_heap, sizeof *m->heap)) return RONDO_E_NOMEM;
+    candidate *grown = alloc_room(m->heap, &m->heap_room, m->n_heap + 1, sizeof *grown);
+    if (!grown) return RONDO_E_NOMEM;
+    m->heap = grown;
     int64_t i = m->n_heap++;
     for (; i > 0 && goes_before(m, new, m->heap[(i - 1) / 2]); i = (i - 1) / 2)
         m->heap[i] = m->heap[(i - 1) / 2];
@@ -217,7 +217,8 @@ static rondo_status count_symbols(const alphabet *a, const word_counts *words, w
 
 static rondo_status add_token(alphabet *a, const char *text, size_t n)
 {
-    return vocabulary_add(&a->tokens, text, n) < 0 ? RONDO_E_NOMEM : RONDO_OK;
+    int64_t id;
+    return vocabulary_add(&a->tokens, text, n, &id);
 }
 
 static rondo_status add_bytes(alphabet *a)
@@ -265,8 +266,7 @@ static rondo_status reserve(symbols *s, const alphabet *a, const word_counts *wo
         const char *word = vocabulary_text(&words->words, w, &n);
         total += a->bytes ? (int64_t)n : letters_count(word, (int64_t)n);
     }
-    if (total > INT32_MAX / 4)
-        return rondo_fail(RONDO_E_LIMIT, "this is too much text to train a tokenizer on");
+    if (total > INT32_MAX / 4) return too_much();
     int32_t **const arrays[] = { &s->id, &s->next, &s->before, &s->word };
     for (int i = 0; i < 4; i++)
         if (!(*arrays[i] = alloc_array(total, sizeof(int32_t)))) return RONDO_E_NOMEM;
@@ -323,8 +323,10 @@ static rondo_status joined(alphabet *a, const pair *p, int32_t *id)
     *id = -1;
     if (n + more - prefix > LIMIT_TOKEN) return RONDO_OK;
     memcpy(text + n, right + prefix, more - prefix);
-    *id = (int32_t)vocabulary_add(&a->tokens, text, n + more - prefix);
-    return *id < 0 ? RONDO_E_NOMEM : RONDO_OK;
+    int64_t number;
+    RONDO_TRY(vocabulary_add(&a->tokens, text, n + more - prefix, &number));
+    *id = (int32_t)number;
+    return RONDO_OK;
 }
 
 /* Merges until there are as many tokens as are wanted; `merges` may be NULL. */
@@ -450,6 +452,7 @@ const train_kind train_bpe = { "bpe",
                                "byte-level BPE, as GPT-2 has it; every text has tokens",
                                OPTION_TABLE(bpe_fields),
                                NULL,
+                               NULL,
                                frame_bpe,
                                model_of_bpe };
 
@@ -466,6 +469,7 @@ static const option_field wordpiece_fields[] = {
 const train_kind train_wordpiece = { "wordpiece",
                                      "WordPiece with BERT's rules, Chinese letters one by one",
                                      OPTION_TABLE(wordpiece_fields),
+                                     NULL,
                                      NULL,
                                      frame_wordpiece,
                                      model_of_wordpiece };

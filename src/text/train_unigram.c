@@ -41,17 +41,22 @@ static void learner_free(learner *l)
     alloc_free(l->arc);
 }
 
+static int64_t place_of(const trainer *t, const char *token)
+{
+    for (int i = 0; i < t->n_special; i++)
+        if (strcmp(t->special[i], token) == 0) return i;
+    return -1;
+}
+
+/* Special tokens have their places already: a normal form may spell one ("<" and "\uFF1C"). */
 static rondo_status add_unit(learner *l, const char *text, size_t n, double score, bool letter)
 {
-    const int64_t id = vocabulary_add(&l->tokens, text, n);
-    if (id < 0) return RONDO_E_NOMEM;
-    if (id >= l->unit_room) {
-        const int64_t room = l->unit_room ? 2 * l->unit_room : 1024;
-        unit *grown = alloc_grow(l->unit, (size_t)room * sizeof *grown);
-        if (!grown) return RONDO_E_NOMEM;
-        l->unit = grown;
-        l->unit_room = room;
-    }
+    int64_t id;
+    if (place_of(l->t, text) >= 0) return RONDO_OK;
+    RONDO_TRY(vocabulary_add(&l->tokens, text, n, &id));
+    unit *grown = alloc_room(l->unit, &l->unit_room, l->tokens.n, sizeof *grown);
+    if (!grown) return RONDO_E_NOMEM;
+    l->unit = grown;
     l->unit[id] = (unit){ score, 0, letter };
     return RONDO_OK;
 }
@@ -72,13 +77,9 @@ static rondo_status build_trie(learner *l)
 /* ---- All ways through a word ---- */
 static rondo_status add_arc(learner *l, int64_t from, int64_t to, int32_t id)
 {
-    if (l->n_arcs == l->arc_room) {
-        const int64_t room = l->arc_room ? 2 * l->arc_room : 1024;
-        arc *grown = alloc_grow(l->arc, (size_t)room * sizeof *grown);
-        if (!grown) return RONDO_E_NOMEM;
-        l->arc = grown;
-        l->arc_room = room;
-    }
+    arc *grown = alloc_room(l->arc, &l->arc_room, l->n_arcs + 1, sizeof *grown);
+    if (!grown) return RONDO_E_NOMEM;
+    l->arc = grown;
     l->arc[l->n_arcs++] = (arc){ (int32_t)from, (int32_t)to, id };
     return RONDO_OK;
 }
@@ -294,7 +295,12 @@ static rondo_status add_letters(learner *l, int64_t most)
 {
     const train_options *o = &l->t->options;
     word_counts letters = { 0 };
-    rondo_status status = counts_letters(&letters, l->words);
+    rondo_status status = RONDO_OK;
+    for (int64_t w = 0; w < l->words->words.n && !status; w++) {
+        size_t n;
+        const char *word = vocabulary_text(&l->words->words, w, &n);
+        status = counts_add_letters(&letters, word, n, l->words->count[w]);
+    }
     int64_t *order = status ? NULL : counts_order(&letters), covered = 0;
     if (!status && !order) status = RONDO_E_NOMEM;
     for (int64_t i = 0; !status && i < letters.words.n && l->tokens.n < most; i++) {
@@ -370,7 +376,7 @@ static rondo_status learn(learner *l, int64_t wanted)
             RONDO_TRY(expect_all(l));
             RONDO_TRY(maximize(l));
         }
-        trainer_tell(l->t, "pruning", first - l->tokens.n, first - goal);
+        if (first > goal) trainer_tell(l->t, "pruning", first - l->tokens.n, first - goal);
         const int64_t before = l->tokens.n;
         if (before <= goal) return RONDO_OK;
         RONDO_TRY(prune(l, goal));
@@ -408,13 +414,6 @@ static rondo_status write_tokens(const learner *l, int64_t wanted, json_t *list)
     }
     alloc_free(order);
     return failed ? rondo_fail(RONDO_E_NOMEM, "out of memory for a tokenizer") : RONDO_OK;
-}
-
-static int64_t place_of(const trainer *t, const char *token)
-{
-    for (int i = 0; i < t->n_special; i++)
-        if (strcmp(t->special[i], token) == 0) return i;
-    return -1;
 }
 
 static rondo_status model_of_unigram(trainer *t, const word_counts *words, json_t **model)
@@ -471,6 +470,7 @@ static const option_field fields[] = {
 const train_kind train_unigram = { "unigram",
                                    "the likeliest way to cut, as sentencepiece finds it",
                                    OPTION_TABLE(fields),
+                                   NULL,
                                    NULL,
                                    frame_unigram,
                                    model_of_unigram };

@@ -155,20 +155,16 @@ static rondo_status make_model(const trainer *t, json_t *tokens, json_t **model)
     return *model ? RONDO_OK : rondo_fail(RONDO_E_NOMEM, "out of memory for a tokenizer");
 }
 
-static rondo_status model_words(trainer *t, const word_counts *words, json_t **model)
+static rondo_status model_words(trainer *t, const word_counts *c, json_t **model)
 {
-    word_counts letters = { 0 };
-    const word_counts *c = splits_letters(&t->options) ? &letters : words;
     json_t *tokens = json_object();
     int64_t left_out = 0;
-    rondo_status status = c == &letters ? counts_letters(&letters, words) : RONDO_OK;
-    if (!status) status = put_specials(t, c, tokens);
+    rondo_status status = put_specials(t, c, tokens);
     if (!status) status = choose(t, c, tokens, &left_out);
     if (!status && left_out && !t->options.unknown)
         status = rondo_fail(RONDO_E_ARG,
-                            "%lld words would have no token; name one for them: unknown=<unk>",
+                            "%lld of them would have no token; name one for them: unknown=<unk>",
                             (long long)left_out);
-    counts_free(&letters);
     if (!status) return make_model(t, tokens, model);
     json_decref(tokens);
     return status;
@@ -194,15 +190,20 @@ const train_kind train_word = { "word",
                                 "words, the most frequent ones, as Keras' TextVectorization",
                                 OPTION_TABLE(word_fields),
                                 defaults,
+                                splits_letters,
                                 frame_words,
                                 model_words };
-const train_kind train_char = {
-    "char",     "letters (Unicode code points)", OPTION_TABLE(char_fields), defaults, frame_words,
-    model_words
-};
+const train_kind train_char = { "char",
+                                "letters (Unicode code points)",
+                                OPTION_TABLE(char_fields),
+                                defaults,
+                                splits_letters,
+                                frame_words,
+                                model_words };
 const train_kind train_byte = { "byte",
                                 "the 256 bytes; every text has tokens",
                                 OPTION_TABLE(byte_fields),
                                 NULL,
+                                splits_letters,
                                 frame_bytes,
                                 model_bytes };

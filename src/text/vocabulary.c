@@ -4,6 +4,7 @@
 #include <time.h>
 
 static const size_t NO_TEXT = SIZE_MAX;
+enum { MOST_TEXTS = 1 << 30, MOST_BYTES = INT32_MAX }; /* of one text; both are kept in 32 bits */
 
 /* ---- The hash: SipHash-1-3 (Aumasson and Bernstein 2012) under a key of this process, so that no
  * file can choose texts that all fall into one place ---- */
@@ -97,14 +98,10 @@ static rondo_status widen(vocabulary *v)
 /* Room for one more text of n bytes, with this number. */
 static rondo_status make_room(vocabulary *v, int64_t number, size_t n)
 {
-    if (number >= v->entry_room) {
-        int64_t room = v->entry_room ? v->entry_room : 256;
-        while (room <= number) room *= 2;
-        struct vocabulary_entry *entry = alloc_grow(v->entry, (size_t)room * sizeof *entry);
-        if (!entry) return RONDO_E_NOMEM;
-        v->entry = entry;
-        v->entry_room = room;
-    }
+    struct vocabulary_entry *entry = alloc_room(v->entry, &v->entry_room, number + 1,
+                                                sizeof *entry);
+    if (!entry) return RONDO_E_NOMEM;
+    v->entry = entry;
     if (v->used + n + 1 > v->room) {
         size_t room = v->room ? v->room : 4096;
         while (room < v->used + n + 1) room *= 2;
@@ -143,11 +140,22 @@ rondo_status vocabulary_put(vocabulary *v, int64_t number, const char *text, siz
     return insert(v, number, text, n);
 }
 
-int64_t vocabulary_add(vocabulary *v, const char *text, size_t n)
+rondo_status vocabulary_add(vocabulary *v, const char *text, size_t n, int64_t *number)
 {
-    const int64_t known = vocabulary_find(v, text, n);
-    if (known >= 0) return known;
-    return insert(v, v->n, text, n) ? -1 : v->n - 1;
+    if (n > MOST_BYTES)
+        return rondo_fail(RONDO_E_LIMIT,
+                          "a word of %zu bytes; %d are the most: a pre-tokenizer, or a document a "
+                          "line, makes shorter ones",
+                          n, MOST_BYTES);
+    *number = vocabulary_find(v, text, n);
+    if (*number >= 0) return RONDO_OK;
+    if (v->n == MOST_TEXTS)
+        return rondo_fail(RONDO_E_LIMIT,
+                          "there are over %d different words; take a part of the text: "
+                          "\"FILE?rows=0-9%%\"",
+                          MOST_TEXTS);
+    *number = v->n;
+    return insert(v, v->n, text, n);
 }
 
 const char *vocabulary_text(const vocabulary *v, int64_t number, size_t *n)

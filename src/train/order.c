@@ -37,16 +37,30 @@ void order_free(epoch_order *o)
     alloc_free(o->turn);
 }
 
+/* Into sizes[n], which are sorted then. */
+static void sort(sized *sizes, const rondo_dataset *data, const int64_t *item, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) sizes[i] = (sized){ data->length(data, item[i]), i, item[i] };
+    qsort(sizes, (size_t)n, sizeof *sizes, by_length);
+}
+
+rondo_status order_by_length(int64_t *item, const rondo_dataset *data, int64_t first, int64_t n)
+{
+    sized *sizes = alloc_array(n, sizeof *sizes);
+    if (!sizes) return RONDO_E_NOMEM;
+    for (int64_t i = 0; i < n; i++) item[i] = first + i;
+    sort(sizes, data, item, n);
+    for (int64_t i = 0; i < n; i++) item[i] = sizes[i].item;
+    alloc_free(sizes);
+    return RONDO_OK;
+}
+
 /* n samples from `first` on: sorted, then their whole batches shuffled. */
 static void sort_window(epoch_order *o, int64_t first, int64_t n, rng *r)
 {
     sized *sizes = o->sizes;
     const int64_t batches = n / o->batch;
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t item = o->item[first + i];
-        sizes[i] = (sized){ o->data->length(o->data, item), i, item };
-    }
-    qsort(sizes, (size_t)n, sizeof *sizes, by_length);
+    sort(sizes, o->data, o->item + first, n);
     for (int64_t k = 0; k < batches; k++) o->turn[k] = k;
     rng_shuffle(r, o->turn, batches);
     for (int64_t i = 0; i < n; i++) {

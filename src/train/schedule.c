@@ -145,7 +145,8 @@ static double one_cycle(const schedule_options *o, const schedule_time *t)
     const stretch s = stretch_of(o, t);
     const double top = (double)o->pct_start * s.length - 1, end = s.length - 1;
     const double first = 1 / (double)o->div_factor, last = first / (double)o->final_div_factor;
-    if (s.at < top || s.at <= 0) return first + (1 - first) * 0.5 * (1 - cos(pi * s.at / top));
+    if (s.length <= 0) return first; /* not known yet */
+    if (s.at < top) return first + (1 - first) * 0.5 * (1 - cos(pi * s.at / top));
     return last + (1 - last) * 0.5 * (1 + cos(pi * share(s.at - top, end - top)));
 }
 
@@ -184,13 +185,17 @@ static rondo_status check(const schedule_row *row, const schedule_options *o)
     if (!(o->cut_frac <= 1 && o->cut_frac >= 0 && o->pct_start <= 1 && o->pct_start >= 0 &&
           o->warmup_ratio <= 1))
         return rondo_fail(RONDO_E_ARG, "schedule %s: shares lie between 0 and 1", row->name);
-    const float divisors[] = { o->ratio, o->div_factor, o->final_div_factor };
-    for (size_t i = 0; i < sizeof divisors / sizeof *divisors; i++)
-        if (divisors[i] != 0 && !(divisors[i] >= 1))
-            return rondo_fail(RONDO_E_ARG, "schedule %s divides rates: by 1 or more, not by %g",
-                              row->name, (double)divisors[i]);
+    static const char *const divisors[] = { "ratio", "div_factor", "final_div_factor" };
+    const option_field *f;
+    for (size_t i = 0; i < sizeof divisors / sizeof *divisors; i++) {
+        if (!(f = options_find(&row->options, divisors[i]))) continue;
+        const float by = *(const float *)((const char *)o + f->offset);
+        if (!(by >= 1))
+            return rondo_fail(RONDO_E_ARG, "schedule %s divides rates: by 1 or more, not %s=%g",
+                              row->name, f->name, (double)by);
+    }
     if (!row->needs) return RONDO_OK;
-    const option_field *f = options_find(&row->options, row->needs);
+    f = options_find(&row->options, row->needs);
     if (*(const int64_t *)((const char *)o + f->offset) > 0) return RONDO_OK;
     return rondo_fail(RONDO_E_ARG, "schedule %s needs %s, as in schedule='%s %s=%d'", row->name,
                       row->needs, row->name, row->needs, row->factor == decay_after ? 4 : 1000);

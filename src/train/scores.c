@@ -101,7 +101,7 @@ void scores_see(scores *s, int output, const real *y, const truth *t, double los
 bool scores_look(const scores *s, int output)
 {
     for (int i = 0; i < s->n_metrics; i++)
-        if (s->metrics[i].output == output && !s->metrics[i].row->of_losses) return true;
+        if (s->metrics[i].output == output && s->metrics[i].looks) return true;
     return false;
 }
 

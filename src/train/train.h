@@ -258,6 +258,8 @@ rondo_status order_new(epoch_order *, const rondo_dataset *, const rondo_fit_opt
 void order_keep(epoch_order *);                               /* as the data have it */
 void order_draw(epoch_order *, uint64_t seed, int64_t epoch); /* of this epoch, drawn by the seed */
 void order_free(epoch_order *);
+/* item[n]: the samples [first, first + n), shorter ones first, as they are where lengths do not differ. */
+rondo_status order_by_length(int64_t *item, const rondo_dataset *, int64_t first, int64_t n);
 
 /* ---- fit.c ---- */
 /* How many groups of layers train in this epoch; 0: all. */

@@ -141,6 +141,10 @@ static void json_objects(void **state)
            "b.jsonl:2: \"text\" is no text");
     refuse(put_text("b.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n"), NULL, RONDO_E_FORMAT,
            "it has \"txt\"");
+    char long_label[400];
+    snprintf(long_label, sizeof long_label, "{\"text\": \"a\", \"label\": \"%0300d\"}\r\n", 1);
+    refuse(put_text("b.jsonl", long_label), NULL, RONDO_E_FORMAT,
+           "b.jsonl:1: \"label\" has 300 bytes, too long");
     refuse(put_text("b.jsonl", "{\"text\": \"a\"\n"), NULL, RONDO_E_FORMAT, "b.jsonl:1");
     refuse(put_text("b.jsonl", "{\"text\": \"a\", \"label\": \"x\"}\n{\"text\": \"b\"}\n"), NULL,
            RONDO_E_FORMAT, "b.jsonl:2: an object without \"label\"");
@@ -171,7 +175,11 @@ static void universal_dependencies(void **state)
     d = open_text(at("s.conllu"), NULL);
     assert_int_equal(d->n_targets, 0);
     rondo_dataset_free(d);
+    d = open_text(at("s.conllu"), "target=4");
+    assert_string_equal(d->targets[0], "upos");
+    rondo_dataset_free(d);
     refuse(at("s.conllu"), "target=pos", RONDO_E_NAME, "did you mean");
+    refuse(at("s.conllu"), "target=2", RONDO_E_NAME, "say one of lemma, upos");
     refuse(put_text("b.conllu", "1\tDo\tdo\n"), NULL, RONDO_E_FORMAT, "b.conllu:1: expected ten");
     refuse(put_text("b.conllu", "1\t\t_\t_\t_\t_\t_\t_\t_\t_\n"), NULL, RONDO_E_FORMAT,
            "without a word");
@@ -227,6 +235,11 @@ static void encodings(void **state)
                "a\0",
                4),
            "format=text", RONDO_E_FORMAT, "is UTF-16");
+    refuse(put("u.txt", "\xfe\xff\0a", 4), NULL, RONDO_E_FORMAT, "is UTF-16");
+    refuse(put("u.csv", "\xff\xfe,\0", 4), "text=1", RONDO_E_FORMAT, "is UTF-16");
+    refuse(put("z.txt", "a\nb\0c", 5), NULL, RONDO_E_FORMAT, "zero bytes: it is no text");
+    refuse(put_text("z.jsonl", "{\"text\": \"a\\u0000\"}\n"), NULL, RONDO_E_FORMAT,
+           "z.jsonl:1: line 1, column 18: a zero character");
     refuse(put_text("t.csv", "label,text\n1,good\n0,\"two\nlin\xE9s\"\n"), "text=text target=label",
            RONDO_E_FORMAT, "t.csv:4: byte 4 (0xE9) is not UTF-8");
 }

@@ -35,6 +35,23 @@ static const char *const seed_formulas[] = {
     "(exp(x) - exp(-x))/(exp(x) + exp(-x)) != (x == 3) + log(1 + exp(x))",
     "leaky_relu(0.1)",
 };
+static const char *const seed_trainings[] = {
+    "step step_size=10 gamma=0.5",
+    "exponential decay_steps=100 decay_rate=0.96 staircase",
+    "cosine decay_steps=1000 alpha=0.1 warmup_steps=10",
+    "linear alpha=0.2 warmup_ratio=0.1",
+    "decay_after epochs=4 gamma=0.5",
+    "slanted_triangular cut_frac=0.1 ratio=32",
+    "one_cycle decay_steps=50 pct_start=0.5 div_factor=10 final_div_factor=100",
+    "adamw learning_rate=0.01 weight_decay=0.1 clipnorm=1 schedule='warmup warmup_steps=4'",
+    "ntasgd learning_rate=30 nonmono=5 global_clipnorm=0.25",
+    "discriminative=2.6",
+    "embedding*=0.1 lstm.bias=3 *.kernel=0",
+    "lstm*.recurrent_kernel=weight_drop 0.5; *.kernel=lora rank=2 dropout=0.1",
+    "embedding.* *.bias",
+    "awd_lstm",
+    "ulmfit",
+};
 static const char *const seed_csv[] = {
     "id,x,y\na,1,2\na,3,4\nb,5,6\nb,7,8.5\n",
     "x;z;y\n1;\"a \"\"b\"\"\";up\n2;c;down\nNA;d;up\n",
@@ -107,6 +124,7 @@ static const char *const seed_texts[] = {
     "a,b\n1,\"so \"\"so\"\"\n really\"\n2,fine\n",
     "{\"text\": \"one\", \"label\": 1}\n{\"label\": 0, \"text\": [\"\\u4e2d\", \"b\"]}\n",
     "[{\"text\": \"a\", \"label\": \"x\"}, {\"text\": \"b\", \"label\": true}]",
+    "\n  \r\n# a\n1\tx y\t\t\t\t\t\t\t\t\n2-3\t\t\t\t\t\t\t\t\t\n",
     "# a\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tDET\tx\t_\t0\troot\t_\t_\n\n",
 };
 static const char *const seed_configs[] = {
@@ -232,6 +250,8 @@ static bool seed_make(seed *s, const char *target, int i)
         seed_put(s, seed_specs[i], strlen(seed_specs[i]));
     } else if (!strcmp(target, "formula") && i < SEEDS(seed_formulas)) {
         seed_put(s, seed_formulas[i], strlen(seed_formulas[i]));
+    } else if (!strcmp(target, "training") && i < SEEDS(seed_trainings)) {
+        seed_put(s, seed_trainings[i], strlen(seed_trainings[i]));
     } else if (!strcmp(target, "csv") && i < SEEDS(seed_csv)) {
         seed_put(s, seed_csv[i], strlen(seed_csv[i]));
     } else if (!strcmp(target, "tokenizer") && i < SEEDS(seed_tokenizers)) {

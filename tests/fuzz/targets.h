@@ -9,7 +9,9 @@
 #include "data/data.h"
 #include "format/format.h"
 #include "formula/formula.h"
+#include "task/task.h"
 #include "text/text.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -230,6 +232,63 @@ static int fuzz_spec(const uint8_t *data, size_t size)
     fuzz_check(rondo_adapt(m, text, "frozen"));
     if (!m->status) fuzz_use(m);
     rondo_model_free(m);
+    free(text);
+    return 0;
+}
+
+/* ---- How a model is trained: one text as each of the keys that say it ---- */
+
+/* Whatever it is, its rates are numbers, and not below 0. */
+static void fuzz_schedule(const char *text)
+{
+    const schedule_row *row;
+    schedule_options o;
+    const rondo_status s = schedule_parse(&row, &o, text);
+    fuzz_check(s);
+    fuzz_accepted += !s;
+    for (int64_t step = 0; !s && step < 500; step += 1 + step / 3) {
+        const schedule_time now = { step, (double)step / 20, 25, 500 };
+        const double factor = row->factor(&o, &now);
+        fuzz_expect(factor >= 0, "a rate that is no number"); /* it may grow without end */
+    }
+}
+
+static void fuzz_recipe(const char *text)
+{
+    static const char *const keys[] = { "adapt", "freeze", "train", "rates", "preset" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        rondo_recipe *r = rondo_recipe_new();
+        rondo_model *m = fuzz_adapted_model();
+        rondo_status s = rondo_recipe_set(r, "train", keys[i], text);
+        fuzz_check(s);
+        if (!s) s = preset_check(r);
+        fuzz_check(s);
+        if (!s) s = recipe_adapt(m, r);
+        fuzz_check(s);
+        if (!s) s = rondo_set_rates(m, rondo_recipe_get(r, "rates"));
+        fuzz_check(s);
+        fuzz_accepted += !s;
+        if (!s) fuzz_use(m);
+        rondo_model_free(m);
+        rondo_recipe_free(r);
+    }
+}
+
+static int fuzz_training(const uint8_t *data, size_t size)
+{
+    optimizer o;
+    char *text = malloc(size + 1);
+    if (!text) return 0;
+    memcpy(text, data, size);
+    text[size] = 0;
+    alloc_hook = fuzz_memory;
+    fuzz_schedule(text);
+    const rondo_status s = optimizer_parse(&o, text);
+    fuzz_check(s);
+    fuzz_accepted += !s;
+    if (!s) fuzz_expect(isfinite(optimizer_rate(&o)), "a first rate that is no number");
+    if (!s) optimizer_free(&o);
+    fuzz_recipe(text);
     free(text);
     return 0;
 }
@@ -457,6 +516,7 @@ static const fuzz_target fuzz_targets[] = {
     { "graph", ".json", fuzz_graph },
     { "spec", ".txt", fuzz_spec },
     { "formula", ".formula", fuzz_formula },
+    { "training", ".training", fuzz_training },
     { "csv", ".csv", fuzz_csv },
     { "npy", ".npy", fuzz_npy },
     { "npz", ".npz", fuzz_npz },

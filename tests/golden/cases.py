@@ -170,6 +170,14 @@ def layers():
                        ("adaptive_softmax_bias", "adaptive_softmax 9 cutoffs='2' head_bias")):
         yield case(name, f"lstm 6 return_sequences; {spec}", loss="sparse_categorical_crossentropy",
                    optimizer="adam learning_rate=0.01", rows=4)
+    for kind in ("last", "max", "average"):
+        yield case(f"pool_{kind}", f"gru 4 return_sequences; pool {kind}; dense 2")
+    pooled = "lstm 4 return_sequences merge=concat; pool last max average; dense 3 softmax"
+    for name, more in (("", {}), ("_ragged", dict(inputs=(RAGGED,), lengths=[2, 5, 3])),
+                       ("_masking", dict(mask=HOLES))):
+        masking = "masking mask_value=0; " if name == "_masking" else ""
+        yield case(f"pool_concat{name}", masking + pooled, loss="sparse_categorical_crossentropy", **more)
+        yield case(f"pool_inputs{name}", masking + "pool average max; dense 2", **more)
     yield case("concat", [("lstm 3 return_sequences", [(0, 0)]), ("gru 4 return_sequences", [(0, 0)]),
                           ("concat", [(1, 0), (2, 0)]), ("simple_rnn 3", [(3, 0)])])
     yield case("concat_vectors", [("lstm 3", [(0, 0)]), ("dense 3 tanh", [(1, 0)]),
@@ -202,6 +210,15 @@ def losses():
         yield case(f"loss_{name}_per_step", f"simple_rnn 4 return_sequences; {spec}", loss=loss)
     yield case("loss_soft_targets", "simple_rnn 4; dense 4 softmax", loss="categorical_crossentropy",
                soft=True)
+    for name, head, loss in (("sparse", "dense 4 softmax", "sparse_categorical_crossentropy"),
+                             ("soft", "dense 4 softmax", "categorical_crossentropy"),
+                             ("binary", "dense 2 sigmoid", "binary_crossentropy")):
+        yield case(f"loss_label_smoothing_{name}", f"simple_rnn 4; {head}",
+                   loss=f"{loss} label_smoothing=0.1", soft=name == "soft", rows=6)
+    yield case("loss_label_smoothing_per_step", "masking mask_value=0; gru 4 return_sequences; dense 3 softmax",
+               loss="sparse_categorical_crossentropy label_smoothing=0.2", mask=HOLES, sample_weights=True)
+    yield case("loss_label_smoothing_of_sigmoid", "simple_rnn 4; dense 4 sigmoid",
+               loss="categorical_crossentropy label_smoothing=0.1", rows=6)
     yield case("loss_sample_weights", "simple_rnn 4; dense 2", sample_weights=True)
     yield case("loss_sample_weights_per_step", "simple_rnn 4 return_sequences; dense 3 softmax",
                loss="sparse_categorical_crossentropy", sample_weights=True)

@@ -71,7 +71,7 @@ class Watch:
 def split_spec(spec):
     """"lstm 4 tanh stateful merge=sum" → "lstm", [4, "tanh"], {"stateful": True, "merge": "sum"}"""
     flags = {"return_sequences", "return_state", "go_backwards", "stateful", "no_bias", "nesterov",
-             "staircase", "mask_zero", "use_ema", "head_bias"}
+             "staircase", "mask_zero", "use_ema", "head_bias", "last", "max", "average"}
     kind, *words = shlex.split(spec)
     plain, options = [], {}
     for word in words:
@@ -168,6 +168,29 @@ class AdaptiveSoftmax(keras.layers.Layer):
         return y.reshape(*x.shape[:-1], -1)
 
 
+class Pool(keras.layers.Layer):
+    """Keras' global pooling, side by side. Its maximum knows no masks: masked steps are put out of its way."""
+
+    def __init__(self, last=False, max=False, average=False):
+        super().__init__()
+        self.last, self.max, self.average, self.supports_masking = last, max, average, True
+
+    def call(self, x, mask=None):
+        valid = torch.ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
+        parts = []
+        if self.last:
+            at = torch.where(valid, torch.arange(x.shape[1]), -1).max(1).values
+            parts.append(x[torch.arange(x.shape[0]), at])
+        if self.max:
+            parts.append(keras.layers.GlobalMaxPooling1D()(torch.where(valid[..., None], x, -torch.inf)))
+        if self.average:
+            parts.append(keras.layers.GlobalAveragePooling1D()(x, mask=mask))
+        return torch.cat(parts, -1)
+
+    def compute_mask(self, *_):
+        return None
+
+
 def prelu(spec):
     """One slope per unit; Keras counts the axes from after the batch, where time may be one."""
     class PerUnit(keras.layers.PReLU):
@@ -192,12 +215,26 @@ def make_layer(spec, watch):
     if kind == "embedding":
         return keras.layers.Embedding(output_dim=int(plain[0]), **options)
     return {"masking": keras.layers.Masking, "layer_normalization": keras.layers.LayerNormalization,
-            "glu": lambda: keras.layers.Activation("glu"), "concat": keras.layers.Concatenate,
+            "pool": Pool, "glu": lambda: keras.layers.Activation("glu"), "concat": keras.layers.Concatenate,
             "add": keras.layers.Add}[kind](**options)
+
+
+class TorchCrossEntropy(keras.losses.Loss):
+    """PyTorch's, of labels, which Keras' sparse one does not smooth; y are probabilities."""
+    def __init__(self, label_smoothing, **options):
+        super().__init__(**options)
+        self.label_smoothing = label_smoothing
+
+    def call(self, labels, y):
+        return torch.nn.functional.cross_entropy(
+            y.log().flatten(0, -2), labels.flatten().long(), label_smoothing=self.label_smoothing,
+            reduction="none").reshape(y.shape[:-1])
 
 
 def make_loss(spec):
     kind, _, options = split_spec(spec)
+    if kind == "sparse_categorical_crossentropy" and options:
+        return TorchCrossEntropy(dtype="float64", **options)
     return {"mse": keras.losses.MeanSquaredError, "mae": keras.losses.MeanAbsoluteError,
             "huber": keras.losses.Huber, "binary_crossentropy": keras.losses.BinaryCrossentropy,
             "categorical_crossentropy": keras.losses.CategoricalCrossentropy,

@@ -150,7 +150,7 @@ typedef struct loss_case {
     bool probabilities, labels;
 } loss_case;
 
-static void check_loss(const loss_case *c)
+static void check_loss(const loss_case *c, real parameter)
 {
     enum { ROWS = 3, WIDTH = 5, N = ROWS * WIDTH };
     real *x = numbers(N, 1), *target = numbers(N, 2), *weight = numbers(ROWS, 3), y[N], dx[N];
@@ -161,12 +161,12 @@ static void check_loss(const loss_case *c)
         if (c->probabilities) x[i] = 0.5 + 0.4 * x[i];
     }
     const real *t = c->labels ? NULL : target;
-    c->kernel(loss, dx, y, x, t, label, weight, 0.3, ROWS, WIDTH);
+    c->kernel(loss, dx, y, x, t, label, weight, parameter, ROWS, WIDTH);
     for (int i = 0; i < N; i++) {
         double value[2], kept = x[i];
         for (int side = 0; side < 2; side++) {
             x[i] = kept + (side ? 1e-5 : -1e-5);
-            c->kernel(loss, NULL, y, x, t, label, weight, 0.3, ROWS, WIDTH);
+            c->kernel(loss, NULL, y, x, t, label, weight, parameter, ROWS, WIDTH);
             value[side] = loss[i / WIDTH] * weight[i / WIDTH];
         }
         x[i] = kept;
@@ -194,7 +194,10 @@ static void test_losses(void **state)
         { "absolute_error", t->absolute_error, false, false },
         { "huber", t->huber, false, false },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_loss(&cases[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_loss(&cases[i], 0.3);
+        check_loss(&cases[i], 0);
+    }
 }
 
 int main(void)

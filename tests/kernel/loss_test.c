@@ -36,13 +36,15 @@ static sample sample_of(int64_t width, bool probabilities, bool one_hot)
 }
 
 /* The loss of one row from the definition. */
-static double row_loss(const char *name, const real *x, const real *t, int64_t n, double delta)
+static double row_loss(const char *name, const real *x, const real *t, int64_t n, double parameter)
 {
     double loss = 0, bottom = 0;
-    bool softmax = !strcmp(name, "softmax_cross_entropy");
+    bool softmax = !strcmp(name, "softmax_cross_entropy"), cross = strstr(name, "cross") != NULL;
+    bool yes_no = !strcmp(name, "sigmoid_cross_entropy") || !strcmp(name, "binary_cross_entropy");
     for (int64_t i = 0; i < n; i++) bottom += softmax ? exp((double)x[i]) : (double)x[i];
     for (int64_t i = 0; i < n; i++) {
         double xi = (double)x[i], ti = (double)t[i], e = fabs(xi - ti), p = 1 / (1 + exp(-xi));
+        if (cross) ti = (1 - parameter) * ti + parameter / (yes_no ? 2 : (double)n);
         if (softmax) loss -= ti * log(exp(xi) / bottom);
         if (!strcmp(name, "cross_entropy")) loss -= ti * log(xi / bottom);
         if (!strcmp(name, "sigmoid_cross_entropy"))
@@ -52,7 +54,8 @@ static double row_loss(const char *name, const real *x, const real *t, int64_t n
         if (!strcmp(name, "squared_error")) loss += e * e / (double)n;
         if (!strcmp(name, "absolute_error")) loss += e / (double)n;
         if (!strcmp(name, "huber"))
-            loss += (e <= delta ? e * e / 2 : delta * e - delta * delta / 2) / (double)n;
+            loss += (e <= parameter ? e * e / 2 : parameter * e - parameter * parameter / 2) /
+                    (double)n;
     }
     return loss;
 }
@@ -86,18 +89,19 @@ static void test_values(void **state)
             named_loss row[LOSSES];
             losses_of(t, row);
             for (int i = 0; i < LOSSES; i++) {
+                const real parameter = strcmp(row[i].name, "huber") ? (real)(width % 3) / 4
+                                                                    : (real)1.25;
                 sample s = sample_of(width, row[i].probabilities, false);
-                row[i].kernel(s.loss, NULL, s.y, s.x, s.target, NULL, s.weight, (real)1.25, ROWS,
+                row[i].kernel(s.loss, NULL, s.y, s.x, s.target, NULL, s.weight, parameter, ROWS,
                               width);
                 for (int64_t r = 0; r < ROWS; r++)
-                    assert_near(
-                        s.loss[r],
-                        row_loss(row[i].name, s.x + r * width, s.target + r * width, width, 1.25),
-                        3e-6);
+                    assert_near(s.loss[r],
+                                row_loss(row[i].name, s.x + r * width, s.target + r * width, width,
+                                         (double)parameter),
+                                3e-6);
                 double first[ROWS];
                 memcpy(first, s.loss, sizeof first);
-                row[i].kernel(s.loss, s.dx, s.y, s.x, s.target, NULL, NULL, (real)1.25, ROWS,
-                              width);
+                row[i].kernel(s.loss, s.dx, s.y, s.x, s.target, NULL, NULL, parameter, ROWS, width);
                 assert_memory_equal(first, s.loss, sizeof first);
             }
         }
@@ -129,8 +133,9 @@ static void test_labels_are_one_hot_targets(void **state)
             for (int fused = 0; fused < 2; fused++) {
                 loss_kernel *kernel = fused ? t->softmax_cross_entropy : t->cross_entropy;
                 sample a = sample_of(width, !fused, true), b = a;
-                kernel(a.loss, a.dx, a.y, a.x, a.target, NULL, a.weight, 0, ROWS, width);
-                kernel(b.loss, b.dx, b.y, b.x, NULL, b.label, b.weight, 0, ROWS, width);
+                const real smoothing = (real)(width % 3) / 4;
+                kernel(a.loss, a.dx, a.y, a.x, a.target, NULL, a.weight, smoothing, ROWS, width);
+                kernel(b.loss, b.dx, b.y, b.x, NULL, b.label, b.weight, smoothing, ROWS, width);
                 for (int64_t i = 0; i < ROWS * width; i++) assert_near(a.dx[i], b.dx[i], 1e-6);
                 for (int r = 0; r < ROWS; r++) assert_near(a.loss[r], b.loss[r], 1e-9);
             }
@@ -197,9 +202,10 @@ static void test_slope_in_place(void **state)
                 const real *target = labels ? NULL : s.target;
                 const int32_t *label = labels ? s.label : NULL;
                 s.weight[1] = 0;
-                t->softmax_cross_entropy(s.loss, s.dx, s.y, s.x, target, label, s.weight, 0, ROWS,
-                                         width);
-                t->softmax_slope(s.y, target, label, s.weight, ROWS, width);
+                const real smoothing = (real)(width % 3) / 4;
+                t->softmax_cross_entropy(s.loss, s.dx, s.y, s.x, target, label, s.weight, smoothing,
+                                         ROWS, width);
+                t->softmax_slope(s.y, target, label, s.weight, smoothing, ROWS, width);
                 assert_true(same_bits(s.y, s.dx, ROWS * width));
             }
 }

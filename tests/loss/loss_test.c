@@ -79,6 +79,23 @@ static void huber_delta(void **state)
     assert_float_equal(run(" huber ", x, t, 2), one, 1e-6);
 }
 
+/* Of the truth a part is shared out among all classes: -Σ t' log p by hand. */
+static void label_smoothing(void **state)
+{
+    (void)state;
+    const real one_hot[] = { 0, 1, 0 }, p[] = { 0.05f, 0.85f, 0.1f }, yes[] = { 1 }, q[] = { 0.8f };
+    const int32_t label = 1;
+    const double whole = -log(0.85), parts = -(log(0.05) + log(0.85) + log(0.1)) / 3;
+    const double mixed = 0.9 * whole + 0.1 * parts;
+    const char *cce = "categorical_crossentropy label_smoothing=0.1";
+    const char *scce = "sparse_categorical_crossentropy(label_smoothing=0.1)";
+    const char *bce = "binary_crossentropy label_smoothing=0.1";
+    assert_float_equal(run(cce, p, (truth){ one_hot, NULL, NULL, 1, 3, 0 }, 1), mixed, 1e-6);
+    assert_float_equal(run(scce, p, (truth){ NULL, &label, NULL, 1, 3, 0 }, 1), mixed, 1e-6);
+    assert_float_equal(run(bce, q, (truth){ yes, NULL, NULL, 1, 1, 0 }, 1),
+                       -0.95 * log(0.8) - 0.05 * log(0.2), 1e-6);
+}
+
 /* A row without weight counts nowhere, whatever its numbers are. */
 static void left_out_rows(void **state)
 {
@@ -132,6 +149,9 @@ static void bad_names(void **state)
     assert_int_equal(loss_parse(&l, "mse 3"), RONDO_E_ARG);
     assert_int_equal(loss_parse(&l, "huber delta=x"), RONDO_E_ARG);
     assert_int_equal(loss_parse(&l, "huber(-1)"), RONDO_E_ARG);
+    assert_int_equal(loss_parse(&l, "binary_crossentropy label_smoothing=0"), RONDO_OK);
+    assert_int_equal(loss_parse(&l, "binary_crossentropy label_smoothing=1"), RONDO_E_ARG);
+    assert_non_null(strstr(rondo_error(), "from 0 to under 1"));
 }
 
 static void weighing(void **state)
@@ -152,9 +172,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keras_examples), cmocka_unit_test(logits),
-        cmocka_unit_test(huber_delta),    cmocka_unit_test(left_out_rows),
-        cmocka_unit_test(bad_truth),      cmocka_unit_test(bad_names),
-        cmocka_unit_test(weighing),
+        cmocka_unit_test(huber_delta),    cmocka_unit_test(label_smoothing),
+        cmocka_unit_test(left_out_rows),  cmocka_unit_test(bad_truth),
+        cmocka_unit_test(bad_names),      cmocka_unit_test(weighing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,33 @@ static void perplexity(void **state)
     assert_int_equal(metric_parse(&m, "perplexity", &l, 2), RONDO_E_ARG);
 }
 
+/* A smoothed loss is no likelihood: what is told of one is told from the outputs, weights and all. */
+static void smoothed(void **state)
+{
+    (void)state;
+    static const char *const losses[] = { "sparse_categorical_crossentropy label_smoothing=0.2",
+                                          "categorical_crossentropy label_smoothing=0.2",
+                                          "binary_crossentropy label_smoothing=0.2" };
+    const real y[] = { 0.25f, 0.75f, 0.5f, 0.5f }, target[] = { 0, 1, 1, 0 }, w[] = { 1, 3 };
+    const int32_t label[] = { 1, 0 };
+    for (int i = 0; i < 3; i++) {
+        loss l;
+        metric m;
+        const truth t = { i ? target : NULL, i ? NULL : label, w, 2, 2, 0 };
+        const double nats = -(log(0.75) + 3 * log(0.5)) / 4;
+        assert_int_equal(loss_parse(&l, losses[i]), RONDO_OK);
+        assert_int_equal(metric_parse(&m, "perplexity", &l, 2), RONDO_OK);
+        assert_true(m.looks);
+        metric_update(&m, y, &t, 99, 4);
+        assert_float_equal(metric_result(&m), exp(nats), 1e-6);
+        metric_free(&m);
+        assert_int_equal(metric_parse(&m, "nll", &l, 2), RONDO_OK);
+        metric_update(&m, y, &t, 99, 4);
+        assert_float_equal(metric_result(&m), i == 2 ? 2 * nats : nats, 1e-6);
+        metric_free(&m);
+    }
+}
+
 /* Summed over yes/no outputs, whose loss is a mean; of a distribution it is the loss. */
 static void likelihoods(void **state)
 {
@@ -230,9 +257,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keras_examples), cmocka_unit_test(macro_means),
-        cmocka_unit_test(perplexity),     cmocka_unit_test(walk),
-        cmocka_unit_test(likelihoods),    cmocka_unit_test(directions),
-        cmocka_unit_test(refuses),        cmocka_unit_test(thresholds),
+        cmocka_unit_test(perplexity),     cmocka_unit_test(smoothed),
+        cmocka_unit_test(walk),           cmocka_unit_test(likelihoods),
+        cmocka_unit_test(directions),     cmocka_unit_test(refuses),
+        cmocka_unit_test(thresholds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

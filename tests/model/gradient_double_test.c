@@ -253,12 +253,17 @@ static void every_loss(void **state)
             snprintf(text, sizeof text, "simple_rnn 3 return_sequences; dense %d %s", CLASSES,
                      heads[h]);
             check_spec(text, name, h % 2);
+            if (!probabilities) continue;
+            char smoothed[96];
+            snprintf(smoothed, sizeof smoothed, "%s label_smoothing=0.2", name);
+            check_spec(text, smoothed, !(h % 2));
         }
     static const char *const adaptive = "simple_rnn 3 return_sequences; "
                                         "adaptive_softmax 4 cutoffs='1 3' div_value=2";
     for (int ragged = 0; ragged < 2; ragged++) {
         check_spec(adaptive, "sparse_categorical_crossentropy", ragged);
         check_spec(adaptive, "categorical_crossentropy", ragged);
+        check_spec(adaptive, "sparse_categorical_crossentropy label_smoothing=0.2", ragged);
     }
 }
 

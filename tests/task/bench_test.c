@@ -1,7 +1,7 @@
 /* What is measured is also checked: every kind of case on every table of kernels, and a wrong number
  * is found. */
 #define _POSIX_C_SOURCE 200809L
-#include "task/task.h"
+#include "task/bench.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>

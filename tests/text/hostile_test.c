@@ -96,8 +96,13 @@ static void malformed(void **state)
         { FILE_OF(
               "\"truncation\":{\"max_length\":1,\"strategy\":\"OnlySecond\",\"stride\":0}," WORDS),
           "for two texts", RONDO_E_ABSENT },
+        { FILE_OF("\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",0],"
+                  "\"cls\":[\"y\",-1]}," WORDS),
+          "\"cls\" is not a token and its id", RONDO_E_FORMAT },
         { FILE_OF("\"padding\":{\"strategy\":{\"Fixed\":3},\"pad_id\":2}," WORDS),
           "\"pad_id\" is 2", RONDO_E_FORMAT },
+        { FILE_OF("\"padding\":{\"strategy\":{\"Fixed\":2147483647},\"pad_id\":0}," WORDS),
+          "\"Fixed\" is 2147483647", RONDO_E_FORMAT },
         { FILE_OF("\"padding\":{\"strategy\":\"Never\",\"pad_id\":0}," WORDS), "\"strategy\"",
           RONDO_E_FORMAT },
         { FILE_OF("\"padding\":{\"strategy\":{\"Fixed\":3},\"pad_id\":2},\"model\":{\"type\":"
@@ -158,6 +163,46 @@ static void too_many_steps(void **state)
     text_add(&b, "]}," WORDS "}");
     must_not_read(b.data, RONDO_E_FORMAT, "over 256 steps");
     text_free(&b);
+}
+
+/* Texts that double with every step end with a sentence, not with the machine's memory. */
+static char *doubling(const char *part, const char *members)
+{
+    text_buffer b = { 0 };
+    text_add(&b, "{\"%s\":{\"type\":\"Sequence\",\"%s\":[", part, members);
+    for (int i = 0; i < 60; i++)
+        text_add(&b, "%s{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}",
+                 i ? "," : "");
+    text_add(&b, "]},%s", WORDS "}");
+    assert_int_equal(b.status, RONDO_OK);
+    return b.data;
+}
+
+static void bombs(void **state)
+{
+    (void)state;
+    token_list l = { 0 };
+    text_buffer out = { 0 };
+    char *file = doubling("normalizer", "normalizers");
+    tokenizer *t = must_read(file);
+    for (int spans = 0; spans < 2; spans++) {
+        l.spans = spans;
+        assert_int_equal(tokenizer_encode(t, "ba", 2, &l), RONDO_E_LIMIT);
+        assert_sentence("the tokenizer's steps make over");
+        assert_int_equal(l.n, 0);
+    }
+    assert_int_equal(tokenizer_encode(t, "b", 1, &l), RONDO_OK);
+    tokenizer_free(t);
+    alloc_free(file);
+    file = doubling("decoder", "decoders");
+    t = must_read(file);
+    assert_int_equal(tokenizer_decode(t, (const int32_t[]){ 1, 0 }, 2, &out), RONDO_E_LIMIT);
+    assert_sentence("grows to over");
+    assert_int_equal(tokenizer_decode(t, (const int32_t[]){ 1 }, 1, &out), RONDO_OK);
+    text_free(&out);
+    tokenizer_free(t);
+    alloc_free(file);
+    token_list_free(&l);
 }
 
 /* ---- Long words ---- */
@@ -249,8 +294,8 @@ static void any_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(malformed),  cmocka_unit_test(spoilt),    cmocka_unit_test(too_many_steps),
-        cmocka_unit_test(long_words), cmocka_unit_test(any_bytes),
+        cmocka_unit_test(malformed), cmocka_unit_test(spoilt),     cmocka_unit_test(too_many_steps),
+        cmocka_unit_test(bombs),     cmocka_unit_test(long_words), cmocka_unit_test(any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

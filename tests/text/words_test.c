@@ -174,6 +174,44 @@ static void round_trip(void **state)
     alloc_free(path);
 }
 
+/* A text whose normal form spells a special token has tokens all the same. */
+static void specials_in_disguise(void **state)
+{
+    (void)state;
+    static const char *const wide[] = { "\xEF\xBC\xA1 \xEF\xBC\xA1\xEF\xBC\xA2 b", /* Ａ ＡＢ b */
+                                        "\xEF\xBC\xA2\xEF\xBC\xA1 A", NULL };
+    static const char *const specs[] = { "unigram vocab_size=30 special=A",
+                                         "bpe vocab_size=300 normalize=nfkc special=A",
+                                         "word normalize=nfkc special=A standardize=none",
+                                         "wordpiece vocab_size=30 special=A lowercase=false" };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        tokenizer *t = must_train(specs[i], wide);
+        assert_true(tokenizer_is_special(t, tokenizer_id(t, "A")));
+        assert_decodes(t, "A", "");
+        tokenizer_free(t);
+    }
+}
+
+/* Progress is of what is left to do: never over all, never of nothing. */
+static void told(void *user, const char *what, int64_t done, int64_t total)
+{
+    (void)user, (void)what;
+    assert_true(total == 0 || (0 <= done && done <= total));
+}
+
+static void progress(void **state)
+{
+    (void)state;
+    static const char *const specs[] = { "unigram vocab_size=9000", "unigram vocab_size=12",
+                                         "bpe vocab_size=400", "char" };
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        tokenizer *t;
+        texts user = { lines, 0 };
+        assert_int_equal(tokenizer_train(&t, specs[i], next_of, &user, told), RONDO_OK);
+        tokenizer_free(t);
+    }
+}
+
 static rondo_status train_and_use(void *arg)
 {
     tokenizer *t;
@@ -208,6 +246,8 @@ int main(void)
         cmocka_unit_test(wrong_utf8),
         cmocka_unit_test(wrong_specs),
         cmocka_unit_test_setup_teardown(round_trip, folder_make, folder_drop),
+        cmocka_unit_test(specials_in_disguise),
+        cmocka_unit_test(progress),
         cmocka_unit_test(memory_gives_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
