@@ -77,18 +77,30 @@ static void tell_exchange(const call *c, const rondo_exchange *e)
 /* A loss that still falls by so much in the last epoch will fall further. */
 static const double still_learning = 0.05;
 
+/* How to train for more epochs. */
+static const char *further(char text[128], const rondo_run_report *r)
+{
+    const long long epochs = 2 * (long long)r->epochs;
+    if (r->spans)
+        snprintf(text, 128, "the schedule spans the run: say --epochs %lld --fresh for more",
+                 epochs);
+    else
+        snprintf(text, 128, "the same command with --epochs %lld goes on", epochs);
+    return text;
+}
+
 static void what_next(const session *s, const rondo_run_report *r)
 {
     const call *c = s->call;
+    char text[128];
     const char *data = rondo_recipe_get(c->recipe, "validation");
     const char *labels = rondo_recipe_get(c->recipe, "validation_labels");
     const char *until = rondo_recipe_get(c->recipe, "until");
     const double before = s->progress.judged[0], after = s->progress.judged[1];
     if (r->already_done) {
-        remark(c,
-               "%s is finished already: nothing was done. Raise --epochs to go on, or start over "
-               "with --fresh",
-               r->output);
+        remark(c, "%s is finished already: nothing was done. %s start over with --fresh", r->output,
+               r->spans ? "Its schedule spans the run: to train longer,"
+                        : "Raise --epochs to go on, or");
         return;
     }
     tell_exchange(c, &r->exchange);
@@ -101,13 +113,11 @@ static void what_next(const session *s, const rondo_run_report *r)
         remark(c, "%s is reached: %lld epochs, %lld batches", until, (long long)r->epochs,
                (long long)r->steps);
     else if (until)
-        remark(c, "%s is not reached in %lld batches; the same command with --epochs %lld goes on",
-               until, (long long)r->steps, 2 * (long long)r->epochs);
+        remark(c, "%s is not reached in %lld batches; %s", until, (long long)r->steps,
+               further(text, r));
     else if (before > 0 && after < before * (1 - still_learning))
-        remark(c,
-               "still learning: the loss fell by %.0f %% in the last epoch; the same command with "
-               "--epochs %lld goes on",
-               100 * (1 - after / before), 2 * (long long)r->epochs);
+        remark(c, "still learning: the loss fell by %.0f %% in the last epoch; %s",
+               100 * (1 - after / before), further(text, r));
     char *file = data ? shell_text(data) : NULL, *second = labels ? shell_text(labels) : NULL;
     const bool with_labels = data ? labels != NULL : rondo_recipe_get(c->recipe, "labels") != NULL;
     remark(c, "next: rondo eval %s --data %s%s%s", r->output, file ? file : "FILE",

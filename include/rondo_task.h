@@ -75,6 +75,7 @@ typedef struct rondo_run_report {
     bool stopped;      /* by a signal; a checkpoint is there */
     bool reached;      /* what `until` says, in the last epoch */
     bool guarded;      /* the base's loss had risen more than `guard` allows */
+    bool spans;        /* its schedule spans the run: with more epochs it is another run */
     int64_t first_epoch, epochs;
     int64_t steps; /* batches (or windows of them) trained on, in all epochs of the run */
     int64_t parameters, samples, validation_samples;

@@ -34,12 +34,18 @@ void rondo_generator_free(rondo_generator *g)
 static rondo_status check_options(const rondo_generate_options *o)
 {
     if (o->length < 0 || o->samples < 0 || o->top_k < 0 || o->beams < 0)
-        return rondo_fail(RONDO_E_ARG, "length, samples, top_k and beam cannot be under 0");
-    if (!(o->temperature >= 0) || !(o->repetition_penalty >= 0) || !isfinite(o->temperature))
-        return rondo_fail(RONDO_E_ARG, "temperature and repetition_penalty are numbers over 0");
+        return rondo_fail(RONDO_E_ARG, "length, samples, top_k and beam cannot be under 0; leave "
+                                       "out what is to be as usual");
+    if (!(o->temperature >= 0) || !(o->repetition_penalty >= 0) || !isfinite(o->temperature) ||
+        !isfinite(o->repetition_penalty) || !isfinite(o->length_penalty))
+        return rondo_fail(RONDO_E_ARG, "temperature and repetition_penalty are numbers over 0, "
+                                       "length_penalty is a number");
     if (!(o->top_p >= 0 && o->top_p <= 1))
         return rondo_fail(RONDO_E_ARG, "top_p is %g; it is a probability, over 0 and at most 1",
                           o->top_p);
+    if (!o->beams && o->length_penalty != 0)
+        return rondo_fail(RONDO_E_ARG, "length_penalty compares what a beam search finds: say "
+                                       "--beam 4, too");
     if (!o->beams) return RONDO_OK;
     if (o->beams > MOST_BEAMS)
         return rondo_fail(RONDO_E_LIMIT, "beam is %lld; %d is the most", (long long)o->beams,

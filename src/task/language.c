@@ -115,6 +115,9 @@ rondo_status language_plan(plan *p, const rondo_recipe *r)
     const char *kind = rondo_recipe_get(r, "tokenizer"), *path = rondo_recipe_get(r, "data");
     rondo_pipeline *line = p->pipeline;
     const bool whole = p->train == p->data;
+    if (rondo_recipe_get(r, "max_length") || rondo_recipe_get(r, "truncate"))
+        return rondo_fail(RONDO_E_ARG, "a language model goes through all of its text: leave "
+                                       "max_length and truncate out");
     if (p->steps_per_epoch)
         return rondo_fail(RONDO_E_ARG, "a language model goes through all of its text in order: "
                                        "leave steps_per_epoch out");

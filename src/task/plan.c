@@ -362,8 +362,14 @@ static rondo_status fit_scalers(plan *p, const rondo_recipe *r)
 {
     const char *kind = rondo_recipe_get(r, "scale");
     rondo_pipeline *line = p->pipeline;
+    if (p->transfer.base && is_scaled(r))
+        return rondo_fail(RONDO_E_ARG, "what begins as another model scales its data as that one "
+                                       "does: leave scale out");
     if (p->transfer.base) return transfer_scalers(&p->transfer, line);
     if (!is_scaled(r)) return RONDO_OK;
+    if (p->train->input[0].type != RONDO_F32 && p->train->target[0].type != RONDO_F32)
+        return rondo_fail(RONDO_E_ARG, "scale is for numbers, these data are tokens and classes; "
+                                       "leave it out");
     if (strcmp(kind, "standard") != 0 && strcmp(kind, "minmax") != 0)
         return rondo_fail(RONDO_E_NAME, "unknown scale \"%s\"; there are standard, minmax and none",
                           kind);

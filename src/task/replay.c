@@ -358,6 +358,9 @@ rondo_status replay_open(replay **out, const plan *p, const rondo_recipe *recipe
     *out = NULL;
     if (rondo_recipe_get(recipe, "guard") && !judged)
         return rondo_fail(RONDO_E_ARG, "guard watches the base's loss: say --base-data FILE, too");
+    if (rondo_recipe_get(recipe, "replay_share") && !rondo_recipe_get(recipe, "replay"))
+        return rondo_fail(RONDO_E_ARG, "replay_share is how often the base is replayed: say "
+                                       "--replay FILE, too");
     if (!rondo_recipe_get(recipe, "replay") && !judged) return RONDO_OK;
     if (!transfer_same_tokens(&p->transfer, p->pipeline))
         return rondo_fail(RONDO_E_ARG, "a base that is replayed or judged keeps its vocabulary: "

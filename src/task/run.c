@@ -260,6 +260,8 @@ static void fill_report(rondo_run_report *report, const run *r)
     report->samples = samples_of(p->train);
     report->validation_samples = p->validation ? samples_of(p->validation) : 0;
     report->seed = p->seed;
+    const optimizer *o = &p->pipeline->model->training->optimizer;
+    report->spans = schedule_spans_run(o->schedule, &o->schedule_options);
     report->task = p->task->name;
     snprintf(report->output, sizeof report->output, "%s", r->folder);
     report->notes = p->notes.data ? p->notes.data : "";

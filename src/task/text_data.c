@@ -217,16 +217,28 @@ static rondo_status fill_cut(text_cut *cut, const rondo_recipe *r)
     return recipe_int(r, "max_length", 0, 0, &cut->most);
 }
 
+/* Options that would do nothing are refused. */
+static rondo_status check_keys(const plan *p, const rondo_recipe *r)
+{
+    static const char *const keys[] = { "tokenizer", "max_length", "truncate" };
+    const bool text = dataset_is_raw_text(p->data);
+    if (rondo_recipe_get(r, "eos"))
+        return rondo_fail(RONDO_E_ARG, "eos says what ends a text of a language model: say --task "
+                                       "language, or leave it out");
+    for (size_t i = 0; !text && i < sizeof keys / sizeof *keys; i++)
+        if (rondo_recipe_get(r, keys[i]))
+            return rondo_fail(RONDO_E_ARG, "%s is for text, %s holds numbers; leave it out",
+                              keys[i], rondo_recipe_get(r, "data"));
+    return RONDO_OK;
+}
+
 rondo_status plan_tokenize(plan *p, const rondo_recipe *r)
 {
     const char *kind = rondo_recipe_get(r, "tokenizer");
     rondo_pipeline *line = p->pipeline;
     if (p->task == &task_language) return language_plan(p, r);
-    if (!dataset_is_raw_text(p->data)) {
-        if (!kind) return RONDO_OK;
-        return rondo_fail(RONDO_E_ARG, "tokenizer is for text, %s holds numbers",
-                          rondo_recipe_get(r, "data"));
-    }
+    RONDO_TRY(check_keys(p, r));
+    if (!dataset_is_raw_text(p->data)) return RONDO_OK;
     RONDO_TRY(fill_cut(&line->cut, r));
     if (!kind && transfer_reads_text(&p->transfer))
         RONDO_TRY(transfer_tokenizer(&p->transfer, line));

@@ -37,6 +37,9 @@ rondo_status transfer_open(plan *p, const rondo_recipe *r, head *h)
         return rondo_fail(RONDO_E_ARG, "base: %s does not say what it was trained for",
                           rondo_recipe_get(r, "base"));
     if (new_head) return rondo_fail_in(head_parse(h, new_head), "head");
+    if (rondo_recipe_get(r, "cut"))
+        return rondo_fail(RONDO_E_ARG, "cut takes layers off for another end: say which, as in "
+                                       "--head \"dense softmax\"");
     if (task && strcmp(task, "auto") != 0 && strcmp(task, t->base->task->name) != 0)
         return rondo_fail(RONDO_E_ARG,
                           "the base was trained to %s; to %s it needs another end: say "
