@@ -209,8 +209,8 @@ static void test_slope_in_place(void **state)
                 t->softmax_slope(s.y, target, label, s.weight, smoothing, ROWS, width);
                 assert_true(same_bits(s.y, s.dx, ROWS * width));
                 memcpy(s.y, s.x, (size_t)(ROWS * width) * sizeof *s.y);
-                t->softmax_cross_entropy(s.loss, s.y, s.y, s.y, target, label, s.weight, 0, ROWS,
-                                         width);
+                t->softmax_cross_entropy(s.loss, s.y, s.y, s.y, target, label, s.weight, smoothing,
+                                         ROWS, width);
                 assert_true(same_bits(s.y, s.dx, ROWS * width));
             }
 }
