@@ -73,8 +73,10 @@ static rondo_status complete(char **whole, const char *kind, text_ends ends)
     if (words && !names(&s, "unknown")) text_add(&out, " unknown=<unk>");
     if (ends != TEXT_ENDS_NOT && !names(&s, "end")) text_add(&out, " end=<eos>");
     spec_free(&s);
+    const rondo_status status = out.status;
+    if (status) text_free(&out);
     *whole = out.data;
-    return out.status;
+    return status;
 }
 
 static rondo_status make_tokenizer(rondo_pipeline *p, const char *kind, const rondo_dataset *raw)
