@@ -126,7 +126,7 @@ typedef struct progress {
     double begun, epoch_begun, drawn; /* seconds */
     int64_t first_epoch, first_batch; /* where this process took up */
     bool under_way;
-    double judged[2]; /* val_loss, or loss, of the last epoch but one and of the last; 0: none */
+    double judged[2]; /* val_loss, or loss: the least before the last epoch, the last; 0: none */
     char last[1024];  /* members of a JSON object: scores of the last epoch */
 } progress;
 void progress_init(progress *, FILE *, bool quiet);

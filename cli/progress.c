@@ -148,7 +148,7 @@ static void keep_judged(progress *p, const rondo_progress *e)
     for (int i = 0; i < e->n_metrics; i++)
         if (!strcmp(e->metric[i], "val_loss") || (i == 0 && !strcmp(e->metric[i], "loss")))
             judged = e->value[i];
-    p->judged[0] = p->judged[1];
+    if (p->judged[0] == 0 || p->judged[1] < p->judged[0]) p->judged[0] = p->judged[1];
     p->judged[1] = judged;
 }
 
