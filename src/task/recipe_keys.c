@@ -29,8 +29,8 @@ static const own_key keys[] = {
         "" },
       OPTION_REAL },
     { { "tokenizer", "SPEC or FILE", "word",
-        "of text: char, byte, word, bpe vocab_size=8000 …, made from the training data; or a "
-        "tokenizer.json",
+        "of text: char, byte, word, bpe vocab_size=8000 …, made from the training data; or the "
+        "path of a tokenizer.json or a model",
         "train", " " },
       OPTION_TEXT },
     { { "max_length", "N", "0", "of text: so many tokens at most; 0: all", "train", "" },
