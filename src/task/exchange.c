@@ -93,7 +93,6 @@ rondo_status exchange_before(rondo_exchange *e, plan *p, const rondo_recipe *r)
     if (!*e->functions) return RONDO_OK; /* those that it had */
     text_add(&p->notes, "exchanged: %s", e->functions);
     if (is_comparable(e, p, r)) {
-        RONDO_TRY(model_threads(p->transfer.base->model, (int)p->threads));
         RONDO_TRY(judge(e, p->transfer.base, p, e->before));
         RONDO_TRY(judge(e, p->pipeline, p, e->exchanged));
         text_add(&p->notes, "; val_loss %.4g as it was, %.4g exchanged\n", e->before[0],

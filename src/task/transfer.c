@@ -27,12 +27,15 @@ rondo_status transfer_refuse(const rondo_recipe *r)
 rondo_status transfer_open(plan *p, const rondo_recipe *r, head *h)
 {
     transfer *t = &p->transfer;
+    int64_t threads;
     const char *task = rondo_recipe_get(r, "task"), *new_head = rondo_recipe_get(r, "head");
     if (rondo_recipe_get(r, "model"))
         return rondo_fail(RONDO_E_ARG,
                           "the layers are the base's: say --head \"dense softmax\" for "
                           "another end, and no --model");
-    RONDO_TRY(rondo_fail_in(rondo_pipeline_open(&t->base, rondo_recipe_get(r, "base"), 1), "base"));
+    RONDO_TRY(recipe_int(r, "threads", 0, 0, &threads));
+    RONDO_TRY(rondo_fail_in(
+        rondo_pipeline_open(&t->base, rondo_recipe_get(r, "base"), (int)threads), "base"));
     if (!t->base->task)
         return rondo_fail(RONDO_E_ARG, "base: %s does not say what it was trained for",
                           rondo_recipe_get(r, "base"));
