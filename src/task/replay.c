@@ -223,9 +223,10 @@ typedef struct position {
     bool stopped;
 } position;
 
+/* What has no bytes may have no place either: memcpy would not have that. */
 static size_t place(unsigned char *to, size_t at, const void *from, size_t n)
 {
-    if (to) memcpy(to + at, from, n);
+    if (to && n) memcpy(to + at, from, n);
     return at + n;
 }
 
@@ -279,7 +280,8 @@ static rondo_status load(void *user, const void *bytes, size_t n)
     at += weights;
     for (int i = 0; i < o->n_slots; i++, at += (size_t)o->n * sizeof(real))
         memcpy(o->slots[i], at, (size_t)o->n * sizeof(real));
-    memcpy(t->carry.state, at, (size_t)(p.carry_rows * base->state_size) * sizeof(real));
+    const size_t carried = (size_t)(p.carry_rows * base->state_size) * sizeof(real);
+    if (carried) memcpy(t->carry.state, at, carried);
     model_weights_changed(base);
     o->iterations = p.iterations;
     o->learning_rate = p.learning_rate;
