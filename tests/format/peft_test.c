@@ -1,17 +1,12 @@
 /* Adapters as PEFT writes them (tests/golden/make_peft.py): what the torch model gave with them comes out;
  * written again they are the same tensors under the same names; what does not fit is refused by name. */
 #define _DEFAULT_SOURCE
+#include "base/helpers.h"
 #include "format/format.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 static const char golden[] = "tests/golden/peft";
-static char folder[256];
+static char *folder;
 
 static void ok(rondo_status s)
 {
@@ -182,21 +177,9 @@ static void half_an_adapter(void **state)
 
 static int set_up(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/rondo_peft_XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    char path[300];
-    (void)state;
-    snprintf(path, sizeof path, "%s/adapter_config.json", folder);
-    remove(path);
-    snprintf(path, sizeof path, "%s/adapter_model.safetensors", folder);
-    remove(path);
-    return rmdir(folder);
+    if (folder_make(state)) return -1;
+    folder = *state;
+    return 0;
 }
 
 int main(void)
@@ -207,5 +190,5 @@ int main(void)
         cmocka_unit_test(refused),
         cmocka_unit_test(half_an_adapter),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, folder_drop);
 }

@@ -1,14 +1,9 @@
 /* What exchanged functions cost: three judgements of the same data, each as rondo eval makes it. */
 #define _DEFAULT_SOURCE
+#include "base/helpers.h"
 #include "task/task.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
 
-static char folder[256], base[300];
+static char *folder, base[300];
 static const char *const data = "task:sine?count=96&length=16",
                          *const held = "task:sine?count=32&length=16&seed=1";
 
@@ -40,21 +35,11 @@ static rondo_exchange train(const char *name, const char *begins_as, ...)
 
 static int make_base(void **state)
 {
-    const char *where = getenv("TMPDIR");
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/rondo-task-XXXXXX", where && *where ? where : "/tmp");
-    if (!mkdtemp(folder)) return -1;
+    if (folder_make(state)) return -1;
+    folder = *state;
     snprintf(base, sizeof base, "%s/base", folder);
     train("base", NULL, "epochs", "3", "metrics", "mae", NULL);
     return 0;
-}
-
-static int remove_folder(void **state)
-{
-    char command[300];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
 }
 
 /* Loss and mae of the held data by the model in folder/name. */
@@ -133,5 +118,5 @@ int main(void)
         cmocka_unit_test(says_why_not),
         cmocka_unit_test(nothing_exchanged),
     };
-    return cmocka_run_group_tests(tests, make_base, remove_folder);
+    return cmocka_run_group_tests(tests, make_base, folder_drop);
 }
